@@ -1,0 +1,158 @@
+# Every target creates what it needs, says so in one line, and is silent about what is up to date.
+# A fresh clone needs Python 3.11 or newer, make and git.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+ENV ?= dev
+ROWS ?= 200000
+DAYS ?= 30
+SEED ?= 2026
+VENV ?= .venv
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
+PACKAGES := sluicegate flows tasks contracts simulator
+CACHES := .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+
+# A stamp is named after the content of what it stands for, and after the folder, because a virtual
+# environment cannot be moved: a changed lock or a copied clone has no stamp, and is installed anew.
+key = $(shell { pwd; cat $(1); } | cksum | cut -d ' ' -f 1)
+BOOTSTRAP := $(VENV)/.bootstrap-$(call key,requirements/bootstrap.txt)
+RUNTIME := $(VENV)/.runtime-$(call key,requirements/runtime.txt pyproject.toml)
+DEV := $(VENV)/.dev-$(call key,requirements/dev.txt pyproject.toml)
+
+say = @printf '→ %s\n'
+
+##@ Use
+.PHONY: help run stop data
+help: ## Show this help
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@printf '\nVariables: ENV=%s ROWS=%s DAYS=%s SEED=%s PYTHON=%s\n' \
+	  '$(ENV)' '$(ROWS)' '$(DAYS)' '$(SEED)' '$(or $(PYTHON),the newest found)'
+
+run: $(RUNTIME) ## Install, start the services, run the pipeline (ENV=dev)
+	@[[ -n "$${SLUICEGATE_LANDING__ROOT:-}" || -n "$$(ls -A data/landing/payments 2>/dev/null)" ]] \
+	  || $(MAKE) data
+	@$(BIN)/sluicegate up --env '$(ENV)'
+	@$(BIN)/sluicegate run --env '$(ENV)'
+
+stop: ## Stop what `make run` started
+	@if [[ -x $(BIN)/sluicegate ]]; then $(BIN)/sluicegate down; else echo 'Nothing is running.'; fi
+
+data: $(RUNTIME) ## Write payment files and their truth (ROWS=200000 DAYS=30 SEED=2026)
+	$(say) 'Writing about $(ROWS) payments over $(DAYS) days to data/landing/payments (seed $(SEED))'
+	@$(BIN)/python -m simulator.payments --rows '$(ROWS)' --days '$(DAYS)' --seed '$(SEED)' \
+	  --out data/landing/payments --truth data/truth
+
+##@ Develop
+.PHONY: test test-unit test-integration test-e2e lint format ci lock
+test: test-unit test-integration test-e2e ## Run all tests: unit, integration, end to end
+
+test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
+	$(say) 'Unit tests'
+	@$(BIN)/python -m pytest tests/unit
+
+test-integration: $(DEV) ## Run the tests against one Prefect server
+	$(say) 'Integration tests'
+	@$(BIN)/python -m pytest tests/integration
+
+test-e2e: $(DEV) ## Run the tests that use the commands as a person would
+	$(say) 'End-to-end tests'
+	@$(BIN)/python -m pytest tests/e2e
+
+lint: $(DEV) ## Check style, types, layers and locks
+	$(say) 'Checking style, types, layers and locks'
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo 'Not formatted: run `make format`.'; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@out=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$out"; exit 1; }
+	@! grep -nE '://|--(extra-)?index-url|--find-links|^-[fi]' requirements/*.txt \
+	  || { echo 'A lock names where packages come from: run `make lock`.'; exit 1; }
+
+format: $(DEV) ## Format the code and fix what can be fixed
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+ci: lint test ## What continuous integration runs
+
+COMPILE = cd requirements && $(abspath $(BIN))/uv --no-config pip compile --quiet --universal \
+  --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command 'make lock' $(LOCK)
+lock: $(BOOTSTRAP) ## Resolve the locks again (LOCK=--upgrade, LOCK='-P NAME' to move versions)
+	$(say) 'Resolving requirements/*.txt from pyproject.toml'
+	@$(COMPILE) --group ../pyproject.toml:bootstrap -o bootstrap.txt
+	@$(COMPILE) ../pyproject.toml --group ../pyproject.toml:build -o runtime.txt
+	@$(COMPILE) ../pyproject.toml --group ../pyproject.toml:build --group ../pyproject.toml:dev \
+	  -c runtime.txt -o dev.txt
+	@$(COMPILE) --group ../pyproject.toml:server -c runtime.txt -o server.txt
+
+##@ Clean up
+.PHONY: clean distclean
+clean: stop ## Stop the services; remove lake, landing files, state and caches
+	@rm -rf data/lake data/landing data/truth .sluicegate $(CACHES) \
+	  dbt_project/target dbt_project/logs logs
+	@find $(PACKAGES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + \
+	  2>/dev/null || true
+
+distclean: clean ## The same, and remove the virtual environment
+	@rm -rf '$(VENV)'
+
+# What follows builds the virtual environment. Python must be found by running it: a name on the
+# path may be a stub that fails.
+define find_python
+for python in $(if $(PYTHON),'$(PYTHON)',python3.13 python3.12 python3.11 python3 python); do \
+  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && break; \
+  python=; \
+done; \
+if [[ -z "$$python" ]]; then \
+  echo 'Sluicegate needs Python 3.11 or newer, and $(if $(PYTHON),PYTHON=$(PYTHON) is not,there is none on the PATH).' >&2; \
+  echo 'Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)' >&2; \
+  exit 1; \
+fi; \
+"$$python" -c 'import ensurepip, venv' 2>/dev/null || { \
+  echo "$$python cannot create virtual environments: install its venv package (python3-venv)." >&2; \
+  exit 1; \
+}
+endef
+
+# `uv pip sync` takes one lock file as the whole truth. Where uv cannot reach an index that pip is
+# configured for, pip installs the same lock, slower.
+define install
+[[ -x $(BIN)/uv ]] && $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(1) \
+  2>$(VENV)/uv.log || { \
+  echo '  uv could not do it (see $(VENV)/uv.log); pip installs the same lock, more slowly'; \
+  $(PIP) install --require-hashes --no-deps -r $(1); \
+} && $(PIP) install --no-deps --no-build-isolation --editable .
+endef
+
+$(BOOTSTRAP):
+	@$(find_python); \
+	echo "→ Creating $(VENV) with $$("$$python" --version)"; \
+	if ! $(BIN)/python -c '' 2>/dev/null || ! grep -q 'venv $(abspath $(VENV))$$' $(VENV)/pyvenv.cfg; \
+	then rm -rf '$(VENV)'; fi; \
+	"$$python" -m venv '$(VENV)'; \
+	rm -f $(VENV)/.*-[0-9]*; \
+	$(PIP) install --require-hashes -r requirements/bootstrap.txt \
+	  || echo '  uv cannot be installed here; pip does its work, more slowly'
+	@touch $@
+
+$(RUNTIME): | $(BOOTSTRAP)
+	@shopt -s nullglob; kind=runtime; dev=($(VENV)/.dev-*); [[ $${#dev[@]} = 0 ]] || kind=dev; \
+	echo "→ Installing $$(grep -c == requirements/$$kind.txt) packages from requirements/$$kind.txt"; \
+	$(call install,requirements/$$kind.txt); \
+	rm -f $(VENV)/.runtime-* $(VENV)/.dev-*; \
+	[[ $$kind = runtime ]] || touch $(DEV)
+	@touch $@
+
+$(DEV): | $(BOOTSTRAP)
+	@echo "→ Installing $$(grep -c == requirements/dev.txt) packages from requirements/dev.txt"; \
+	$(call install,requirements/dev.txt); \
+	rm -f $(VENV)/.runtime-* $(VENV)/.dev-*
+	@touch $(RUNTIME) $@

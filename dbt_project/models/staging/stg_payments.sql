@@ -1,0 +1,20 @@
+select
+    payment_id,
+    booked_at,
+    cast(booked_at at time zone '{{ var("business_timezone") }}' as date) as booked_on,
+    settled_at,
+    amount,
+    currency,
+    debtor_iban,
+    creditor_iban,
+    left(debtor_iban, 2) as debtor_country,
+    left(creditor_iban, 2) as creditor_country,
+    left(debtor_iban, 2) || '-' || left(creditor_iban, 2) as corridor,
+    merchant_id,
+    customer_id,
+    status,
+    description,
+    channel,
+    _batch,
+    _line
+from {{ source('raw', 'payments') }}

@@ -1,0 +1,1 @@
+"""Prefect flows, one a file: the table of contents of the platform."""

@@ -1,0 +1,74 @@
+"""The pipeline: everything that happens between a provider's batch and a reader's query."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from sluicegate.errors import RefMoved
+from sluicegate.pipeline import Platform, Report, Run
+from tasks import stages
+from tasks.logs import quiet_known_errors
+from tasks.report import show_report
+
+ATTEMPTS = 3
+"""Times that a run starts over when somebody else published to its environment meanwhile."""
+
+
+@flow(name="pipeline", flow_run_name="{env}", persist_result=False, validate_parameters=True)
+def pipeline(env: str = "dev") -> Report:
+    """Write, audit, publish: the one path by which data reach an environment's readers.
+
+    Args:
+        env: environment to publish to.
+
+    Raises:
+        DataRefused: a batch or an audit was refused; nothing was published.
+        EnvironmentFailed: a source, the lake's folder or another service failed.
+        ConfigurationError: the settings or a contract are wrong.
+    """
+    quiet_known_errors()
+    platform = Platform.open(env)
+    run = Run(platform, ui=_address(platform))
+    try:
+        with run.recorded(), run.turn():
+            _until_published(run)
+    finally:
+        show_report(run.report)
+    return run.report
+
+
+def _until_published(run: Run) -> None:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            _write_audit_publish(run)
+            return
+        except RefMoved:
+            # Batches are idempotent: the same work on the new head gives the same result.
+            if attempt == ATTEMPTS:
+                raise
+
+
+def _write_audit_publish(run: Run) -> None:
+    offer = stages.discover(run)
+    if offer.nothing:
+        run.nothing_new()
+        return
+    with run.branch() as branch:
+        harvest = stages.open_harvest(run, branch)
+        for name, discovery in offer.discoveries.items():
+            if discovery.new:
+                stages.ingest_source(run, branch, name, discovery, harvest)
+        stages.refuse_held(run, harvest)
+        build = stages.transform(run, branch)
+        stages.audit(run, branch, harvest, build)
+        stages.publish(run, branch)
+
+
+def _address(platform: Platform) -> str | None:
+    number = flow_run.get_id()
+    return f"{platform.settings.prefect.ui_url}/runs/flow-run/{number}" if number else None
+
+
+if __name__ == "__main__":
+    pipeline()

@@ -1,0 +1,3 @@
+"""Sluicegate: data CI/CD on Prefect."""
+
+__version__ = "0.1.0"

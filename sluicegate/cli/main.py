@@ -1,0 +1,146 @@
+"""The commands. What takes long to import is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sluicegate.cli import render
+from sluicegate.errors import Bug, SluicegateError
+from sluicegate.settings import load_settings, project_root
+
+INTERRUPTED = 130
+
+Env = Annotated[str, typer.Option("--env", help="Environment, as in deployments/environments/.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+app = typer.Typer(
+    help="Sluicegate: data CI/CD on Prefect.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+lake_app = typer.Typer(help="Look at the lake, and move it back.", no_args_is_help=True)
+app.add_typer(lake_app, name="lake")
+
+
+@app.command()
+def run(env: Env = "dev", json: Json = False) -> None:
+    """Ingest what is new, build, audit and publish it."""
+    from sluicegate.cli.running import run_pipeline
+
+    report = run_pipeline(load_settings(env), quiet=json)
+    render.report(report, json=json)
+
+
+@app.command()
+def status(env: Env = "dev", json: Json = False) -> None:
+    """Show what readers of an environment see, and how the last run ended."""
+    from sluicegate.pipeline.status import status_of
+
+    render.status(status_of(load_settings(env)), json=json)
+
+
+@app.command()
+def up(env: Env = "dev", json: Json = False) -> None:
+    """Start the Prefect server and the loopback provider, unless they run."""
+    from sluicegate.local import up as start
+
+    render.services(start(load_settings(env), progress=render.progress(quiet=json)), json=json)
+
+
+@app.command()
+def down(env: Env = "dev", json: Json = False) -> None:
+    """Stop what `up` started."""
+    from sluicegate.local import down as stop
+
+    render.stopped(stop(load_settings(env)), json=json)
+
+
+@lake_app.command("log")
+def lake_log(env: Env = "dev", json: Json = False) -> None:
+    """Show every move of an environment's ref, newest first."""
+    from sluicegate.lake import Lake
+
+    lake = Lake(load_settings(env).lake.root)
+    lake.refs.require(env)
+    render.moves(list(lake.refs.log(env)), json=json)
+
+
+@lake_app.command("sql")
+def lake_sql(
+    query: Annotated[str, typer.Argument(help="One statement that reads.")],
+    env: Env = "dev",
+    ref: Annotated[
+        str | None, typer.Option("--ref", help="A generation, or refused/<run>.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Answer a query on what readers of an environment see; nothing can be changed."""
+    from sluicegate.lake import Lake
+    from sluicegate.lake import query as ask
+
+    lake = Lake(load_settings(env).lake.root)
+    render.answer(ask(lake, ref or env, query), json=json)
+
+
+@lake_app.command("rollback")
+def lake_rollback(
+    env: Env = "dev",
+    to: Annotated[
+        str | None, typer.Option("--to", help="Generation; by default the one before.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Let readers see an earlier generation again, at once and without loss."""
+    from sluicegate.lake import Lake
+
+    lake = Lake(load_settings(env).lake.root)
+    render.moved(lake.rollback(env, to), json=json)
+
+
+def main() -> None:
+    """Run the command line and leave with the exit code that the outcome deserves."""
+    json = "--json" in sys.argv
+    try:
+        app()
+    except SluicegateError as error:
+        render.error(error, json=json)
+        if isinstance(error, Bug):
+            _keep_trace()
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        render.interrupted()
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever reads our output has seen enough.
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001
+        trace = _keep_trace()
+        render.error(
+            Bug(
+                f"Something that should not happen: {type(error).__name__}.",
+                where=str(trace) if trace else None,
+                hint="please report it, with that file",
+            ),
+            json=json,
+        )
+        sys.exit(Bug.exit_code)
+
+
+def _keep_trace() -> Path | None:
+    """Write the traceback where whoever reports the bug can find it."""
+    try:
+        folder = project_root() / ".sluicegate" / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S}.txt"
+        file.write_text(traceback.format_exc(), encoding="utf-8")
+    except (OSError, SluicegateError):
+        return None
+    return file

@@ -1,0 +1,260 @@
+"""What the console command prints: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sluicegate.errors import SluicegateError
+
+if TYPE_CHECKING:
+    from sluicegate.lake import Answer, Move
+    from sluicegate.local import Service
+    from sluicegate.pipeline import Report
+
+WIDE = 200
+"""Columns where nobody looks at a terminal: a log or a pipe has room."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+err = Console(stderr=True, highlight=False)
+
+FATES = ("published", "quarantined", "deduplicated", "held")
+
+
+class Teller(logging.Handler):
+    """Tells what is going on: one changing line on a terminal, a line each elsewhere."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        super().__init__(logging.INFO)
+        self._began = time.perf_counter()
+        self._status = err.status("", spinner="dots") if err.is_terminal and not quiet else None
+        self._quiet = quiet
+        if self._status:
+            self._status.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell a log record."""
+        self.say(record.getMessage())
+
+    def say(self, text: str) -> None:
+        """Tell a line."""
+        line = f"[dim]{time.perf_counter() - self._began:6.1f} s[/dim]  {escape(text)}"
+        if self._status:
+            self._status.update(line)
+        elif not self._quiet:
+            err.print(line)
+
+    def close(self) -> None:
+        """Stop telling."""
+        if self._status:
+            self._status.stop()
+        super().close()
+
+
+def progress(*, quiet: bool) -> Callable[[str], None]:
+    """Tell what starting takes, line by line."""
+    return (lambda _: None) if quiet else (lambda text: err.print(f"[dim]{escape(text)}[/dim]"))
+
+
+def report(report: Report, *, json: bool) -> None:
+    """The report of a run that ended well."""
+    if json:
+        _print_json(report.to_dict())
+        return
+    if report.status.value == "nothing new":
+        known = ", ".join(f"{name} {count:,}" for name, count in report.known.items())
+        out.print(f"[bold]{report.env}: nothing new.[/bold] Batches loaded before: {known}.")
+    else:
+        out.print(f"[bold]{report.env}: published.[/bold]")
+        _accounts({name: account.to_dict() for name, account in report.accounts.items()})
+        _models(report)
+        _checks(report)
+    _waiting(report.waiting)
+    changed = "" if report.generation == report.previous else f" (before: {report.previous})"
+    out.print(f"Generation  {report.generation}{changed}")
+    spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
+    out.print(f"Wall time   {spent}")
+    if report.ui:
+        out.print(f"Prefect UI  {report.ui}", soft_wrap=True)
+
+
+def status(status: Mapping[str, Any], *, json: bool) -> None:
+    """What an environment shows, and its last run."""
+    if json:
+        _print_json(status)
+        return
+    out.print(f"[bold]{status['env']}[/bold] shows generation {status['generation'] or 'nothing yet'}.")
+    if last := status["last_run"]:
+        out.print(f"Last run    {last['run']}: {last['status']} ({last['at']})")
+        if last.get("error"):
+            out.print(escape(str(last["error"])), style="red")
+    _accounts(status["sources"])
+
+
+def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> None:
+    if not accounts:
+        return
+    table = _table("source", "rows in", *FATES, numbers=5)
+    for name, account in accounts.items():
+        table.add_row(name, *(f"{account[fate]:,}" for fate in ("rows_in", *FATES)))
+    out.print(table)
+    for name, account in accounts.items():
+        balance = " + ".join(f"{account[fate]:,}" for fate in FATES)
+        out.print(f"[dim]{name}: {account['rows_in']:,} rows in = {balance}[/dim]")
+    rejections = [
+        (name, rule, count)
+        for name, account in accounts.items()
+        for rule, count in sorted(account["rejections"].items(), key=lambda item: -item[1])
+    ]
+    if rejections:
+        table = _table("quarantined by rule", "source", "rows", numbers=1)
+        for name, rule, count in rejections:
+            table.add_row(rule, name, f"{count:,}")
+        out.print(table)
+
+
+def _models(report: Report) -> None:
+    built = [model for model in report.models if model.status == "built"]
+    table = _table(f"{len(built)} models built", "kind", "rows", "seconds", numbers=2)
+    for model in built:
+        rows = "" if model.rows is None else f"{model.rows:,}"
+        table.add_row(f"{model.schema}.{model.name}", model.kind, rows, f"{model.seconds:.2f}")
+    out.print(table)
+
+
+def _checks(report: Report) -> None:
+    passed = sum(check.outcome.value == "pass" for check in report.checks)
+    kept = sum(check.name.startswith("conservation") for check in report.checks)
+    out.print(
+        f"Audit       {passed} of {len(report.checks)} checks hold, {kept} of them on conservation"
+    )
+
+
+def _waiting(waiting: Mapping[str, Mapping[str, str]]) -> None:
+    for source, files in waiting.items():
+        for name, why in files.items():
+            out.print(f"[yellow]left for the next run:[/yellow] {source}, {escape(name)}: {why}")
+
+
+def services(services: Sequence[Service], *, json: bool) -> None:
+    """What runs on this machine."""
+    if json:
+        _print_json([_service(service) for service in services])
+        return
+    for service in services:
+        if service.state.value != "running":
+            out.print(f"[dim]{service.name} {service.state.value} on {service.url}[/dim]")
+
+
+def stopped(services: Sequence[Service], *, json: bool) -> None:
+    """What was stopped."""
+    if json:
+        _print_json([_service(service) for service in services])
+    else:
+        names = ", ".join(service.name for service in services)
+        out.print(f"stopped: {names}" if names else "nothing was running")
+
+
+def moves(moves: Iterable[Move], *, json: bool) -> None:
+    """The log of a ref."""
+    if json:
+        _print_json([_move(move) for move in moves])
+        return
+    table = _table("#", "when (UTC)", "action", "generation", "before", "run")
+    for move in moves:
+        table.add_row(
+            str(move.number),
+            f"{move.at:%Y-%m-%d %H:%M:%S}",
+            move.action,
+            move.generation,
+            move.previous or "",
+            move.run or "",
+        )
+    out.print(table)
+
+
+def moved(move: Move, *, json: bool) -> None:
+    """One move of a ref."""
+    if json:
+        _print_json(_move(move))
+        return
+    out.print(
+        f"[bold]{move.ref} shows generation {move.generation} again[/bold] "
+        f"(before: {move.previous})."
+    )
+    out.print("The next run loads what this generation does not have, from the same sources.")
+
+
+def answer(answer: Answer, *, json: bool) -> None:
+    """Rows of a query."""
+    if json:
+        rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+        _print_json(rows)
+        return
+    table = _table(*(escape(column) for column in answer.columns))
+    for row in answer.rows:
+        table.add_row(*("" if value is None else escape(str(value)) for value in row))
+    out.print(table)
+
+
+def error(error: SluicegateError, *, json: bool) -> None:
+    """An error, on the standard error stream, with the exit code that follows."""
+    if json:
+        _print_json(
+            {
+                "error": type(error).__name__,
+                "message": error.message,
+                "where": error.where,
+                "next": error.hint,
+                "exit_code": error.exit_code,
+            }
+        )
+    err.print(escape(str(error)), style="red", soft_wrap=True)
+
+
+def interrupted() -> None:
+    """The user pressed Ctrl-C."""
+    err.print("interrupted: readers see what they saw before; the next run starts afresh")
+
+
+def _service(service: Service) -> dict[str, Any]:
+    return {
+        "name": service.name,
+        "state": service.state.value,
+        "url": service.url,
+        "pid": service.pid,
+        "log": str(service.log),
+    }
+
+
+def _move(move: Move) -> dict[str, Any]:
+    return {
+        "number": move.number,
+        "ref": move.ref,
+        "generation": move.generation,
+        "previous": move.previous,
+        "action": move.action,
+        "run": move.run,
+        "at": move.at.isoformat(),
+    }
+
+
+def _table(*headers: str, numbers: int = 0) -> Table:
+    """A table whose last columns hold numbers."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for position, header in enumerate(headers):
+        right = position >= len(headers) - numbers
+        table.add_column(header, justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(jsonlib.dumps(value, indent=1, default=str) + "\n")

@@ -1,0 +1,69 @@
+"""Running the pipeline flow from the console, against the environment's Prefect server."""
+
+from __future__ import annotations
+
+import logging
+import os
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+from sluicegate.cli import render
+from sluicegate.errors import EnvironmentFailed
+from sluicegate.settings import Settings
+
+if TYPE_CHECKING:
+    from sluicegate.pipeline import Report
+
+
+def run_pipeline(settings: Settings, *, quiet: bool) -> Report:
+    """Run the flow in this process and return its report.
+
+    Raises:
+        EnvironmentFailed: the Prefect server does not answer.
+        SluicegateError: as the flow raises.
+    """
+    _prepare_prefect(settings)
+    _require_server()
+    told = render.Teller(quiet=quiet)
+    logger = logging.getLogger("sluicegate")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.addHandler(told)
+    told.say("importing Prefect")
+    try:
+        from flows.pipeline import pipeline
+
+        return pipeline(env=settings.env)
+    finally:
+        logger.removeHandler(told)
+        told.close()
+
+
+def _prepare_prefect(settings: Settings) -> None:
+    """What Prefect must know before it is imported; what the user has set stays."""
+    wanted = {
+        "PREFECT_API_URL": settings.prefect.api_url,
+        "PREFECT_HOME": str(settings.state / "prefect"),
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "sluicegate",
+        # The console tells the run in its own words; Prefect's go to the server.
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    }
+    for name, value in wanted.items():
+        os.environ.setdefault(name, value)
+
+
+def _require_server() -> None:
+    address = os.environ["PREFECT_API_URL"]
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=10):  # noqa: S310
+            return
+    except urllib.error.HTTPError:
+        # It answers, if only to ask who we are; Prefect's own client knows how to tell it.
+        return
+    except (OSError, ValueError) as error:
+        raise EnvironmentFailed(
+            "The Prefect server does not answer.",
+            where=address,
+            hint="start it: sluicegate up, or make run",
+        ) from error

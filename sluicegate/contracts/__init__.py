@@ -1,0 +1,30 @@
+"""Contracts: what a dataset promises, and what happens to rows that break it."""
+
+from sluicegate.contracts.base import Column, Contract
+from sluicegate.contracts.checks import ISO_4217, iban, valid_iban
+from sluicegate.contracts.field import field, key, rule
+from sluicegate.contracts.model import Model
+from sluicegate.contracts.readings import Reading, reading
+from sluicegate.contracts.types import PII, Date, Money, Rate, UtcTimestamp
+from sluicegate.contracts.verdict import Verdict, judge
+
+__all__ = [
+    "ISO_4217",
+    "PII",
+    "Column",
+    "Contract",
+    "Date",
+    "Model",
+    "Money",
+    "Rate",
+    "Reading",
+    "UtcTimestamp",
+    "Verdict",
+    "field",
+    "iban",
+    "judge",
+    "key",
+    "reading",
+    "rule",
+    "valid_iban",
+]

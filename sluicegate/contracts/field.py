@@ -1,0 +1,121 @@
+"""How a contract declares its columns and row rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pandera.polars as pa
+import polars as pl
+
+from sluicegate.contracts.types import PII
+
+METADATA = "sluicegate"
+"""Where a pandera field's metadata keeps what only the contract knows."""
+
+_RULE = "__sluicegate_rule__"
+
+RowRule = TypeVar("RowRule", bound=Callable[[Any], pl.Expr])
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMeta:
+    """What pandera has no place for."""
+
+    key: bool = False
+    since: str | None = None
+    pii: PII = PII.NONE
+    reads: str | None = None
+    checks: tuple[pa.Check, ...] = ()
+
+
+def field(
+    *,
+    nullable: bool = False,
+    pii: PII = PII.NONE,
+    reads: str | None = None,
+    since: str | None = None,
+    check: pa.Check | None = None,
+    gt: float | None = None,
+    ge: float | None = None,
+    lt: float | None = None,
+    le: float | None = None,
+    isin: Collection[Any] | None = None,
+    matches: str | None = None,
+    description: str | None = None,
+) -> Any:
+    """Declare a column; a value that breaks one of the checks goes to quarantine.
+
+    Args:
+        nullable: whether a value may be absent.
+        pii: how near the column is to a person.
+        reads: the column's name at the source, where it differs.
+        since: day from which the source sends the column; before that, it is null.
+        check: a check of your own, such as :func:`sluicegate.contracts.iban`.
+        gt: the value must be greater than this.
+        ge: the value must be greater than or equal to this.
+        lt: the value must be less than this.
+        le: the value must be less than or equal to this.
+        isin: the value must be one of these.
+        matches: the whole text must match this regular expression.
+    """
+    meta = FieldMeta(
+        since=since, pii=pii, reads=reads, checks=_checks(check, matches), key=False
+    )
+    return _pandera_field(
+        meta,
+        nullable=nullable or since is not None,
+        gt=gt,
+        ge=ge,
+        lt=lt,
+        le=le,
+        isin=None if isin is None else sorted(isin),
+        description=description,
+    )
+
+
+def key(
+    *,
+    pii: PII = PII.NONE,
+    reads: str | None = None,
+    matches: str | None = None,
+    isin: Collection[Any] | None = None,
+    description: str | None = None,
+) -> Any:
+    """Declare a column of the key: never absent, and unique together with the other key columns."""
+    meta = FieldMeta(key=True, pii=pii, reads=reads, checks=_checks(None, matches))
+    return _pandera_field(
+        meta, isin=None if isin is None else sorted(isin), description=description
+    )
+
+
+def rule(method: RowRule) -> RowRule:
+    """Declare a rule over several columns of a row: a method that returns a boolean expression.
+
+    A row on which the expression is null passes, as it does in SQL's ``CHECK``.
+    """
+    setattr(method, _RULE, True)
+    return method
+
+
+def is_rule(member: object) -> bool:
+    """Whether a class member was declared by :func:`rule`."""
+    return getattr(member, _RULE, False)
+
+
+def _checks(check: pa.Check | None, matches: str | None) -> tuple[pa.Check, ...]:
+    checks = () if check is None else (check,)
+    if matches is None:
+        return checks
+    # pandera's str_matches accepts a match that only begins the text; ours means all of it.
+    whole = f"^(?:{matches})$"
+    pattern = pa.Check(
+        lambda data: data.lazyframe.select(pl.col(data.key).str.contains(whole)), name="matches"
+    )
+    return (*checks, pattern)
+
+
+def _pandera_field(meta: FieldMeta, **options: Any) -> Any:
+    given = {name: value for name, value in options.items() if value is not None}
+    return pa.Field(metadata={METADATA: meta}, **given)

@@ -1,0 +1,106 @@
+"""What a contract says of a frame: for every row, the rules it breaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+from pandera.constants import CHECK_OUTPUT_KEY
+from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
+
+from sluicegate.contracts.base import Contract
+from sluicegate.errors import ContractError
+
+_PER_ROW = {
+    SchemaErrorReason.SERIES_CONTAINS_NULLS,
+    SchemaErrorReason.DATAFRAME_CHECK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The rules that the rows of one frame break.
+
+    Attributes:
+        broken: rule name → boolean series, true on the rows that break it. Rules that no row
+            breaks are absent.
+        height: number of rows that were looked at.
+    """
+
+    broken: dict[str, pl.Series]
+    height: int
+
+    @property
+    def rejected(self) -> pl.Series:
+        """True on every row that breaks a rule."""
+        if not self.broken:
+            return pl.repeat(False, self.height, dtype=pl.Boolean, eager=True)
+        return pl.DataFrame(self.broken).select(
+            pl.any_horizontal(pl.all()).alias("rejected")
+        )["rejected"]
+
+    @property
+    def rules(self) -> pl.Series:
+        """The names of the rules that each row breaks, as lists."""
+        if not self.broken:
+            return pl.Series("rules", [[]] * self.height, dtype=pl.List(pl.String))
+        named = pl.DataFrame(
+            [
+                pl.select(pl.when(mask).then(pl.lit(name))).to_series().alias(name)
+                for name, mask in self.broken.items()
+            ]
+        )
+        return named.select(rules=pl.concat_list(pl.all()).list.drop_nulls())["rules"]
+
+    def counts(self) -> dict[str, int]:
+        """How many rows break each rule."""
+        return {rule: int(mask.sum()) for rule, mask in self.broken.items()}
+
+
+def judge(contract: type[Contract], frame: pl.DataFrame) -> Verdict:
+    """Validate an eager, typed frame against a contract with pandera.
+
+    Everything that is not about single rows (a column that is missing, of another type or too
+    many, a check that raises) is a fault of the contract or of whoever built the frame.
+
+    Raises:
+        ContractError: the contract cannot be applied to this frame.
+    """
+    schema = contract.to_schema()
+    try:
+        schema.validate(frame, lazy=True)
+    except SchemaErrors as errors:
+        broken: dict[str, pl.Series] = {}
+        for error in errors.schema_errors:
+            name, mask = _row_verdict(contract, error, frame.height)
+            broken[name] = broken[name] | mask if name in broken else mask
+        return Verdict(broken, frame.height)
+    return Verdict({}, frame.height)
+
+
+def _row_verdict(
+    contract: type[Contract], error: SchemaError, height: int
+) -> tuple[str, pl.Series]:
+    output = error.check_output
+    # A check that answers once for the whole frame cannot say which rows to set aside.
+    if error.reason_code not in _PER_ROW or output is None or output.height != height:
+        raise ContractError(
+            f"The contract cannot be applied: {_first_line(error)}", where=contract.place()
+        )
+    passed = output[CHECK_OUTPUT_KEY]
+    return _rule_name(error), ~passed.fill_null(False)
+
+
+def _rule_name(error: SchemaError) -> str:
+    check = error.check
+    name = "not_null" if isinstance(check, str) else str(check.name)
+    # A rule of the whole row belongs to the schema, a check to its column.
+    return name if type(error.schema).__name__ == "DataFrameSchema" else f"{error.schema.name}:{name}"
+
+
+def _first_line(error: SchemaError) -> str:
+    # pandera quotes failure cases, which may be personal data: name the check, not the values.
+    check = error.check if isinstance(error.check, str) else getattr(error.check, "name", "")
+    reason = error.reason_code.name.lower().replace("_", " ") if error.reason_code else "failed"
+    column = getattr(error.schema, "name", None)
+    return f"{reason} ({column}: {check})"

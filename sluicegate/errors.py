@@ -1,0 +1,132 @@
+"""Everything that can go wrong, sorted by whose move it is.
+
+    SluicegateError
+    ├── DataRefused            3  the data broke a promise; nothing was published
+    │   ├── BatchRefused          one batch cannot be taken in at all; it is held
+    │   └── AuditFailed           the branch was built, but a check on it failed
+    ├── ConfigurationError     2  what you wrote (settings, contract, command) is wrong
+    │   ├── UnknownName           no such environment, source, ref or generation
+    │   └── ContractError         a contract that cannot be loaded, or cannot mean what it says
+    ├── EnvironmentFailed      4  the machine, the network or a service let us down
+    │   ├── ProviderFailed        a third party did not answer, or not as agreed
+    │   ├── BranchBusy            somebody else is writing on this branch
+    │   └── RefMoved              the ref moved while this run worked, again and again
+    ├── GateRefused            5  a plan or a gate said no
+    └── Bug                    1  ours: please report it
+
+The number is the exit code of the console command. A message says what happened; ``where`` says
+on which file, table or row; ``hint`` says what to do next. Neither carries a secret or a personal
+datum: quote positions and rule names, never values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class SluicegateError(Exception):
+    """Base of every error that a user may meet.
+
+    Args:
+        message: what happened, in one sentence.
+        where: file, line, column or table it happened at.
+        hint: what to do next.
+    """
+
+    exit_code: int = 1
+
+    def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.message]
+        if self.where:
+            lines.append(f"  where: {self.where}")
+        if self.hint:
+            lines.append(f"  next:  {self.hint}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only arguments are lost by the default protocol when an error crosses a process.
+        return (_rebuild, (type(self), self.message, self.where, self.hint))
+
+
+def _rebuild(
+    kind: type[SluicegateError], message: str, where: str | None, hint: str | None
+) -> SluicegateError:
+    return kind(message, where=where, hint=hint)
+
+
+class DataRefused(SluicegateError):
+    """The data broke a promise; nothing was published."""
+
+    exit_code = 3
+
+
+class BatchRefused(DataRefused):
+    """One batch cannot be taken in at all; it is held until it is fixed."""
+
+
+class AuditFailed(DataRefused):
+    """The branch was built, but a check on it failed."""
+
+
+class ConfigurationError(SluicegateError):
+    """What you wrote (settings, contract, command line) is wrong."""
+
+    exit_code = 2
+
+
+class UnknownName(ConfigurationError):
+    """No such environment, source, ref or generation."""
+
+    @classmethod
+    def of(
+        cls, kind: str, name: str, known: Iterable[str], *, where: str | None = None
+    ) -> UnknownName:
+        """Build the error with the names that come nearest to what was asked for."""
+        names = sorted(known)
+        near = get_close_matches(name, names, n=3, cutoff=0.5)
+        if near:
+            hint = f"did you mean {' or '.join(map(repr, near))}?"
+        elif names:
+            hint = f"known: {', '.join(names[:12])}"
+        else:
+            hint = f"there is no {kind} yet"
+        return cls(f"There is no {kind} called {name!r}.", where=where, hint=hint)
+
+
+class ContractError(ConfigurationError):
+    """A contract that cannot be loaded, or cannot mean what it says."""
+
+
+class EnvironmentFailed(SluicegateError):
+    """The machine, the network or a service let us down."""
+
+    exit_code = 4
+
+
+class ProviderFailed(EnvironmentFailed):
+    """A third party did not answer, or not as agreed."""
+
+
+class BranchBusy(EnvironmentFailed):
+    """Somebody else is writing on this branch."""
+
+
+class RefMoved(EnvironmentFailed):
+    """The ref moved while this run worked."""
+
+
+class GateRefused(SluicegateError):
+    """A plan or a gate said no."""
+
+    exit_code = 5
+
+
+class Bug(SluicegateError):
+    """Ours: please report it."""

@@ -1,0 +1,166 @@
+"""The accounts of a lake: its manifest, receipts, rejections, quarantine and runs.
+
+They are tables of the lake itself, so they are published, branched and rolled back with the data
+they describe. State and data cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from sluicegate.ingestion.receipt import Receipt
+from sluicegate.lake import Session, Table
+from sluicegate.sources import Batch, Known
+
+BATCHES = Table("accounts", "batches")
+REJECTIONS = Table("accounts", "rejections")
+QUARANTINE = Table("accounts", "quarantine")
+RUNS = Table("accounts", "runs")
+
+_COUNT = "BIGINT NOT NULL"
+_TEXT = "VARCHAR NOT NULL"
+_MOMENT = "TIMESTAMPTZ NOT NULL"
+_TABLES: Mapping[Table, Mapping[str, str]] = {
+    BATCHES: {
+        "run": _TEXT,
+        "source": _TEXT,
+        "batch": _TEXT,
+        "name": _TEXT,
+        "size": _COUNT,
+        "modified_ns": "BIGINT",
+        "cursor": "VARCHAR",
+        "rows_in": _COUNT,
+        "published": _COUNT,
+        "quarantined": _COUNT,
+        "deduplicated": _COUNT,
+        "held": _COUNT,
+        "unknown_columns": "VARCHAR[]",
+        "at": _MOMENT,
+    },
+    REJECTIONS: {
+        "run": _TEXT,
+        "source": _TEXT,
+        "batch": _TEXT,
+        "rule": _TEXT,
+        "row_count": _COUNT,
+    },
+    QUARANTINE: {
+        "run": _TEXT,
+        "source": _TEXT,
+        "batch": _TEXT,
+        "file": _TEXT,
+        "line": _COUNT,
+        "rules": "VARCHAR[]",
+        "record": _TEXT,
+        "at": _MOMENT,
+    },
+    RUNS: {"run": _TEXT, "env": _TEXT, "fingerprint": _TEXT, "at": _MOMENT},
+}
+
+
+def open_accounts(session: Session) -> None:
+    """Create the tables of the accounts that are not there yet."""
+    for table, columns in _TABLES.items():
+        session.create(table, columns)
+
+
+def manifest(session: Session, source: str) -> dict[str, Known]:
+    """What the lake has taken in from a source: batch id → what is known of it, oldest first."""
+    if not session.exists(BATCHES):
+        return {}
+    rows = session.rows(
+        "SELECT batch, name, size, modified_ns, cursor FROM "
+        f'{BATCHES.sql} WHERE source = ? ORDER BY "at", name',
+        [source],
+    )
+    return {row[0]: Known(*row) for row in rows}
+
+
+def fingerprint(session: Session) -> str | None:
+    """Fingerprint of the code that built what is published; None if nothing was."""
+    if not session.exists(RUNS):
+        return None
+    rows = session.rows(f'SELECT fingerprint FROM {RUNS.sql} ORDER BY "at" DESC LIMIT 1')
+    return str(rows[0][0]) if rows else None
+
+
+def record_run(session: Session, *, run: str, env: str, code: str) -> None:
+    """Put on record which run, with which code, made the branch what it is."""
+    now = datetime.now(UTC)
+    row = pl.DataFrame({"run": [run], "env": [env], "fingerprint": [code], "at": [now]})
+    session.insert(RUNS, row)
+
+
+def record_batches(
+    session: Session, run: str, loaded: Sequence[tuple[Batch, Receipt]]
+) -> None:
+    """Put loaded batches into the manifest, with their receipts."""
+    now = datetime.now(UTC)
+    session.insert(
+        BATCHES,
+        pl.DataFrame(
+            [
+                {
+                    "run": run,
+                    "source": receipt.source,
+                    "batch": batch.id,
+                    "name": batch.name,
+                    "size": batch.size,
+                    "modified_ns": batch.modified_ns,
+                    "cursor": batch.cursor,
+                    "rows_in": receipt.rows_in,
+                    "published": receipt.published,
+                    "quarantined": receipt.quarantined,
+                    "deduplicated": receipt.deduplicated,
+                    "held": receipt.held,
+                    "unknown_columns": list(receipt.unknown_columns),
+                    "at": now,
+                }
+                for batch, receipt in loaded
+            ],
+            schema_overrides={
+                "modified_ns": pl.Int64,
+                "cursor": pl.String,
+                "unknown_columns": pl.List(pl.String),
+            },
+            infer_schema_length=None,
+        ),
+    )
+    rejections = [
+        (run, receipt.source, batch.id, rule, count)
+        for batch, receipt in loaded
+        for rule, count in receipt.rejections.items()
+    ]
+    if rejections:
+        columns = list(_TABLES[REJECTIONS])
+        session.insert(REJECTIONS, pl.DataFrame(rejections, schema=columns, orient="row"))
+
+
+def last_runs(session: Session) -> dict[str, dict[str, Any]]:
+    """Per source, the account of the last run whose batches the lake has."""
+    if not session.exists(BATCHES):
+        return {}
+    counts = ("rows_in", "published", "quarantined", "deduplicated", "held")
+    sums = ", ".join(f"sum({count})::BIGINT AS {count}" for count in counts)
+    frame = session.frame(
+        f"SELECT source, run, {sums} FROM {BATCHES.sql} WHERE (source, run) IN"  # noqa: S608
+        f" (SELECT (source, max(run)) FROM {BATCHES.sql} GROUP BY source) GROUP BY source, run"
+    )
+    rules = session.rows(
+        f"SELECT source, run, rule, sum(row_count)::BIGINT FROM {REJECTIONS.sql} GROUP BY ALL"  # noqa: S608
+    )
+    return {
+        row["source"]: {
+            **row,
+            "rejections": {
+                rule: count
+                for source, run, rule, count in rules
+                if (source, run) == (row["source"], row["run"])
+            },
+        }
+        for row in frame.iter_rows(named=True)
+    }

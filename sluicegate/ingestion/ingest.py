@@ -1,0 +1,109 @@
+"""Ingesting a source into a branch: batches → records → sifted rows → lake and quarantine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from sluicegate.errors import BatchRefused
+from sluicegate.ingestion.load import load
+from sluicegate.ingestion.receipt import Receipt
+from sluicegate.ingestion.sift import Sifted, sift
+from sluicegate.lake import Session
+from sluicegate.sources import Batch, Load, Source, read_delimited
+
+log = logging.getLogger(__name__)
+
+ROWS_AT_ONCE = 250_000
+"""Rows that are validated and written together: what bounds memory, whatever the volume."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A batch that cannot be taken in, and why."""
+
+    source: str
+    batch: str
+    name: str
+    error: BatchRefused
+
+
+@dataclass(slots=True)
+class Intake:
+    """What one source brought in a run.
+
+    Attributes:
+        receipts: one a batch that was looked at.
+        refusals: batches that were refused; if there is one, the run publishes nothing.
+        superseded: published rows that corrections replaced.
+    """
+
+    source: str
+    receipts: list[Receipt] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    superseded: int = 0
+
+
+def ingest(source: Source, batches: Iterable[Batch], session: Session, run: str) -> Intake:
+    """Take new batches of a source into the branch that the session writes.
+
+    A refused batch does not stop the others: all refusals of a run are reported together.
+    """
+    intake = Intake(source.name)
+    for group in _groups(source, batches, intake):
+        loaded = load(source, group, session, run)
+        intake.superseded += loaded.superseded
+        for sifted, receipt in zip(group, loaded.receipts, strict=True):
+            intake.receipts.append(receipt)
+            if error := _over_tolerance(source, receipt):
+                intake.refusals.append(
+                    Refusal(source.name, sifted.batch.id, sifted.batch.name, error)
+                )
+    return intake
+
+
+def _groups(source: Source, batches: Iterable[Batch], intake: Intake) -> Iterator[list[Sifted]]:
+    """Sift batches and gather them until there are enough rows to be worth a commit."""
+    most = 1 if source.load is Load.MERGE else ROWS_AT_ONCE
+    group: list[Sifted] = []
+    gathered = 0
+    for batch in batches:
+        try:
+            sifted = _sift(source, batch, intake)
+        except BatchRefused as error:
+            intake.refusals.append(Refusal(source.name, batch.id, batch.name, error))
+            continue
+        group.append(sifted)
+        gathered += sifted.rows_in
+        if gathered >= most:
+            yield group
+            group, gathered = [], 0
+    if group:
+        yield group
+
+
+def _sift(source: Source, batch: Batch, intake: Intake) -> Sifted:
+    records = read_delimited(batch.content, delimiter=source.delimiter, name=batch.name)
+    log.info("%s: %s, %s rows", source.name, batch.name, f"{records.count:,}")
+    try:
+        return sift(source, batch, records)
+    except BatchRefused:
+        # Refused as a whole: none of its rows was looked at, all of them are accounted for.
+        held = Receipt(source.name, batch.id, batch.name, rows_in=records.count, held=records.count)
+        intake.receipts.append(held.closed())
+        raise
+
+
+def _over_tolerance(source: Source, receipt: Receipt) -> BatchRefused | None:
+    if receipt.quarantined <= source.tolerate * receipt.rows_in:
+        return None
+    worst = sorted(receipt.rejections.items(), key=lambda rule: -rule[1])[:3]
+    listed = ", ".join(f"{rule} {count:,}" for rule, count in worst)
+    return BatchRefused(
+        f"{receipt.quarantined:,} of {receipt.rows_in:,} rows were rejected "
+        f"({receipt.quarantined / receipt.rows_in:.1%}), tolerated are {source.tolerate:.1%}: "
+        f"{listed}.",
+        where=receipt.name,
+        hint="have the provider send it again, or correct the contract",
+    )

@@ -1,0 +1,102 @@
+"""Receipts: what happened to every row of a batch. They must close."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from sluicegate.errors import Bug
+
+
+class Fate(StrEnum):
+    """What can become of a row."""
+
+    PUBLISHED = "published"
+    QUARANTINED = "quarantined"
+    DEDUPLICATED = "deduplicated"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The account of one batch, or of several added up.
+
+    Attributes:
+        rejections: rule → rows that broke it. A row that broke two rules counts under both, so
+            these do not add up to ``quarantined``.
+        unknown_columns: columns that came along and that the contract does not name; they are in
+            the archive only.
+    """
+
+    source: str
+    batch: str
+    name: str
+    rows_in: int = 0
+    published: int = 0
+    quarantined: int = 0
+    deduplicated: int = 0
+    held: int = 0
+    rejections: dict[str, int] = field(default_factory=dict)
+    unknown_columns: tuple[str, ...] = ()
+
+    @property
+    def closes(self) -> bool:
+        """Rows in = published + quarantined + deduplicated + held."""
+        return self.rows_in == (
+            self.published + self.quarantined + self.deduplicated + self.held
+        ) and all(count >= 0 for count in self._counts())
+
+    def closed(self) -> Receipt:
+        """The same receipt, if it closes.
+
+        Raises:
+            Bug: it does not; a row was lost or counted twice.
+        """
+        if not self.closes:
+            raise Bug(
+                f"A receipt does not close: {self.rows_in} rows in, {self._counts()} accounted for.",
+                where=f"{self.source}, {self.name}",
+            )
+        return self
+
+    def hold(self) -> Receipt:
+        """The same batch, refused: nothing of it is published, all its rows are held."""
+        return replace(
+            self, published=0, quarantined=0, deduplicated=0, held=self.rows_in
+        ).closed()
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "source": self.source,
+            "batch": self.batch,
+            "name": self.name,
+            "rows_in": self.rows_in,
+            **{fate.value: getattr(self, fate.value) for fate in Fate},
+            "rejections": dict(sorted(self.rejections.items())),
+            "unknown_columns": list(self.unknown_columns),
+        }
+
+    def _counts(self) -> tuple[int, int, int, int]:
+        return self.published, self.quarantined, self.deduplicated, self.held
+
+
+def total(source: str, receipts: Iterable[Receipt]) -> Receipt:
+    """The account of a source in a run: its batches added up."""
+    result = Receipt(source, batch="", name="")
+    for receipt in receipts:
+        rejections = dict(result.rejections)
+        for rule, count in receipt.rejections.items():
+            rejections[rule] = rejections.get(rule, 0) + count
+        result = replace(
+            result,
+            rows_in=result.rows_in + receipt.rows_in,
+            published=result.published + receipt.published,
+            quarantined=result.quarantined + receipt.quarantined,
+            deduplicated=result.deduplicated + receipt.deduplicated,
+            held=result.held + receipt.held,
+            rejections=rejections,
+        )
+    return result

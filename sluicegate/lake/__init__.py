@@ -1,0 +1,21 @@
+"""Git for data: generations, refs, branches, publish, rollback."""
+
+from sluicegate.lake.archive import Archive
+from sluicegate.lake.branch import Branch
+from sluicegate.lake.lake import Lake, development_branch
+from sluicegate.lake.query import Answer, query
+from sluicegate.lake.refs import Move, Refs
+from sluicegate.lake.session import Session, Table
+
+__all__ = [
+    "Answer",
+    "Archive",
+    "Branch",
+    "Lake",
+    "Move",
+    "Refs",
+    "Session",
+    "Table",
+    "development_branch",
+    "query",
+]

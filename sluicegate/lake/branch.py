@@ -1,0 +1,158 @@
+"""A branch: a private, writable copy of a generation's catalog that shares its data files.
+
+It lives in a folder of its own, held by a lock for as long as its process lives. Making one copies
+a catalog, never data. Publishing consumes it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+from sluicegate.errors import BranchBusy, Bug
+from sluicegate.lake import durable
+from sluicegate.lake.connection import open_writable
+from sluicegate.lake.refs import Move
+from sluicegate.lake.session import Session
+
+CATALOG = "catalog.db"
+_LOCK = "lock"
+
+_WRITTEN_SINCE = """
+SELECT coalesce(s.path, '') || coalesce(t.path, '') || f.path
+FROM (SELECT table_id, path, begin_snapshot FROM ducklake_data_file
+      UNION ALL SELECT table_id, path, begin_snapshot FROM ducklake_delete_file) AS f
+JOIN (SELECT DISTINCT table_id, schema_id, path FROM ducklake_table) AS t USING (table_id)
+JOIN ducklake_schema AS s USING (schema_id)
+WHERE f.begin_snapshot > ?
+"""
+
+
+class Branch:
+    """One branch; made by :meth:`Lake.branch`, written by exactly one process.
+
+    Attributes:
+        ref: the environment that it will be published to.
+        base: where that ref pointed when the branch was made; None for a new lake.
+        catalog: its catalog file, which dbt is handed too.
+        files: the folder of data files, common to the whole lake.
+    """
+
+    def __init__(self, folder: Path, files: Path, ref: str, base: Move | None) -> None:
+        self.name = folder.name
+        self.ref = ref
+        self.base = base
+        self.catalog = folder / CATALOG
+        self.files = files
+        self._folder = folder
+        self._base_snapshot = _snapshot(self.catalog) if self.catalog.exists() else -1
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open the branch for reading and writing; it is closed for others at the end."""
+        session = Session(open_writable(self.catalog, self.files))
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def changed(self) -> bool:
+        """Whether anything was committed on the branch since it was made."""
+        return self.catalog.exists() and _snapshot(self.catalog) > self._base_snapshot
+
+    def seal(self, catalogs: Path) -> str:
+        """Turn the branch into an immutable generation and return its name.
+
+        Data files reach the disk before the catalog that names them, and the catalog before any
+        ref can point at it. A generation is named after its content, as a commit is.
+        """
+        for leftover in ("-journal", "-wal"):
+            if self.catalog.with_name(CATALOG + leftover).exists():
+                raise Bug("A branch was published while it was open.", where=str(self.catalog))
+        self._sync_data()
+        digest = hashlib.sha256(self.catalog.read_bytes()).hexdigest()
+        generation = f"g{digest[:12]}"
+        self.catalog.chmod(0o444)
+        durable.settle(self.catalog, catalogs / f"{generation}.db")
+        return generation
+
+    def keep(self, place: Path) -> None:
+        """Keep a refused branch's catalog as evidence, to be looked at but never published."""
+        if self.catalog.exists():
+            self.catalog.chmod(0o444)
+            durable.settle(self.catalog, place)
+
+    def _sync_data(self) -> None:
+        with sqlite3.connect(f"file:{self.catalog}?mode=ro", uri=True) as catalog:
+            rows = catalog.execute(_WRITTEN_SINCE, (self._base_snapshot,)).fetchall()
+        catalog.close()
+        # A file that the branch wrote and dropped again is gone from disk but still on record.
+        written = {file for (path,) in rows if (file := self.files / path).exists()}
+        for file in written:
+            durable.sync_file(file)
+        for folder in {file.parent for file in written}:
+            durable.sync_folder(folder)
+
+
+def _snapshot(catalog: Path) -> int:
+    """Newest snapshot number of a DuckLake catalog that nobody writes at the moment."""
+    connection = sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)
+    try:
+        ((number,),) = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshot")
+    finally:
+        connection.close()
+    return int(number)
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Be the one process that works in a branch's folder; remove the folder at the end.
+
+    Raises:
+        BranchBusy: another process holds it.
+    """
+    durable.make_folder(folder)
+    with (folder / _LOCK).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise BranchBusy(
+                f"The branch {folder.name!r} has a writer already (process {lock.read().strip()}).",
+                where=str(folder),
+                hint="wait for it, or end that process",
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        try:
+            yield
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(branches: Path) -> list[str]:
+    """Remove the branches of processes that died; say which."""
+    swept = []
+    for folder in branches.iterdir() if branches.is_dir() else ():
+        try:
+            with hold(folder):
+                swept.append(folder.name)
+        except BranchBusy:
+            continue
+    return swept
+
+
+def copy_catalog(source: Path, target: Path) -> None:
+    """Start a branch from a generation's catalog."""
+    durable.make_folder(target.parent)
+    shutil.copyfile(source, target)
+
+

@@ -1,0 +1,94 @@
+"""The only door to DuckDB: connections with the lake attached under its one name, ``lake``.
+
+DuckDB's extensions are loaded from their wheels by path. Nothing is downloaded or installed.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+
+from sluicegate.errors import EnvironmentFailed
+
+ALIAS = "lake"
+"""What every connection calls the lake."""
+
+_EXTENSIONS = ("ducklake", "sqlite_scanner", "icu")
+
+
+def attach(
+    connection: duckdb.DuckDBPyConnection, catalog: Path, files: Path, *, read_only: bool
+) -> None:
+    """Attach a catalog of the lake as ``lake``; a missing catalog is created when writable.
+
+    Raises:
+        EnvironmentFailed: an extension is missing, or the catalog cannot be opened.
+    """
+    for extension in _EXTENSIONS:
+        connection.execute(f"LOAD {literal(str(extension_file(extension)))}")
+    # Dates must not depend on where the machine stands.
+    connection.execute("SET TimeZone = 'UTC'")
+    options = f"DATA_PATH {literal(f'{files}/')}, OVERRIDE_DATA_PATH true"
+    # Inlined rows would live in the catalog, where a branch could not share them as files.
+    options += ", DATA_INLINING_ROW_LIMIT 0"
+    if read_only:
+        options += ", READ_ONLY"
+    source = literal(f"ducklake:sqlite:{catalog}")
+    try:
+        connection.execute(f"ATTACH {source} AS {ALIAS} ({options})")
+    except duckdb.Error as error:
+        raise EnvironmentFailed(
+            f"The catalog cannot be opened: {str(error).splitlines()[0]}", where=str(catalog)
+        ) from error
+
+
+def open_writable(catalog: Path, files: Path) -> duckdb.DuckDBPyConnection:
+    """A private connection that may write to a branch's catalog."""
+    connection = duckdb.connect(":memory:")
+    attach(connection, catalog, files, read_only=False)
+    return connection
+
+
+def open_read_only(catalog: Path, files: Path) -> duckdb.DuckDBPyConnection:
+    """A connection that sees one generation, may change nothing and reaches no other file."""
+    connection = duckdb.connect(":memory:")
+    attach(connection, catalog, files, read_only=True)
+    connection.execute(f"USE {ALIAS}")
+    connection.execute(f"SET allowed_directories = [{literal(f'{files}/')}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+@cache
+def extension_file(extension: str) -> Path:
+    """Where an extension's wheel put its library.
+
+    Raises:
+        EnvironmentFailed: the wheel is not installed, or is of another DuckDB version.
+    """
+    module = f"duckdb_extension_{extension}"
+    spec = find_spec(module)
+    if spec is not None and spec.origin is not None:
+        version = f"v{duckdb.__version__}"
+        file = Path(spec.origin).parent / "extensions" / version
+        file /= f"{extension}.duckdb_extension"
+        if file.is_file():
+            return file
+    raise EnvironmentFailed(
+        f"DuckDB's extension {extension!r} for DuckDB {duckdb.__version__} is not installed.",
+        hint="install the project from its lock: make run and make test do so",
+    )
+
+
+def literal(text: str) -> str:
+    """Quote a text as an SQL literal, for statements that take no parameters."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Quote a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,128 @@
+"""A session on one catalog of the lake: polars frames in and out, names quoted, values bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from sluicegate.lake.connection import ALIAS, identifier
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the lake."""
+
+    schema: str
+    name: str
+
+    @property
+    def sql(self) -> str:
+        """Its full, quoted name."""
+        return f"{ALIAS}.{identifier(self.schema)}.{identifier(self.name)}"
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+class Session:
+    """What ingestion and audits may do with a catalog."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run a statement."""
+        self._connection.execute(sql, list(parameters))
+
+    def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
+        """Run a query and return its rows; time stamps come back in UTC."""
+        relation = self._connection.sql(sql, params=list(parameters))
+        return pl.DataFrame(relation).with_columns(
+            pl.col(pl.Datetime(time_zone="Etc/UTC")).dt.convert_time_zone("UTC")
+        )
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a query and return its rows as tuples."""
+        return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Run a query that yields one value."""
+        ((value,),) = self.rows(sql, parameters)
+        return value
+
+    def exists(self, table: Table) -> bool:
+        """Whether the catalog has this table or view."""
+        sql = (
+            "SELECT count(*) FROM duckdb_tables() WHERE (database_name, schema_name, table_name)"
+            " = ($1, $2, $3) UNION ALL "
+            "SELECT count(*) FROM duckdb_views() WHERE (database_name, schema_name, view_name)"
+            " = ($1, $2, $3)"
+        )
+        found = self.rows(sql, [ALIAS, table.schema, table.name])
+        return any(count for (count,) in found)
+
+    def columns(self, table: Table) -> list[str]:
+        """Names of a table's columns, in order."""
+        sql = (
+            "SELECT column_name FROM duckdb_columns() WHERE (database_name, schema_name, table_name)"
+            " = ($1, $2, $3) ORDER BY column_index"
+        )
+        return [name for (name,) in self.rows(sql, [ALIAS, table.schema, table.name])]
+
+    def create(self, table: Table, columns: Mapping[str, str]) -> None:
+        """Create a table if it is not there.
+
+        Args:
+            columns: name → DuckDB type, from our own code.
+        """
+        listed = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns.items())
+        self.execute(f"CREATE SCHEMA IF NOT EXISTS {ALIAS}.{identifier(table.schema)}")
+        self.execute(f"CREATE TABLE IF NOT EXISTS {table.sql} ({listed})")
+
+    def insert(self, table: Table, frame: pl.DataFrame) -> None:
+        """Append rows; columns are matched by name, absent ones become null."""
+        if frame.is_empty():
+            return
+        with self.lend(frame) as name:
+            self.execute(f"INSERT INTO {table.sql} BY NAME SELECT * FROM {name}")
+
+    @contextmanager
+    def lend(self, frame: pl.DataFrame, name: str = "lent") -> Iterator[str]:
+        """Let SQL see a frame under a name, without a copy, for the length of the block."""
+        self._connection.register(name, _Stream(frame))
+        try:
+            yield name
+        finally:
+            self._connection.unregister(name)
+
+    @contextmanager
+    def transaction(self, message: str = "") -> Iterator[None]:
+        """All statements of the block, or none."""
+        self.execute("BEGIN")
+        try:
+            yield
+            if message:
+                self.execute(f"CALL {ALIAS}.set_commit_message('sluicegate', ?)", [message])
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
+
+    def close(self) -> None:
+        """End the session; the catalog file is complete and free after this."""
+        self._connection.close()
+
+
+class _Stream:
+    """A polars frame as a bare Arrow stream, which DuckDB reads without pyarrow."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._frame.__arrow_c_stream__(requested_schema)

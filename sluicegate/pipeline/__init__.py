@@ -1,0 +1,7 @@
+"""A run of the platform without its orchestrator: the stages, and the record of what they did."""
+
+from sluicegate.pipeline.platform import Platform
+from sluicegate.pipeline.report import Report, Status
+from sluicegate.pipeline.run import Run
+
+__all__ = ["Platform", "Report", "Run", "Status"]

@@ -1,0 +1,60 @@
+"""An environment, opened: its settings, what the project declares, its lake and its ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sluicegate import __version__, warehouse
+from sluicegate.catalogue import FOLDER, Catalogue, load_catalogue
+from sluicegate.lake import Archive, Lake
+from sluicegate.release import Ledger
+from sluicegate.settings import Settings, load_settings
+
+DBT_PROJECT = "dbt_project"
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What every stage of a run needs to know."""
+
+    settings: Settings
+    catalogue: Catalogue
+    lake: Lake
+    archive: Archive
+    ledger: Ledger
+
+    @classmethod
+    def open(cls, env: str, project: Path | None = None) -> Platform:
+        """Open an environment for a run.
+
+        Raises:
+            ConfigurationError: its settings or a contract are wrong.
+            EnvironmentFailed: its lake cannot be written.
+        """
+        settings = load_settings(env, project)
+        catalogue = load_catalogue(settings.project)
+        lake = Lake(settings.lake.root)
+        lake.prepare()
+        return cls(settings, catalogue, lake, Archive(lake.archive), Ledger(lake.ledger, env))
+
+    @property
+    def dbt_project(self) -> Path:
+        """Folder of the dbt project."""
+        return self.settings.project / DBT_PROJECT
+
+    @property
+    def dbt_target(self) -> Path:
+        """Folder for dbt's artifacts; each environment has its own, so that parsing stays warm."""
+        return self.settings.state / "dbt" / self.settings.env
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of all code that decides what is published: contracts, models and ourselves."""
+        digest = hashlib.sha256(__version__.encode())
+        for file in sorted((self.settings.project / FOLDER).glob("*.py")):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        digest.update(warehouse.fingerprint(self.dbt_project).encode())
+        return digest.hexdigest()[:16]

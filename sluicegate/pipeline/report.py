@@ -1,0 +1,87 @@
+"""The report of a run: one value that the terminal, the ledger and Prefect show, each in its way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sluicegate.ingestion import Receipt
+from sluicegate.quality.check import Check
+from sluicegate.warehouse import Model
+
+
+class Status(StrEnum):
+    """How a run ended."""
+
+    PUBLISHED = "published"
+    NOTHING_NEW = "nothing new"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run did.
+
+    Attributes:
+        accounts: source → its receipts added up.
+        receipts: one a batch.
+        waiting: source → files left for the next run, with the reason.
+        generation: what readers of the environment see after the run; None before the first.
+        previous: what they saw before it.
+        seconds: stage → wall time.
+        error: what went wrong, in the words of the error.
+        evidence: folder with what a refused run left behind.
+        ui: address of the run in Prefect's user interface.
+    """
+
+    run: str
+    env: str
+    status: Status = Status.FAILED
+    accounts: dict[str, Receipt] = field(default_factory=dict)
+    receipts: list[Receipt] = field(default_factory=list)
+    known: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, dict[str, str]] = field(default_factory=dict)
+    models: list[Model] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    generation: str | None = None
+    previous: str | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    error: str | None = None
+    evidence: str | None = None
+    ui: str | None = None
+
+    def hold(self) -> None:
+        """Say of every row that came in that it is held: nothing of this run was published."""
+        self.receipts = [receipt.hold() for receipt in self.receipts]
+        self.accounts = {source: account.hold() for source, account in self.accounts.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the ledger's entry, and what ``--json`` prints."""
+        return {
+            "run": self.run,
+            "env": self.env,
+            "status": self.status.value,
+            "generation": self.generation,
+            "previous": self.previous,
+            "sources": {source: account.to_dict() for source, account in self.accounts.items()},
+            "batches": [receipt.to_dict() for receipt in self.receipts],
+            "known": self.known,
+            "waiting": self.waiting,
+            "models": [
+                {
+                    "name": f"{model.schema}.{model.name}",
+                    "kind": model.kind,
+                    "status": model.status,
+                    "seconds": round(model.seconds, 3),
+                    "rows": model.rows,
+                }
+                for model in self.models
+            ],
+            "checks": [check.to_dict() for check in self.checks],
+            "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},
+            "error": self.error,
+            "evidence": self.evidence,
+            "ui": self.ui,
+        }

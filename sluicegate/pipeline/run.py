@@ -1,0 +1,137 @@
+"""One run, from its first line in the ledger to its last, whatever happens in between."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sluicegate.errors import DataRefused, SluicegateError
+from sluicegate.lake import Branch, durable
+from sluicegate.pipeline.platform import Platform
+from sluicegate.pipeline.report import Report, Status
+from sluicegate.quality.check import Outcome
+from sluicegate.release.ledger import FINISHED, STARTED
+
+log = logging.getLogger(__name__)
+
+
+class Run:
+    """A run of one environment.
+
+    Attributes:
+        id: sorts by time and names the run's branch and evidence.
+        report: filled in as the run goes on.
+    """
+
+    def __init__(self, platform: Platform, ui: str | None = None) -> None:
+        self.platform = platform
+        moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        self.id = f"{moment}-{secrets.token_hex(3)}"
+        self.report = Report(run=self.id, env=platform.settings.env, ui=ui)
+        head = platform.lake.refs.head(self.env)
+        self.report.generation = self.report.previous = head.generation if head else None
+
+    @property
+    def env(self) -> str:
+        """The environment that the run publishes to."""
+        return self.platform.settings.env
+
+    @contextmanager
+    def recorded(self) -> Iterator[Run]:
+        """Put the run on record: begun, and how it ended. A run that is killed stays begun."""
+        ledger = self.platform.ledger
+        ledger.record(STARTED, self.id, pid=os.getpid(), code=self.platform.fingerprint)
+        try:
+            yield self
+        except BaseException as error:
+            self._failed(error)
+            raise
+        finally:
+            ledger.record(FINISHED, self.id, **_facts(self.report))
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for other runs of the same environment; other environments are never waited for."""
+        place = self.platform.lake.root / "turns"
+        durable.make_folder(place)
+        with (place / f"{self.env}.lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                log.info("another run of %s is at work: waiting for it to end", self.env)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            head = self.platform.lake.refs.head(self.env)
+            self.report.generation = self.report.previous = head.generation if head else None
+            yield
+
+    @contextmanager
+    def branch(self) -> Iterator[Branch]:
+        """The branch that the run works on; kept as evidence if its data are refused."""
+        with self.platform.lake.branch(self.env, self.id) as branch:
+            try:
+                yield branch
+            except DataRefused as error:
+                self._failed(error)
+                branch.keep(self.platform.lake.refused(self.id))
+                self._keep_evidence()
+                raise
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure a stage."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - began
+            self.report.seconds[name] = self.report.seconds.get(name, 0.0) + spent
+
+    def nothing_new(self) -> None:
+        """End well without having changed anything."""
+        self.report.status = Status.NOTHING_NEW
+
+    @property
+    def evidence(self) -> Path:
+        """Folder for what a refusal leaves behind."""
+        return self.platform.lake.evidence / self.id
+
+    def _failed(self, error: BaseException) -> None:
+        if self.report.status is Status.PUBLISHED:
+            # What went wrong came after: readers see the data, and the receipts stand.
+            return
+        self.report.status = (
+            Status.REFUSED if isinstance(error, DataRefused) else Status.FAILED
+        )
+        self.report.hold()
+        known = isinstance(error, SluicegateError)
+        self.report.error = str(error) if known else type(error).__name__
+
+    def _keep_evidence(self) -> None:
+        folder = durable.make_folder(self.evidence)
+        self.report.evidence = str(folder)
+        failed = [check for check in self.report.checks if check.outcome is not Outcome.PASS]
+        for number, check in enumerate((check for check in failed if check.sql), start=1):
+            query = f"-- {check.name} on {check.on}: the rows that break it\n{check.sql}\n"
+            durable.create(folder / f"{number:02d}-{_slug(check.name)}.sql", query.encode())
+        content = json.dumps(self.report.to_dict(), indent=1)
+        durable.create(folder / "report.json", content.encode())
+
+
+def _facts(report: Report) -> dict[str, object]:
+    facts = report.to_dict()
+    facts.pop("run")
+    return facts
+
+
+def _slug(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name)[:60]
+
+

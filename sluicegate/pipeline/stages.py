@@ -1,0 +1,217 @@
+"""The stages of a run. Each takes what the one before made; none goes back.
+
+    discover → ingest → transform → audit → publish
+"""
+
+from __future__ import annotations
+
+import logging
+from contextvars import copy_context
+from dataclasses import dataclass
+
+from sluicegate import warehouse
+from sluicegate.errors import AuditFailed, BatchRefused, DataRefused
+from sluicegate.ingestion import Intake, accounts, ingest, total
+from sluicegate.ingestion.ingest import Refusal
+from sluicegate.lake import Branch, Move, Table
+from sluicegate.pipeline.report import Status
+from sluicegate.pipeline.run import Run
+from sluicegate.quality.check import Check, Outcome
+from sluicegate.quality.conservation import Stock, audit_conservation, stock
+from sluicegate.quality.contracts import audit_table
+from sluicegate.sources import Discovery, Known
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What there is to do: new batches by source, and whether the code changed."""
+
+    discoveries: dict[str, Discovery]
+    code_changed: bool
+
+    @property
+    def nothing(self) -> bool:
+        """Nothing to load, and nothing to rebuild."""
+        return not self.code_changed and not any(
+            found.new for found in self.discoveries.values()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """What ingestion brought: an intake a source, and the stock before it."""
+
+    intakes: dict[str, Intake]
+    before: dict[str, Stock]
+
+
+def discover(run: Run) -> Offer:
+    """Look at every source for batches that are not in the manifest that readers see.
+
+    Raises:
+        EnvironmentFailed: a source cannot be reached.
+    """
+    platform = run.platform
+    manifests: dict[str, dict[str, Known]] = {name: {} for name in platform.catalogue.sources}
+    code = None
+    if run.report.previous is not None:
+        with platform.lake.read(run.report.previous) as session:
+            manifests = {name: accounts.manifest(session, name) for name in manifests}
+            code = accounts.fingerprint(session)
+    found = {
+        name: source.discover(platform.settings, manifests[name], platform.archive)
+        for name, source in platform.catalogue.sources.items()
+    }
+    run.report.known = {name: discovery.known for name, discovery in found.items()}
+    run.report.waiting = {
+        name: discovery.waiting for name, discovery in found.items() if discovery.waiting
+    }
+    return Offer(found, code_changed=code != platform.fingerprint)
+
+
+def open_harvest(run: Run, branch: Branch) -> Harvest:
+    """Open the branch's accounts and take stock of what it holds."""
+    run.report.receipts.clear()
+    run.report.accounts.clear()
+    with branch.session() as session:
+        accounts.open_accounts(session)
+        accounts.record_run(session, run=run.id, env=run.env, code=run.platform.fingerprint)
+        sources = run.platform.catalogue.sources
+        before = {name: stock(source, session) for name, source in sources.items()}
+    return Harvest({}, before)
+
+
+def ingest_source(
+    run: Run, branch: Branch, name: str, discovery: Discovery, harvest: Harvest
+) -> Intake:
+    """Take a source's new batches into the branch."""
+    source = run.platform.catalogue.source(name)
+    with branch.session() as session:
+        intake = ingest(source, discovery.new, session, run.id)
+    harvest.intakes[name] = intake
+    run.report.receipts.extend(intake.receipts)
+    run.report.accounts[name] = total(name, intake.receipts)
+    return intake
+
+
+def refuse_held(run: Run, harvest: Harvest) -> None:
+    """Go no further if a batch was refused.
+
+    Raises:
+        DataRefused: at least one was; all of them are named.
+    """
+    refusals = [refusal for intake in harvest.intakes.values() for refusal in intake.refusals]
+    if not refusals:
+        return
+    first = refusals[0].error
+    more = f" and {len(refusals) - 1} more" if len(refusals) > 1 else ""
+    raise DataRefused(
+        f"{len(refusals)} batch{'es were' if more else ' was'} refused; nothing was published.\n"
+        + "\n".join(f"  {_told(refusal)}" for refusal in refusals[:10]),
+        where=f"{first.where}{more}",
+        hint=f"{first.hint}. Rejected rows: {_look(run, 'FROM accounts.quarantine')}",
+    )
+
+
+def transform(run: Run, branch: Branch) -> warehouse.Build:
+    """Let dbt build its models on the branch."""
+    platform = run.platform
+    # dbt calls back from threads of its own, which know nothing of the run that they log for.
+    context = copy_context()
+    build = warehouse.build(
+        branch.catalog,
+        branch.files,
+        project=platform.dbt_project,
+        target=platform.dbt_target,
+        on_event=lambda step: context.copy().run(_tell, step),
+    )
+    run.report.models = list(build.models)
+    return build
+
+
+def audit(run: Run, branch: Branch, harvest: Harvest, build: warehouse.Build) -> list[Check]:
+    """Check everything that must hold before anybody may see the branch.
+
+    Raises:
+        AuditFailed: something does not hold, could not be checked, or nothing was looked at.
+    """
+    catalogue = run.platform.catalogue
+    checks = [_of_dbt(check) for check in build.checks]
+    with branch.session() as session:
+        for name, source in catalogue.sources.items():
+            table = Table("raw", name)
+            checks += audit_table(table, source.contract, session)
+            intake = harvest.intakes.get(name, Intake(name))
+            checks += audit_conservation(
+                source, harvest.before[name], stock(source, session), intake
+            )
+        for model in catalogue.models.values():
+            schema, _, table_name = model.table.partition(".")
+            table = Table(schema, table_name)
+            checks += audit_table(
+                table, model.contract, session, may_be_empty=model.may_be_empty
+            )
+    run.report.checks = checks
+    failed = [check for check in checks if check.outcome is not Outcome.PASS]
+    if failed:
+        raise _refused(run, failed, len(checks))
+    return checks
+
+
+def publish(run: Run, branch: Branch) -> Move:
+    """Let readers of the environment see the branch, all tables at once.
+
+    Raises:
+        RefMoved: somebody else published meanwhile.
+    """
+    move = run.platform.lake.publish(branch, run=run.id)
+    run.report.status = Status.PUBLISHED
+    run.report.previous, run.report.generation = move.previous, move.generation
+    return move
+
+
+def _of_dbt(check: warehouse.Check) -> Check:
+    name, on = check.name, check.model or "dbt"
+    if check.status == "pass":
+        return Check(name, on, Outcome.PASS, looked_at=1)
+    # A check that was skipped, or that only warned, has not said that its promise holds.
+    outcome = Outcome.FAIL if check.status == "fail" else Outcome.ERROR
+    return Check(
+        name,
+        on,
+        outcome,
+        looked_at=1,
+        failures=check.failures or 0,
+        message=check.message or check.status,
+        sql=check.compiled_sql or "",
+    )
+
+
+def _refused(run: Run, failed: list[Check], count: int) -> AuditFailed:
+    lines = []
+    for check in failed[:10]:
+        rows = f" ({'; '.join(check.rows)})" if check.rows else ""
+        lines.append(f"  {check.outcome.value}: {check.on} {check.name}: {check.message}{rows}")
+    more = [f"  and {len(failed) - 10} more"] if len(failed) > 10 else []
+    return AuditFailed(
+        f"{len(failed)} of {count} checks do not hold; nothing was published.\n"
+        + "\n".join(lines + more),
+        where=str(run.evidence),
+        hint=f"look at what would have been published: {_look(run, 'FROM ' + failed[0].on)}",
+    )
+
+
+def _tell(step: warehouse.Step) -> None:
+    if step.kind == "model" and step.seconds is None:
+        log.info("dbt: building %s", step.name)
+
+
+def _told(refusal: Refusal) -> str:
+    error: BatchRefused = refusal.error
+    return f"{refusal.source}, {refusal.name}: {error.message}"
+
+
+def _look(run: Run, sql: str) -> str:
+    return f'sluicegate lake sql "{sql}" --ref refused/{run.id}'

@@ -1,0 +1,41 @@
+"""The ledger: an append-only record of every run of an environment, refused ones included.
+
+It stands outside any branch, so that a refusal leaves no trace in the lake and is never forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sluicegate.lake.log import Log
+
+STARTED = "run started"
+FINISHED = "run finished"
+
+
+class Ledger:
+    """The ledger of one environment."""
+
+    def __init__(self, root: Path, env: str) -> None:
+        self._log = Log(root / env)
+
+    def record(self, event: str, run: str, **facts: Any) -> int:
+        """Append a fact; returns its number."""
+        return self._log.append(
+            {"event": event, "run": run, "at": datetime.now(UTC).isoformat(), **facts}
+        )
+
+    def entries(self) -> Iterator[Mapping[str, Any]]:
+        """Everything on record, newest first."""
+        for _, entry in self._log.entries(newest_first=True):
+            yield entry
+
+    def last(self, event: str, **having: Any) -> Mapping[str, Any] | None:
+        """The newest entry of a kind with these facts."""
+        for entry in self.entries():
+            if entry["event"] == event and all(entry.get(k) == v for k, v in having.items()):
+                return entry
+        return None

@@ -1,0 +1,191 @@
+"""One typed settings object per environment, read from ``deployments/environments/<env>.toml``.
+
+Environments differ by settings only. Every value can be overridden for one process by a variable
+named after its place, ``SLUICEGATE_<SECTION>__<KEY>`` (``SLUICEGATE_LAKE__ROOT=/srv/lake``);
+unknown sections, keys and variables are refused. Relative paths start at the project's root.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sluicegate.errors import ConfigurationError, UnknownName
+
+ENVIRONMENTS = Path("deployments") / "environments"
+PREFIX = "SLUICEGATE_"
+RESERVED = frozenset({"SLUICEGATE_PROJECT"})
+"""Variables of the prefix that are not settings: where the project is."""
+
+LOOPBACK = "loopback"
+"""Endpoint that stands for the provider which ``make run`` starts on this machine."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Lake(_Section):
+    """Where generations, refs, data files and evidence are kept."""
+
+    root: Path
+
+
+class Landing(_Section):
+    """Where files arrive, and when a file counts as completely written."""
+
+    root: Path
+    settle_seconds: Annotated[float, Field(ge=0, le=3600)] = 2.0
+
+
+class Endpoints(_Section):
+    """Base addresses of the third-party APIs; ``loopback`` is the provider of this machine."""
+
+    ecb: str = LOOPBACK
+
+
+class Prefect(_Section):
+    """The Prefect server that records this environment's runs."""
+
+    host: str = "127.0.0.1"
+    port: Port = 4200
+
+    @property
+    def ui_url(self) -> str:
+        """Address of the user interface."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        """Address of the API, as ``PREFECT_API_URL`` wants it."""
+        return f"{self.ui_url}/api"
+
+
+class Provider(_Section):
+    """The loopback provider that ``make run`` starts in place of the third parties."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8417
+
+
+class Settings(_Section):
+    """Everything in which one environment differs from another."""
+
+    env: str
+    project: Path
+    lake: Lake
+    landing: Landing
+    endpoints: Endpoints = Endpoints()
+    prefect: Prefect = Prefect()
+    provider: Provider = Provider()
+
+    @property
+    def ecb_url(self) -> str:
+        """Base address of the ECB Data Portal, or of what stands in for it."""
+        if self.endpoints.ecb == LOOPBACK:
+            return f"http://{self.provider.host}:{self.provider.port}/service/data"
+        return self.endpoints.ecb.rstrip("/")
+
+    @property
+    def state(self) -> Path:
+        """Folder for what this machine needs but no environment owns: logs, pids, caches."""
+        return self.project / ".sluicegate"
+
+
+def project_root(start: Path | None = None) -> Path:
+    """Find the project: ``SLUICEGATE_PROJECT``, or the nearest folder above with environments.
+
+    Raises:
+        ConfigurationError: there is no project here.
+    """
+    if named := os.environ.get("SLUICEGATE_PROJECT"):
+        root = Path(named).resolve()
+        if (root / ENVIRONMENTS).is_dir():
+            return root
+        raise ConfigurationError(
+            "SLUICEGATE_PROJECT does not point at a Sluicegate project.",
+            where=str(root),
+            hint=f"it must be a folder that contains {ENVIRONMENTS}/",
+        )
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / ENVIRONMENTS).is_dir():
+            return folder
+    raise ConfigurationError(
+        "This folder is not inside a Sluicegate project.",
+        where=str(here),
+        hint=f"change into your clone, the folder that contains {ENVIRONMENTS}/",
+    )
+
+
+def environments(project: Path) -> list[str]:
+    """Names of the environments that the project declares."""
+    return sorted(file.stem for file in (project / ENVIRONMENTS).glob("*.toml"))
+
+
+def load_settings(env: str = "dev", project: Path | None = None) -> Settings:
+    """Read one environment's settings.
+
+    Raises:
+        UnknownName: the project declares no such environment.
+        ConfigurationError: the file cannot be read, or a key or value in it is wrong.
+    """
+    root = project or project_root()
+    if env not in environments(root):
+        raise UnknownName.of("environment", env, environments(root), where=str(root / ENVIRONMENTS))
+    file = root / ENVIRONMENTS / f"{env}.toml"
+    try:
+        declared: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(
+            f"The settings of environment {env!r} cannot be read: {error}", where=str(file)
+        ) from error
+    _override(declared, os.environ)
+    try:
+        settings = Settings(env=env, project=root, **declared)
+    except (ValidationError, TypeError) as error:
+        raise _explained(error, file) from error
+    return settings.model_copy(
+        update={
+            "lake": settings.lake.model_copy(update={"root": root / settings.lake.root}),
+            "landing": settings.landing.model_copy(update={"root": root / settings.landing.root}),
+        }
+    )
+
+
+def _override(declared: dict[str, Any], environ: os._Environ[str]) -> None:
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX) or variable in RESERVED:
+            continue
+        section, dunder, key = variable.removeprefix(PREFIX).lower().partition("__")
+        if not dunder or section not in Settings.model_fields or section in ("env", "project"):
+            sections = ", ".join(sorted(set(Settings.model_fields) - {"env", "project"}))
+            raise ConfigurationError(
+                f"The variable {variable} names no setting.",
+                hint=f"variables read SLUICEGATE_<SECTION>__<KEY>; sections: {sections}",
+            )
+        declared.setdefault(section, {})[key] = value
+
+
+def _explained(error: ValidationError | TypeError, file: Path) -> ConfigurationError:
+    if isinstance(error, TypeError):
+        return ConfigurationError(
+            "The settings name 'env' or 'project', which the file's name and place decide.",
+            where=str(file),
+        )
+    # Values stay out of the message: a setting may be a secret.
+    problems = [
+        f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].lower()}"
+        for problem in error.errors(include_input=False, include_url=False)
+    ]
+    return ConfigurationError(
+        f"The settings are wrong: {'; '.join(problems)}.",
+        where=f"{file}, or a SLUICEGATE_* variable",
+        hint="compare with deployments/environments/dev.toml",
+    )

@@ -1,0 +1,140 @@
+"""Files that a provider drops into the landing folder.
+
+A file counts as completely written when nothing touched it for ``landing.settle_seconds``, or when
+a marker ``<file>.done`` lies beside it. Names that say otherwise (a leading dot, ``.part``,
+``.tmp``) are left alone until they are renamed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sluicegate.contracts import Contract
+from sluicegate.errors import EnvironmentFailed
+from sluicegate.sources.base import Archive, Batch, Discovery, Known, Load, Source
+
+if TYPE_CHECKING:
+    from sluicegate.settings import Settings
+
+PARTIAL = frozenset({".part", ".partial", ".tmp", ".filepart", ".crdownload"})
+DONE = ".done"
+
+
+class Files(Source):
+    """A drop of delimited files.
+
+    Args:
+        match: pattern of the files below the landing folder, such as ``payments/*.csv*``.
+        delimiter: what separates fields.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        contract: type[Contract],
+        match: str,
+        load: Load,
+        tolerate: str,
+        owner: str,
+        delimiter: str = ",",
+        may_be_empty: bool = False,
+        ignore: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(
+            name,
+            contract=contract,
+            load=load,
+            tolerate=tolerate,
+            owner=owner,
+            may_be_empty=may_be_empty,
+            ignore=ignore,
+        )
+        self.match = match
+        self.delimiter = delimiter
+
+    def discover(
+        self, settings: Settings, manifest: Mapping[str, Known], archive: Archive
+    ) -> Discovery:
+        """Find settled files whose content the lake does not have.
+
+        Raises:
+            EnvironmentFailed: the landing folder is missing, or a file cannot be read.
+        """
+        landing = settings.landing.root
+        folder = landing / Path(self.match).parent
+        if not folder.is_dir():
+            raise EnvironmentFailed(
+                f"The landing folder of source {self.name!r} is missing.",
+                where=str(folder),
+                hint="create it, or point SLUICEGATE_LANDING__ROOT at the right place; "
+                "`make data` fills it with generated payments",
+            )
+        seen = {(known.name, known.size, known.modified_ns) for known in manifest.values()}
+        found = Discovery()
+        for file in sorted(landing.glob(self.match)):
+            stat = _stat(file)
+            if file.suffix == DONE or not file.is_file():
+                continue
+            if (file.name, stat.st_size, stat.st_mtime_ns) in seen:
+                found.known += 1
+            elif reason := _unfinished(file, settings.landing.settle_seconds):
+                found.waiting[file.name] = reason
+            else:
+                self._take(file, stat, manifest, archive, found)
+        return found
+
+    def _take(
+        self,
+        file: Path,
+        stat: os.stat_result,
+        manifest: Mapping[str, Known],
+        archive: Archive,
+        found: Discovery,
+    ) -> None:
+        try:
+            batch, content, size = archive.keep_file(file)
+        except OSError as error:
+            raise EnvironmentFailed(
+                f"A file of source {self.name!r} cannot be read: {error.strerror or error}.",
+                where=str(file),
+                hint="give this user permission to read it, or move it out of the landing folder",
+            ) from error
+        if (after := _stat(file)) and (after.st_size, after.st_mtime_ns) != (size, stat.st_mtime_ns):
+            found.waiting[file.name] = "it changed while it was read"
+        elif batch in manifest or any(batch == new.id for new in found.new):
+            found.known += 1
+        else:
+            found.new.append(
+                Batch(batch, file.name, content, size, modified_ns=stat.st_mtime_ns)
+            )
+
+
+def _unfinished(file: Path, settle: float) -> str | None:
+    """Why a file is not complete yet; None if it is. Waits for a file that is nearly settled."""
+    if file.suffix in PARTIAL or file.name.startswith("."):
+        return f"its name says that it is not complete ({file.suffix or 'leading dot'})"
+    if file.with_name(file.name + DONE).exists():
+        return None
+    before = _stat(file)
+    # A clock that runs ahead must not leave a file waiting forever.
+    age = max(0.0, time.time() - before.st_mtime)
+    if age < settle:
+        time.sleep(settle - age)
+        after = _stat(file)
+        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+            return f"it is still being written (touched less than {settle:g} s ago)"
+    return None
+
+
+def _stat(file: Path) -> os.stat_result:
+    try:
+        return file.stat()
+    except OSError as error:
+        raise EnvironmentFailed(
+            f"A landed file cannot be examined: {error.strerror or error}.", where=str(file)
+        ) from error

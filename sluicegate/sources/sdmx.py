@@ -1,0 +1,127 @@
+"""Statistical series over SDMX 2.1 REST, as the ECB Data Portal serves them (``format=csvdata``).
+
+The first batch is the whole history since a day; every further one is what changed since the last
+answer (``updatedAfter``), revisions included. ``404`` means that there is nothing, not an outage.
+Contract: https://data.ecb.europa.eu/help/api/data
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sluicegate.contracts import Contract
+from sluicegate.errors import ConfigurationError, ProviderFailed
+from sluicegate.sources.base import Archive, Batch, Discovery, Known, Load, Source
+from sluicegate.sources.http import Answer, get
+
+if TYPE_CHECKING:
+    from sluicegate.settings import Settings
+
+_ACCEPT = "text/csv, application/vnd.ecb.data+csv;version=1.0.0;q=0.9"
+_TYPES = frozenset({"text/csv", "application/vnd.ecb.data+csv"})
+_NOTHING = 404
+_DATAONLY = (
+    "KEY",
+    "FREQ",
+    "CURRENCY",
+    "CURRENCY_DENOM",
+    "EXR_TYPE",
+    "EXR_SUFFIX",
+    "TIME_PERIOD",
+    "OBS_VALUE",
+)
+
+
+class Sdmx(Source):
+    """A set of series.
+
+    Args:
+        endpoint: name of the address among the settings' ``endpoints``.
+        series: flow and key, such as ``EXR/D..EUR.SP00.A`` (an empty dimension means all).
+        since: first period that is asked for, ``YYYY-MM-DD``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        contract: type[Contract],
+        endpoint: str,
+        series: str,
+        since: str,
+        load: Load,
+        tolerate: str,
+        owner: str,
+    ) -> None:
+        read = {column.reads for column in contract.columns()}
+        super().__init__(
+            name,
+            contract=contract,
+            load=load,
+            tolerate=tolerate,
+            owner=owner,
+            ignore=tuple(column for column in _DATAONLY if column not in read),
+        )
+        self.endpoint = endpoint
+        self.series = series
+        self.since = since
+
+    def discover(
+        self, settings: Settings, manifest: Mapping[str, Known], archive: Archive
+    ) -> Discovery:
+        """Ask for what changed since the newest batch.
+
+        Raises:
+            ProviderFailed: no answer, or one that is not what was agreed.
+        """
+        cursor = max((known.cursor for known in manifest.values() if known.cursor), default=None)
+        parameters = {"startPeriod": self.since, "detail": "dataonly", "format": "csvdata"}
+        if cursor is not None:
+            parameters["updatedAfter"] = cursor
+        base = self._base(settings)
+        answer = get(
+            f"{base}/{self.series}",
+            parameters,
+            accept=_ACCEPT,
+            expected=frozenset({200, 304, _NOTHING}),
+            complete=lambda answer: answer.status != 200 or answer.body.endswith(b"\n"),
+        )
+        found = Discovery(known=len(manifest))
+        if answer.status != 200 or not answer.body:
+            return found
+        self._agreed(answer, base)
+        batch, content, size = archive.keep_bytes(answer.body)
+        if batch not in manifest:
+            name = f"{self.series}?startPeriod={self.since}"
+            name += f"&updatedAfter={cursor}" if cursor else ""
+            moved = answer.as_of or (datetime.fromisoformat(cursor) if cursor else None)
+            found.new.append(
+                Batch(batch, name, content, size, cursor=moved.isoformat() if moved else None)
+            )
+        return found
+
+    def _base(self, settings: Settings) -> str:
+        if self.endpoint != "ecb":
+            raise ConfigurationError(
+                f"The source {self.name!r} names the endpoint {self.endpoint!r}, "
+                "which the settings do not have.",
+                hint="endpoints: ecb",
+            )
+        return settings.ecb_url
+
+    def _agreed(self, answer: Answer, base: str) -> None:
+        if answer.content_type not in _TYPES:
+            raise ProviderFailed(
+                f"Expected CSV, got {answer.content_type or 'no content type'}.",
+                where=base,
+                hint="often a maintenance page; nothing was changed, the next run asks again",
+            )
+        header = answer.body.partition(b"\n")[0].decode(errors="replace").strip().split(",")
+        if missing := [column for column in _DATAONLY if column not in header]:
+            raise ProviderFailed(
+                f"The answer lacks the agreed columns {', '.join(missing)}.",
+                where=base,
+                hint="the provider changed its format; compare it with its documentation",
+            )

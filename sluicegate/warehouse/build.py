@@ -1,0 +1,119 @@
+"""One dbt build in this process, on one branch, with the branch closed behind it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sluicegate.errors import Bug, ConfigurationError
+from sluicegate.warehouse import failures, results
+from sluicegate.warehouse.events import Listener
+from sluicegate.warehouse.handover import Handover, handed
+from sluicegate.warehouse.records import Build, Step
+
+_QUIET = [
+    "--log-level=none",
+    "--log-level-file=info",
+    "--no-use-colors",
+    "--no-send-anonymous-usage-stats",
+    "--no-version-check",
+    "--no-fail-fast",
+    "--partial-parse",
+    "--threads=1",
+]
+
+
+def build(
+    branch_catalog: Path,
+    files: Path,
+    *,
+    project: Path,
+    target: Path,
+    on_event: Callable[[Step], None] | None = None,
+    unit_tests: bool = True,
+) -> Build:
+    """Build and test every model of a dbt project on a branch of the lake.
+
+    A test that fails does not raise: it is a :class:`Check` with the status ``fail``, and what
+    reads its model is skipped. When this returns, or raises, nothing of the branch is open.
+
+    Args:
+        branch_catalog: the branch's catalog file.
+        files: the folder of the lake's data files.
+        project: the dbt project.
+        target: where dbt keeps its parse cache, artifacts and log; keep it between builds, or
+            each pays for reading the project anew.
+        on_event: told about every model and check that begins or ends.
+        unit_tests: whether the project's unit tests run; their outcome depends on
+            :func:`~sluicegate.warehouse.fingerprint.fingerprint` alone, not on the data.
+
+    Raises:
+        ConfigurationError: the project cannot be read, a model or test cannot run as it is
+            written, or there is nothing to build or no test to run.
+        EnvironmentFailed: the branch cannot be attached, or the machine failed.
+    """
+    began = time.perf_counter()
+    project, target = project.resolve(), target.resolve()
+    if not (project / "dbt_project.yml").is_file():
+        raise ConfigurationError("There is no dbt project here.", where=str(project))
+    listener = Listener(on_event)
+    with handed(branch_catalog.resolve(), files.resolve()) as branch, _closing(branch):
+        outcome = _invoke(project, target, listener, unit_tests=unit_tests)
+        if outcome.exception is not None:
+            raise failures.of_run(outcome.exception, project) from None
+        models, checks = results.read(outcome.result.results, project, _counter(branch))
+    return Build(models, checks, tuple(listener.warnings), time.perf_counter() - began)
+
+
+def _invoke(project: Path, target: Path, listener: Listener, *, unit_tests: bool) -> Any:
+    from dbt.cli.main import dbtRunner
+
+    arguments = [
+        "build",
+        f"--project-dir={project}",
+        f"--profiles-dir={project}",
+        f"--target-path={target}",
+        f"--log-path={target}",
+        *_QUIET,
+    ]
+    if not unit_tests:
+        arguments.append("--exclude-resource-type=unit_test")
+    outcome = dbtRunner(callbacks=[listener]).invoke(arguments)
+    listener.reraise()
+    if outcome.exception is not None and not isinstance(outcome.exception, Exception):
+        # dbt catches Ctrl-C as well, and whoever pressed it did not mean dbt alone.
+        raise outcome.exception
+    return outcome
+
+
+@contextmanager
+def _closing(branch: Handover) -> Iterator[None]:
+    """Leave no connection behind, and take over none that another user of dbt left."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt_common.events.event_manager_client import cleanup_event_logger
+
+    forget: Callable[[], None] = DuckDBConnectionManager.close_all_connections
+    forget()
+    try:
+        yield
+    finally:
+        # dbt-duckdb keeps an in-memory database open for the next command of the process, and
+        # would write that one's models to this branch.
+        if branch.connection is not None:
+            branch.connection.close()
+            branch.connection = None
+        forget()
+        cleanup_event_logger()
+
+
+def _counter(branch: Handover) -> Callable[[str], int]:
+    def count(relation: str) -> int:
+        if branch.connection is None:
+            raise Bug("dbt built a model without a connection.", where=relation)
+        counted = branch.connection.execute(f"SELECT count(*) FROM {relation}").fetchone()  # noqa: S608 - dbt quotes it
+        return int(counted[0]) if counted else 0
+
+    return count

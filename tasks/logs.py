@@ -1,0 +1,28 @@
+"""How errors reach Prefect's logs: what is wrong and what to do, not where our code stood."""
+
+from __future__ import annotations
+
+import logging
+
+from sluicegate.errors import Bug, SluicegateError
+
+_LOGGERS = ("prefect.flow_runs", "prefect.task_runs", "prefect.engine")
+
+
+class _KnownErrors(logging.Filter):
+    """Leaves the traceback out where the error speaks for itself."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if isinstance(error, SluicegateError) and not isinstance(error, Bug):
+            record.msg, record.args = str(error), ()
+            record.exc_info = None
+        return True
+
+
+def quiet_known_errors() -> None:
+    """Keep tracebacks of errors that are not bugs out of the logs of flow and task runs."""
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(known, _KnownErrors) for known in logger.filters):
+            logger.addFilter(_KnownErrors())

@@ -1,0 +1,83 @@
+"""The stages of a run as Prefect tasks.
+
+They hand live objects to each other inside one process, so results are neither cached nor persisted:
+what a run made is in the lake, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from sluicegate import warehouse
+from sluicegate.ingestion import Intake
+from sluicegate.lake import Branch, Move
+from sluicegate.pipeline import Run, stages
+from sluicegate.pipeline.stages import Harvest, Offer
+from sluicegate.quality.check import Check
+from sluicegate.sources import Discovery
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _stage(title: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    options: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        return task(name=function.__name__, task_run_name=title, **options)(function)
+
+    return decorate
+
+
+@_stage("Discover new batches")
+def discover(run: Run) -> Offer:
+    """Look at every source for batches that readers do not see yet."""
+    with run.stage("discover"):
+        return stages.discover(run)
+
+
+@_stage("Open the branch")
+def open_harvest(run: Run, branch: Branch) -> Harvest:
+    """Open the branch's accounts and take stock of what it holds."""
+    with run.stage("ingest"):
+        return stages.open_harvest(run, branch)
+
+
+@_stage("Ingest {name}")
+def ingest_source(
+    run: Run, branch: Branch, name: str, discovery: Discovery, harvest: Harvest
+) -> Intake:
+    """Take a source's new batches into the branch."""
+    with run.stage("ingest"):
+        return stages.ingest_source(run, branch, name, discovery, harvest)
+
+
+@_stage("Refuse held batches")
+def refuse_held(run: Run, harvest: Harvest) -> None:
+    """Go no further if a batch was refused."""
+    stages.refuse_held(run, harvest)
+
+
+@_stage("Transform with dbt")
+def transform(run: Run, branch: Branch) -> warehouse.Build:
+    """Let dbt build its models on the branch."""
+    with run.stage("transform"):
+        return stages.transform(run, branch)
+
+
+@_stage("Audit the branch")
+def audit(run: Run, branch: Branch, harvest: Harvest, build: warehouse.Build) -> list[Check]:
+    """Check everything that must hold before anybody may see the branch."""
+    with run.stage("audit"):
+        return stages.audit(run, branch, harvest, build)
+
+
+@_stage("Publish to {branch.ref}")
+def publish(run: Run, branch: Branch) -> Move:
+    """Let readers of the environment see the branch, all tables at once."""
+    with run.stage("publish"):
+        return stages.publish(run, branch)
