@@ -9,15 +9,14 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from simulator.sdmx import Query
 
-FRANKFURT = ZoneInfo("Europe/Berlin")
+FRANKFURT = "Europe/Berlin"
 RELEASE = time(16)
 """An observation of a day appears at this time of that day in Frankfurt."""
 
@@ -94,7 +93,7 @@ class NotRevisableError(ValueError):
     """There is no released observation that a revision could replace."""
 
 
-@dataclass
+@dataclass(slots=True)
 class History:
     """Every value that an observation ever had, with the moment from which it was visible."""
 
@@ -118,8 +117,7 @@ class History:
         """Select what is known at ``now`` of the series that the query's key names.
 
         Returns:
-            currency (String), day (Date), value (String), updated (Datetime, UTC): one row an
-            observation, by currency and then day.
+            The columns and the order of ``read_history``.
         """
         matched = self._released.filter(self._matches(query), pl.col("updated") <= now)
         later = self._revised().filter(self._matches(query), pl.col("updated") <= now)
@@ -131,21 +129,9 @@ class History:
             .sort("currency", "day")
         )
 
-    @cached_property
+    @property
     def _released(self) -> pl.DataFrame:
-        with zipfile.ZipFile(self.file) as archive:
-            content = archive.read(archive.namelist()[0])
-        wide = pl.read_csv(content, infer_schema=False)
-        # A trailing comma makes a last column without a name.
-        codes = [name for name in wide.columns if len(name) == 3]
-        released = pl.col("day").dt.combine(RELEASE).dt.replace_time_zone(FRANKFURT.key)
-        return (
-            wide.unpivot(codes, index="Date", variable_name="currency", value_name="value")
-            .filter(pl.col("value") != "N/A")
-            .select("currency", pl.col("Date").str.to_date("%Y-%m-%d").alias("day"), "value")
-            .with_columns(released.dt.convert_time_zone("UTC").alias("updated"))
-            .sort("currency", "day")
-        )
+        return read_history(self.file)
 
     def _revised(self) -> pl.DataFrame:
         # By moment, not by arrival: the clock may have been set back between two revisions.
@@ -158,6 +144,29 @@ class History:
             return pl.lit(value=False)
         wanted = query.key["CURRENCY"]
         return pl.col("currency").is_in(list(wanted)) if wanted else pl.lit(value=True)
+
+
+@lru_cache(maxsize=1)
+def read_history(file: Path) -> pl.DataFrame:
+    """Read the ECB's file, once a process: what was released, when, and never revised.
+
+    Returns:
+        currency (String), day (Date), value (String), updated (Datetime, UTC): one row an
+        observation, by currency and then day.
+    """
+    with zipfile.ZipFile(file) as archive:
+        content = archive.read(archive.namelist()[0])
+    wide = pl.read_csv(content, infer_schema=False)
+    # A trailing comma makes a last column without a name.
+    codes = [name for name in wide.columns if len(name) == 3]
+    released = pl.col("day").dt.combine(RELEASE).dt.replace_time_zone(FRANKFURT)
+    return (
+        wide.unpivot(codes, index="Date", variable_name="currency", value_name="value")
+        .filter(pl.col("value") != "N/A")
+        .select("currency", pl.col("Date").str.to_date("%Y-%m-%d").alias("day"), "value")
+        .with_columns(released.dt.convert_time_zone("UTC").alias("updated"))
+        .sort("currency", "day")
+    )
 
 
 def narrow(visible: pl.DataFrame, query: Query) -> pl.DataFrame:

@@ -7,6 +7,7 @@ two days, or in two calls with one seed, keeps the same IBAN.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
 import polars as pl
@@ -103,6 +104,7 @@ class Population:
     merchants: pl.Series
 
     @classmethod
+    @lru_cache(maxsize=1)
     def of(cls, seed: int) -> Population:
         """Invent the population of one seed."""
         rng = Random(f"{seed}/population")

@@ -64,7 +64,8 @@ def load_catalogue(project: Path) -> Catalogue:
 def _import(file: Path) -> ModuleType:
     name = f"{FOLDER}.{file.stem}"
     spec = spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[name] = module
     try:

@@ -1,7 +1,7 @@
 """The stages of a run as Prefect tasks.
 
-They hand live objects to each other inside one process, so results are neither cached nor persisted:
-what a run made is in the lake, and nowhere else.
+They hand live objects to each other inside one process, so results are neither cached nor
+persisted: what a run made is in the lake, and nowhere else.
 """
 
 from __future__ import annotations

@@ -91,7 +91,9 @@ def status(status: Mapping[str, Any], *, json: bool) -> None:
     if json:
         _print_json(status)
         return
-    out.print(f"[bold]{status['env']}[/bold] shows generation {status['generation'] or 'nothing yet'}.")
+    out.print(
+        f"[bold]{status['env']}[/bold] shows generation {status['generation'] or 'nothing yet'}."
+    )
     if last := status["last_run"]:
         out.print(f"Last run    {last['run']}: {last['status']} ({last['at']})")
         if last.get("error"):

@@ -4,7 +4,7 @@ from sluicegate.contracts.base import Column, Contract
 from sluicegate.contracts.checks import ISO_4217, iban, valid_iban
 from sluicegate.contracts.field import field, key, rule
 from sluicegate.contracts.model import Model
-from sluicegate.contracts.readings import Reading, reading
+from sluicegate.contracts.readings import Reading, read
 from sluicegate.contracts.types import PII, Date, Money, Rate, UtcTimestamp
 from sluicegate.contracts.verdict import Verdict, judge
 
@@ -24,7 +24,7 @@ __all__ = [
     "iban",
     "judge",
     "key",
-    "reading",
+    "read",
     "rule",
     "valid_iban",
 ]

@@ -159,4 +159,5 @@ def _meta(column: pa.Column, contract: type[Contract], name: str) -> FieldMeta:
 
 def _polars_type(dtype: Any) -> pl.DataType:
     kind = dtype.type
-    return kind() if isinstance(kind, type) else kind
+    polars: pl.DataType = kind() if isinstance(kind, type) else kind
+    return polars

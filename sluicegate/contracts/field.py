@@ -30,7 +30,7 @@ class FieldMeta:
     checks: tuple[pa.Check, ...] = ()
 
 
-def field(
+def field(  # noqa: PLR0913 - one argument a promise
     *,
     nullable: bool = False,
     pii: PII = PII.NONE,
@@ -60,9 +60,7 @@ def field(
         isin: the value must be one of these.
         matches: the whole text must match this regular expression.
     """
-    meta = FieldMeta(
-        since=since, pii=pii, reads=reads, checks=_checks(check, matches), key=False
-    )
+    meta = FieldMeta(since=since, pii=pii, reads=reads, checks=_checks(check, matches), key=False)
     return _pandera_field(
         meta,
         nullable=nullable or since is not None,

@@ -7,7 +7,7 @@ absent value: delimited files cannot tell the two apart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -15,71 +15,91 @@ from sluicegate.contracts.base import Column
 from sluicegate.errors import ContractError
 
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
+_INTEGER = r"^[+-]?\d+$"
+_ZONED = "%Y-%m-%dT%H:%M:%S%.f%#z"
+_ZONED_MINUTES = "%Y-%m-%dT%H:%M%#z"
+_LOCAL = "%Y-%m-%dT%H:%M:%S%.f"
+_LOCAL_MINUTES = "%Y-%m-%dT%H:%M"
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How one column is read.
+    """A column of texts, read.
 
     Attributes:
-        value: expression from the column's text to its typed value, null where unreadable.
-        broken: rule name → expression that is true where the text breaks it.
+        value: the typed values, null where a text is absent or unreadable.
+        broken: rule name → mask of the texts that break it; only rules that some text breaks.
     """
 
-    value: pl.Expr
-    broken: dict[str, pl.Expr]
+    value: pl.Series
+    broken: dict[str, pl.Series] = field(default_factory=dict)
+
+    @property
+    def unreadable(self) -> pl.Series:
+        """True where there is a text that could not be read."""
+        masks = [pl.repeat(False, len(self.value), dtype=pl.Boolean, eager=True)]
+        return pl.DataFrame([*masks, *self.broken.values()], ["none", *self.broken]).select(
+            pl.any_horizontal(pl.all()).alias("unreadable")
+        )["unreadable"]
 
 
-def reading(column: Column) -> Reading:
-    """How to read a column from the text column of the same name.
+def read(column: Column, texts: pl.Series) -> Reading:
+    """Read the texts of one column.
 
     Raises:
         ContractError: there is no reading for the column's type.
     """
-    text = pl.col(column.name).replace("", None)
+    text = pl.when(texts != "").then(texts)
     dtype = column.dtype
     if dtype == pl.String:
-        return Reading(text, {})
-    if isinstance(dtype, pl.Decimal):
-        return _one_rule(text, _decimal(text, dtype), f"{column.name}:decimal")
+        return Reading(_series(text, column))
     if isinstance(dtype, pl.Datetime):
-        return _timestamp(column.name, text)
+        return _timestamps(column, _series(text, column))
+    pattern, rule = _pattern(column)
+    texts = _series(text, column)
+    whole = pl.when(texts.str.contains(pattern)).then(texts)
+    typed = whole.str.to_date(strict=False) if dtype == pl.Date else whole.cast(dtype, strict=False)
+    value = _series(typed, column)
+    unreadable = texts.is_not_null() & value.is_null()
+    return Reading(value, {f"{column.name}:{rule}": unreadable} if unreadable.any() else {})
+
+
+def _pattern(column: Column) -> tuple[str, str]:
+    """What the whole text must look like, and the rule that it breaks otherwise."""
+    dtype = column.dtype
+    if isinstance(dtype, pl.Decimal):
+        # More decimals than the type keeps would be rounded away: that is unreadable, not read.
+        whole = (dtype.precision or 38) - dtype.scale
+        return rf"^[+-]?\d{{1,{whole}}}(?:\.\d{{1,{dtype.scale}}})?$", "decimal"
     if dtype == pl.Date:
-        value = pl.when(text.str.contains(_DATE)).then(text.str.to_date("%Y-%m-%d", strict=False))
-        return _one_rule(text, value.otherwise(None), f"{column.name}:date")
+        return _DATE, "date"
     if dtype.is_integer():
-        value = pl.when(text.str.contains(r"^[+-]?\d+$")).then(text.cast(dtype, strict=False))
-        return _one_rule(text, value.otherwise(None), f"{column.name}:integer")
+        return _INTEGER, "integer"
     raise ContractError(
         f"The column {column.name!r} has the type {dtype}, which cannot be read from text.",
         hint="use str, int, Date, Money, Rate or UtcTimestamp",
     )
 
 
-def _one_rule(text: pl.Expr, value: pl.Expr, rule: str) -> Reading:
-    return Reading(value, {rule: text.is_not_null() & value.is_null()})
-
-
-def _decimal(text: pl.Expr, dtype: pl.Decimal) -> pl.Expr:
-    # More decimals than the type keeps would be rounded away: that is unreadable, not read.
-    whole = (dtype.precision or 38) - dtype.scale
-    pattern = rf"^[+-]?\d{{1,{whole}}}(?:\.\d{{1,{dtype.scale}}})?$"
-    return pl.when(text.str.contains(pattern)).then(text.cast(dtype, strict=False)).otherwise(None)
-
-
-def _timestamp(name: str, text: pl.Expr) -> Reading:
-    zoned = text.str.replace(" ", "T", literal=True)
-    value = pl.coalesce(
-        zoned.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", strict=False),
-        zoned.str.to_datetime("%Y-%m-%dT%H:%M%#z", time_unit="us", strict=False),
-    )
+def _timestamps(column: Column, texts: pl.Series) -> Reading:
+    texts = texts.str.replace(" ", "T", literal=True)
+    value = texts.str.to_datetime(_ZONED, time_unit="us", strict=False)
+    unreadable = texts.is_not_null() & value.is_null()
+    if not unreadable.any():
+        return Reading(value)
+    # The rarer shapes are tried on what is left, not on every row.
+    left = texts.set(~unreadable, None)
+    minutes = left.str.to_datetime(_ZONED_MINUTES, time_unit="us", strict=False)
+    value = value.fill_null(minutes) if minutes.null_count() < len(minutes) else value
+    unreadable &= value.is_null()
     # A clock reading without a zone names up to two moments and none for sure.
-    local = pl.coalesce(
-        zoned.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", strict=False),
-        zoned.str.to_datetime("%Y-%m-%dT%H:%M", strict=False),
-    ).is_not_null()
-    unreadable = text.is_not_null() & value.is_null()
-    return Reading(
-        value,
-        {f"{name}:zone": unreadable & local, f"{name}:timestamp": unreadable & ~local},
+    local = unreadable & (
+        left.str.to_datetime(_LOCAL, strict=False).is_not_null()
+        | left.str.to_datetime(_LOCAL_MINUTES, strict=False).is_not_null()
     )
+    masks = {f"{column.name}:zone": local, f"{column.name}:timestamp": unreadable & ~local}
+    return Reading(value, {rule: mask for rule, mask in masks.items() if mask.any()})
+
+
+def _series(expression: pl.Expr, column: Column) -> pl.Series:
+    return pl.select(expression.alias(column.name)).to_series()

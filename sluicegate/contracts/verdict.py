@@ -35,9 +35,9 @@ class Verdict:
         """True on every row that breaks a rule."""
         if not self.broken:
             return pl.repeat(False, self.height, dtype=pl.Boolean, eager=True)
-        return pl.DataFrame(self.broken).select(
-            pl.any_horizontal(pl.all()).alias("rejected")
-        )["rejected"]
+        return pl.DataFrame(self.broken).select(pl.any_horizontal(pl.all()).alias("rejected"))[
+            "rejected"
+        ]
 
     @property
     def rules(self) -> pl.Series:
@@ -95,7 +95,9 @@ def _rule_name(error: SchemaError) -> str:
     check = error.check
     name = "not_null" if isinstance(check, str) else str(check.name)
     # A rule of the whole row belongs to the schema, a check to its column.
-    return name if type(error.schema).__name__ == "DataFrameSchema" else f"{error.schema.name}:{name}"
+    return (
+        name if type(error.schema).__name__ == "DataFrameSchema" else f"{error.schema.name}:{name}"
+    )
 
 
 def _first_line(error: SchemaError) -> str:

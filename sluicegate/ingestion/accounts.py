@@ -95,9 +95,31 @@ def record_run(session: Session, *, run: str, env: str, code: str) -> None:
     session.insert(RUNS, row)
 
 
-def record_batches(
-    session: Session, run: str, loaded: Sequence[tuple[Batch, Receipt]]
+def quarantine(
+    session: Session, run: str, source: str, batches: Sequence[Batch], rejected: pl.DataFrame
 ) -> None:
+    """Put rejected records into quarantine.
+
+    Args:
+        rejected: ``_batch``, ``_line``, ``rules`` and ``record`` of each.
+    """
+    files = {batch.id: batch.name for batch in batches}
+    session.insert(
+        QUARANTINE,
+        rejected.select(
+            pl.lit(run).alias("run"),
+            pl.lit(source).alias("source"),
+            pl.col("_batch").alias("batch"),
+            pl.col("_batch").replace_strict(files, return_dtype=pl.String).alias("file"),
+            pl.col("_line").alias("line"),
+            "rules",
+            "record",
+            pl.lit(datetime.now(UTC)).alias("at"),
+        ).sort("file", "line"),
+    )
+
+
+def record_batches(session: Session, run: str, loaded: Sequence[tuple[Batch, Receipt]]) -> None:
     """Put loaded batches into the manifest, with their receipts."""
     now = datetime.now(UTC)
     session.insert(
@@ -147,11 +169,11 @@ def last_runs(session: Session) -> dict[str, dict[str, Any]]:
     counts = ("rows_in", "published", "quarantined", "deduplicated", "held")
     sums = ", ".join(f"sum({count})::BIGINT AS {count}" for count in counts)
     frame = session.frame(
-        f"SELECT source, run, {sums} FROM {BATCHES.sql} WHERE (source, run) IN"  # noqa: S608
+        f"SELECT source, run, {sums} FROM {BATCHES.sql} WHERE (source, run) IN"
         f" (SELECT (source, max(run)) FROM {BATCHES.sql} GROUP BY source) GROUP BY source, run"
     )
     rules = session.rows(
-        f"SELECT source, run, rule, sum(row_count)::BIGINT FROM {REJECTIONS.sql} GROUP BY ALL"  # noqa: S608
+        f"SELECT source, run, rule, sum(row_count)::BIGINT FROM {REJECTIONS.sql} GROUP BY ALL"
     )
     return {
         row["source"]: {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion.load import load
 from sluicegate.ingestion.receipt import Receipt
-from sluicegate.ingestion.sift import Sifted, sift
+from sluicegate.ingestion.sift import Unsifted, shape, sift
 from sluicegate.lake import Session
 from sluicegate.sources import Batch, Load, Source, read_delimited
 
@@ -24,7 +24,6 @@ class Refusal:
     """A batch that cannot be taken in, and why."""
 
     source: str
-    batch: str
     name: str
     error: BatchRefused
 
@@ -52,30 +51,29 @@ def ingest(source: Source, batches: Iterable[Batch], session: Session, run: str)
     """
     intake = Intake(source.name)
     for group in _groups(source, batches, intake):
-        loaded = load(source, group, session, run)
+        loaded = load(source, sift(source, group), session, run)
         intake.superseded += loaded.superseded
-        for sifted, receipt in zip(group, loaded.receipts, strict=True):
+        for receipt in loaded.receipts:
             intake.receipts.append(receipt)
             if error := _over_tolerance(source, receipt):
-                intake.refusals.append(
-                    Refusal(source.name, sifted.batch.id, sifted.batch.name, error)
-                )
+                intake.refusals.append(Refusal(source.name, receipt.name, error))
     return intake
 
 
-def _groups(source: Source, batches: Iterable[Batch], intake: Intake) -> Iterator[list[Sifted]]:
-    """Sift batches and gather them until there are enough rows to be worth a commit."""
+def _groups(source: Source, batches: Iterable[Batch], intake: Intake) -> Iterator[list[Unsifted]]:
+    """Read batches and gather them until there are enough rows to be worth a commit."""
+    # A correction must find the rows of the batch before it in the lake.
     most = 1 if source.load is Load.MERGE else ROWS_AT_ONCE
-    group: list[Sifted] = []
+    group: list[Unsifted] = []
     gathered = 0
     for batch in batches:
         try:
-            sifted = _sift(source, batch, intake)
+            unsifted = _read(source, batch, intake)
         except BatchRefused as error:
-            intake.refusals.append(Refusal(source.name, batch.id, batch.name, error))
+            intake.refusals.append(Refusal(source.name, batch.name, error))
             continue
-        group.append(sifted)
-        gathered += sifted.rows_in
+        group.append(unsifted)
+        gathered += unsifted.rows_in
         if gathered >= most:
             yield group
             group, gathered = [], 0
@@ -83,11 +81,11 @@ def _groups(source: Source, batches: Iterable[Batch], intake: Intake) -> Iterato
         yield group
 
 
-def _sift(source: Source, batch: Batch, intake: Intake) -> Sifted:
+def _read(source: Source, batch: Batch, intake: Intake) -> Unsifted:
     records = read_delimited(batch.content, delimiter=source.delimiter, name=batch.name)
     log.info("%s: %s, %s rows", source.name, batch.name, f"{records.count:,}")
     try:
-        return sift(source, batch, records)
+        return shape(source, batch, records)
     except BatchRefused:
         # Refused as a whole: none of its rows was looked at, all of them are accounted for.
         held = Receipt(source.name, batch.id, batch.name, rows_in=records.count, held=records.count)

@@ -1,21 +1,19 @@
 """Loading sifted batches into a branch: duplicates found, rows written, receipts made.
 
-Several small batches are loaded together, up to a number of rows, so that thirty drops do not cost
-thirty commits. Order decides which copy of a key wins: batches in their order, then lines.
+Small batches are loaded together, so that thirty drops do not cost thirty commits.
+Order decides which copy of a key wins: batches in their order, then lines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import polars as pl
 
 from sluicegate.contracts import Contract
 from sluicegate.ingestion import accounts
 from sluicegate.ingestion.receipt import Receipt
-from sluicegate.ingestion.sift import BATCH, Sifted, as_record
+from sluicegate.ingestion.sift import BATCH, Sifted, Unsifted, as_record
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
 from sluicegate.sources import Load, Source
@@ -45,46 +43,28 @@ def raw_table(source: Source) -> Table:
     return Table("raw", source.name)
 
 
-def load(source: Source, group: Sequence[Sifted], session: Session, run: str) -> Loaded:
-    """Write a group of sifted batches to the branch, all of it or nothing."""
+def load(source: Source, sifted: Sifted, session: Session, run: str) -> Loaded:
+    """Write sifted batches to the branch, all of them or nothing."""
     contract, table = source.contract, raw_table(source)
-    rows = pl.concat([sifted.accepted for sifted in group]).with_row_index(_ROW)
     corrects = source.load is Load.MERGE
+    rows = sifted.accepted.with_row_index(_ROW)
     fates = _fates(rows, contract, table, session, corrects=corrects)
-    corrections = fates.filter((pl.col("fate") == _CONFLICT) & pl.col("published"))
-    wins = pl.col("fate") == _FRESH
-    if corrects:
-        wins |= (pl.col("fate") == _CONFLICT) & pl.col("published")
-    judged = rows.with_columns(fates["fate"], wins=fates.select(wins).to_series())
-    rejected = pl.concat(
-        [
-            *(sifted.rejected for sifted in group),
-            _taken(judged.filter((pl.col("fate") == _CONFLICT) & ~pl.col("wins")), group, contract),
-        ]
+    superseding = (pl.col("fate") == _CONFLICT) & pl.col("published") & pl.lit(corrects)
+    judged = rows.with_columns(
+        fates["fate"],
+        supersedes=fates.select(superseding).to_series(),
+        wins=fates.select((pl.col("fate") == _FRESH) | superseding).to_series(),
     )
-    receipts = [_receipt(source, sifted, judged, rejected) for sifted in group]
-    superseded = 0
+    taken = judged.filter((pl.col("fate") == _CONFLICT) & ~pl.col("wins"))
+    rejected = pl.concat([sifted.rejected, _taken(taken, sifted.texts, contract)])
+    receipts = [_receipt(source, unsifted, judged, rejected) for unsifted in sifted.batches]
+    batches = [unsifted.batch for unsifted in sifted.batches]
     with session.transaction(f"{run}: {source.name}"):
         session.create(table, _columns(contract))
-        if corrects and not corrections.is_empty():
-            replaced = rows.filter(pl.col(_ROW).is_in(corrections[_ROW].implode()))
-            superseded = _remove(session, table, replaced, contract)
-        session.insert(table, judged.filter("wins").drop(_ROW, "fate", "wins"))
-        session.insert(
-            accounts.QUARANTINE,
-            rejected.select(
-                pl.lit(run).alias("run"),
-                pl.lit(source.name).alias("source"),
-                pl.col(BATCH).alias("batch"),
-                "file",
-                pl.col(LINE).alias("line"),
-                "rules",
-                "record",
-                pl.lit(datetime.now(UTC)).alias("at"),
-            ),
-        )
-        pairs = list(zip((sifted.batch for sifted in group), receipts, strict=True))
-        accounts.record_batches(session, run, pairs)
+        superseded = _remove(session, table, judged.filter("supersedes"), contract)
+        session.insert(table, judged.filter("wins").drop(_ROW, "fate", "wins", "supersedes"))
+        accounts.quarantine(session, run, source.name, batches, rejected)
+        accounts.record_batches(session, run, list(zip(batches, receipts, strict=True)))
     return Loaded(receipts, superseded)
 
 
@@ -96,30 +76,46 @@ def _fates(
     ``published`` says whether the other row is one that the lake had before this group. Where rows
     correct, only the first of a key in the group is held against that one.
     """
-    key, content = list(contract.key()), [column.name for column in contract.columns()]
     fates = rows.select(_ROW, fate=pl.lit(_FRESH), published=pl.lit(False))
-    first = rows.unique(key, keep="first", maintain_order=True)
+    first = rows.unique(contract.key(), keep="first", maintain_order=True)
     if first.height < rows.height:
-        later = rows.join(first.select(_ROW), on=_ROW, how="anti")
-        pairs = later.join(first, on=key, how="inner", suffix=":other")
-        same = pl.all_horizontal(
-            pl.col(name).eq_missing(pl.col(f"{name}:other")) for name in content if name not in key
-        )
-        found = pairs.select(_ROW, found=pl.when(same).then(pl.lit(_COPY)).otherwise(pl.lit(_CONFLICT)))
-        fates = _update(fates, found, published=False)
+        fates = _update(fates, _within(rows, first, contract), published=False)
     if session.exists(table):
-        with session.lend((first if corrects else rows).select(_ROW, *content)) as lent:
-            on = " AND ".join(f"mine.{identifier(name)} = theirs.{identifier(name)}" for name in key)
-            equal = " AND ".join(
-                f"mine.{identifier(name)} IS NOT DISTINCT FROM theirs.{identifier(name)}"
-                for name in content
-            )
-            found = session.frame(
-                f"SELECT mine.{_ROW}, CASE WHEN {equal} THEN '{_COPY}' ELSE '{_CONFLICT}' END AS found"  # noqa: S608
-                f" FROM {lent} AS mine JOIN {table.sql} AS theirs ON {on}"
-            )
-        fates = _update(fates, found, published=True)
+        mine = first if corrects else rows
+        fates = _update(fates, _against(mine, contract, table, session), published=True)
     return fates
+
+
+def _within(rows: pl.DataFrame, first: pl.DataFrame, contract: type[Contract]) -> pl.DataFrame:
+    """What the later rows of a key are to the first one in the group."""
+    key = contract.key()
+    later = rows.join(first.select(_ROW), on=_ROW, how="anti")
+    pairs = later.join(first, on=key, how="inner", suffix=":first")
+    same = pl.all_horizontal(
+        pl.lit(True),
+        *(
+            pl.col(column.name).eq_missing(pl.col(f"{column.name}:first"))
+            for column in contract.columns()
+            if not column.key
+        ),
+    )
+    return pairs.select(_ROW, found=pl.when(same).then(pl.lit(_COPY)).otherwise(pl.lit(_CONFLICT)))
+
+
+def _against(
+    rows: pl.DataFrame, contract: type[Contract], table: Table, session: Session
+) -> pl.DataFrame:
+    """What rows whose key the lake has already are to the row it has."""
+    content = [column.name for column in contract.columns()]
+    on = " AND ".join(f"mine.{name} = theirs.{name}" for name in map(identifier, contract.key()))
+    equal = " AND ".join(
+        f"mine.{name} IS NOT DISTINCT FROM theirs.{name}" for name in map(identifier, content)
+    )
+    with session.lend(rows.select(_ROW, *content)) as lent:
+        return session.frame(
+            f"SELECT mine.{_ROW}, if({equal}, '{_COPY}', '{_CONFLICT}') AS found"
+            f" FROM {lent} AS mine JOIN {table.sql} AS theirs ON {on}"
+        )
 
 
 def _update(fates: pl.DataFrame, found: pl.DataFrame, *, published: bool) -> pl.DataFrame:
@@ -136,54 +132,44 @@ def _update(fates: pl.DataFrame, found: pl.DataFrame, *, published: bool) -> pl.
     )
 
 
-def _taken(
-    conflicts: pl.DataFrame, group: Sequence[Sifted], contract: type[Contract]
-) -> pl.DataFrame:
+def _taken(conflicts: pl.DataFrame, texts: pl.DataFrame, contract: type[Contract]) -> pl.DataFrame:
     """Rows whose key is taken by a row that came first, as rejected records."""
     rule = pl.lit([contract.unique_rule()], dtype=pl.List(pl.String))
-    return pl.concat(
-        [
-            sifted.texts.join(
-                conflicts.filter(pl.col(BATCH) == sifted.batch.id), on=LINE, how="semi"
-            ).select(
-                pl.lit(sifted.batch.id).alias(BATCH),
-                pl.lit(sifted.batch.name).alias("file"),
-                LINE,
-                rule.alias("rules"),
-                as_record().alias("record"),
-            )
-            for sifted in group
-        ]
+    return texts.join(conflicts, on=[BATCH, LINE], how="semi").select(
+        BATCH, LINE, rule.alias("rules"), as_record().alias("record")
     )
 
 
 def _receipt(
-    source: Source, sifted: Sifted, judged: pl.DataFrame, rejected: pl.DataFrame
+    source: Source, unsifted: Unsifted, judged: pl.DataFrame, rejected: pl.DataFrame
 ) -> Receipt:
-    mine = judged.filter(pl.col(BATCH) == sifted.batch.id)
-    refused = rejected.filter(pl.col(BATCH) == sifted.batch.id)
+    batch = unsifted.batch
+    mine = judged.filter(pl.col(BATCH) == batch.id)
+    refused = rejected.filter(pl.col(BATCH) == batch.id)
     rules = refused["rules"].explode().value_counts()
     return Receipt(
         source=source.name,
-        batch=sifted.batch.id,
-        name=sifted.batch.name,
-        rows_in=sifted.rows_in,
+        batch=batch.id,
+        name=batch.name,
+        rows_in=unsifted.rows_in,
         published=int(mine["wins"].sum()),
         quarantined=refused.height,
         deduplicated=mine.filter(pl.col("fate") == _COPY).height,
         rejections=dict(sorted(rules.iter_rows())),
-        unknown_columns=sifted.unknown_columns,
+        unknown_columns=unsifted.unknown_columns,
     ).closed()
 
 
 def _remove(
     session: Session, table: Table, replaced: pl.DataFrame, contract: type[Contract]
 ) -> int:
+    if replaced.is_empty():
+        return 0
     with session.lend(replaced.select(contract.key())) as lent:
         on = " AND ".join(
             f"{table.sql}.{identifier(name)} = mine.{identifier(name)}" for name in contract.key()
         )
-        ((count,),) = session.rows(f"DELETE FROM {table.sql} USING {lent} AS mine WHERE {on}")  # noqa: S608
+        ((count,),) = session.rows(f"DELETE FROM {table.sql} USING {lent} AS mine WHERE {on}")
     return int(count)
 
 

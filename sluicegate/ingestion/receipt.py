@@ -56,16 +56,14 @@ class Receipt:
         """
         if not self.closes:
             raise Bug(
-                f"A receipt does not close: {self.rows_in} rows in, {self._counts()} accounted for.",
+                f"A receipt does not close: {self.rows_in} in, {self._counts()} accounted for.",
                 where=f"{self.source}, {self.name}",
             )
         return self
 
     def hold(self) -> Receipt:
         """The same batch, refused: nothing of it is published, all its rows are held."""
-        return replace(
-            self, published=0, quarantined=0, deduplicated=0, held=self.rows_in
-        ).closed()
+        return replace(self, published=0, quarantined=0, deduplicated=0, held=self.rows_in).closed()
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

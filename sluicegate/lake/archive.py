@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 from uuid import uuid4
 
 from sluicegate.lake import durable
@@ -51,13 +50,9 @@ class Archive:
     def _settle(self, draft: Path) -> tuple[str, Path, int]:
         # The copy is hashed, not the source: the name must fit what is kept.
         with draft.open("rb") as copy:
-            digest = _digest(copy)
+            digest = hashlib.file_digest(copy, "sha256").hexdigest()
         place = self._root / digest[:2] / digest
         size = draft.stat().st_size
         if not place.exists():
             durable.settle(draft, place)
         return digest[:ID_DIGITS], place, size
-
-
-def _digest(stream: BinaryIO) -> str:
-    return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-
 from sluicegate.errors import BranchBusy, Bug
 from sluicegate.lake import durable
 from sluicegate.lake.connection import open_writable
@@ -154,5 +153,3 @@ def copy_catalog(source: Path, target: Path) -> None:
     """Start a branch from a generation's catalog."""
     durable.make_folder(target.parent)
     shutil.copyfile(source, target)
-
-

@@ -13,6 +13,9 @@ import duckdb
 
 from sluicegate.errors import EnvironmentFailed
 
+Connection = duckdb.DuckDBPyConnection
+"""A connection, for those who are handed one and must not open any."""
+
 ALIAS = "lake"
 """What every connection calls the lake."""
 

@@ -69,8 +69,8 @@ class Session:
     def columns(self, table: Table) -> list[str]:
         """Names of a table's columns, in order."""
         sql = (
-            "SELECT column_name FROM duckdb_columns() WHERE (database_name, schema_name, table_name)"
-            " = ($1, $2, $3) ORDER BY column_index"
+            "SELECT column_name FROM duckdb_columns()"
+            " WHERE (database_name, schema_name, table_name) = ($1, $2, $3) ORDER BY column_index"
         )
         return [name for (name,) in self.rows(sql, [ALIAS, table.schema, table.name])]
 

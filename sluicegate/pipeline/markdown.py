@@ -24,7 +24,10 @@ def as_markdown(report: Report) -> str:
         parts += ["## Models", _models(report)]
     if report.checks:
         parts += ["## Audit", _checks(report)]
-    parts += ["## Time", _table(("stage", "seconds"), ((s, f"{t:.2f}") for s, t in report.seconds.items()))]
+    parts += [
+        "## Time",
+        _table(("stage", "seconds"), ((s, f"{t:.2f}") for s, t in report.seconds.items())),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -81,4 +84,6 @@ def _checks(report: Report) -> str:
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )

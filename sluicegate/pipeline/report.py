@@ -1,4 +1,4 @@
-"""The report of a run: one value that the terminal, the ledger and Prefect show, each in its way."""
+"""The report of a run: one value that terminal, ledger and Prefect show, each in its way."""
 
 from __future__ import annotations
 

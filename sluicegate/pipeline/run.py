@@ -107,9 +107,7 @@ class Run:
         if self.report.status is Status.PUBLISHED:
             # What went wrong came after: readers see the data, and the receipts stand.
             return
-        self.report.status = (
-            Status.REFUSED if isinstance(error, DataRefused) else Status.FAILED
-        )
+        self.report.status = Status.REFUSED if isinstance(error, DataRefused) else Status.FAILED
         self.report.hold()
         known = isinstance(error, SluicegateError)
         self.report.error = str(error) if known else type(error).__name__
@@ -133,5 +131,3 @@ def _facts(report: Report) -> dict[str, object]:
 
 def _slug(name: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in name)[:60]
-
-

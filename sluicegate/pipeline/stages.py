@@ -1,6 +1,6 @@
 """The stages of a run. Each takes what the one before made; none goes back.
 
-    discover → ingest → transform → audit → publish
+discover → ingest → transform → audit → publish
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ class Offer:
     @property
     def nothing(self) -> bool:
         """Nothing to load, and nothing to rebuild."""
-        return not self.code_changed and not any(
-            found.new for found in self.discoveries.values()
-        )
+        return not self.code_changed and not any(found.new for found in self.discoveries.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +148,7 @@ def audit(run: Run, branch: Branch, harvest: Harvest, build: warehouse.Build) ->
         for model in catalogue.models.values():
             schema, _, table_name = model.table.partition(".")
             table = Table(schema, table_name)
-            checks += audit_table(
-                table, model.contract, session, may_be_empty=model.may_be_empty
-            )
+            checks += audit_table(table, model.contract, session, may_be_empty=model.may_be_empty)
     run.report.checks = checks
     failed = [check for check in checks if check.outcome is not Outcome.PASS]
     if failed:

@@ -1,0 +1,1 @@
+"""Quality: what an audit checks before a branch may be published."""

@@ -27,11 +27,7 @@ class Stock:
 def stock(source: Source, session: Session) -> Stock:
     """Count a source's rows in the tables themselves."""
     table = raw_table(source)
-    published = (
-        session.scalar(f"SELECT count(*) FROM {table.sql}")  # noqa: S608
-        if session.exists(table)
-        else 0
-    )
+    published = session.scalar(f"SELECT count(*) FROM {table.sql}") if session.exists(table) else 0
     quarantined = (
         session.scalar(f"SELECT count(*) FROM {QUARANTINE.sql} WHERE source = ?", [source.name])
         if session.exists(QUARANTINE)

@@ -157,4 +157,3 @@ def _share(text: str, name: str) -> float:
             hint='write a percentage, like "2 %"',
         )
     return float(match[1]) / 100
-

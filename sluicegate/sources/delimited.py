@@ -70,16 +70,16 @@ def read_delimited(content: Path | bytes, *, delimiter: str = ",", name: str = "
     body = filled.slice(1)
     pattern = _record_pattern(delimiter, len(header))
     # Only a line with a quote needs the regular expression; the others are counted.
-    plain = (pl.col("line").str.count_matches(delimiter, literal=True) == len(header) - 1) & ~pl.col(
-        "line"
-    ).str.contains('"', literal=True)
+    plain = (
+        pl.col("line").str.count_matches(delimiter, literal=True) == len(header) - 1
+    ) & ~pl.col("line").str.contains('"', literal=True)
     quoted = pl.col("line").str.contains('"', literal=True) & pl.col("line").str.contains(
         f"^{pattern}$"
     )
     judged = body.with_columns(good=(plain | quoted) & ~pl.col("invalid"))
     good, rejects = judged.filter("good"), judged.filter(~pl.col("good"))
     if not rejects.is_empty():
-        spanning, swallowed, rejects = _look_closer(rejects, lines, pattern, delimiter)
+        spanning, swallowed, rejects = _look_closer(rejects, lines, pattern)
         good = pl.concat(
             [good.filter(~pl.col(LINE).is_in(swallowed)).select(LINE, "line"), spanning]
         ).sort(LINE)
@@ -160,7 +160,7 @@ def _record_pattern(delimiter: str, width: int) -> str:
 
 
 def _look_closer(
-    suspects: pl.DataFrame, lines: pl.DataFrame, pattern: str, delimiter: str
+    suspects: pl.DataFrame, lines: pl.DataFrame, pattern: str
 ) -> tuple[pl.DataFrame, list[int], pl.DataFrame]:
     """Sort suspicious lines into records that span lines, the lines they took, and rejects."""
     whole = re.compile(pattern)

@@ -104,14 +104,13 @@ class Files(Source):
                 where=str(file),
                 hint="give this user permission to read it, or move it out of the landing folder",
             ) from error
-        if (after := _stat(file)) and (after.st_size, after.st_mtime_ns) != (size, stat.st_mtime_ns):
+        after = _stat(file)
+        if (after.st_size, after.st_mtime_ns) != (size, stat.st_mtime_ns):
             found.waiting[file.name] = "it changed while it was read"
         elif batch in manifest or any(batch == new.id for new in found.new):
             found.known += 1
         else:
-            found.new.append(
-                Batch(batch, file.name, content, size, modified_ns=stat.st_mtime_ns)
-            )
+            found.new.append(Batch(batch, file.name, content, size, modified_ns=stat.st_mtime_ns))
 
 
 def _unfinished(file: Path, settle: float) -> str | None:

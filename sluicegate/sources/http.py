@@ -52,7 +52,7 @@ def get(
     *,
     accept: str,
     expected: frozenset[int] = frozenset({200}),
-    complete: Callable[[Answer], bool] = lambda answer: True,
+    complete: Callable[[Answer], bool] = lambda _: True,
 ) -> Answer:
     """Ask for something until there is an answer that can be used.
 

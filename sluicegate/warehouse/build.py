@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sluicegate.errors import Bug, ConfigurationError
+from sluicegate.errors import Bug, ConfigurationError, EnvironmentFailed
 from sluicegate.warehouse import failures, results
 from sluicegate.warehouse.events import Listener
 from sluicegate.warehouse.handover import Handover, handed
@@ -59,6 +59,9 @@ def build(
     project, target = project.resolve(), target.resolve()
     if not (project / "dbt_project.yml").is_file():
         raise ConfigurationError("There is no dbt project here.", where=str(project))
+    if not branch_catalog.is_file():
+        # Attaching would make a new, empty lake of it.
+        raise EnvironmentFailed("There is no branch here to build on.", where=str(branch_catalog))
     listener = Listener(on_event)
     with handed(branch_catalog.resolve(), files.resolve()) as branch, _closing(branch):
         outcome = _invoke(project, target, listener, unit_tests=unit_tests)

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import duckdb
+    from sluicegate.lake.connection import Connection
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Handover:
 
     catalog: Path
     files: Path
-    connection: duckdb.DuckDBPyConnection | None = None
+    connection: Connection | None = None
 
 
 # dbt keeps adapters, flags and its event manager in globals: one build at a time in a process.

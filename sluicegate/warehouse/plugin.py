@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
 from sluicegate.errors import SluicegateError
 from sluicegate.lake import Lake, development_branch
-from sluicegate.lake.connection import attach
+from sluicegate.lake.connection import Connection, attach
 from sluicegate.settings import load_settings
 from sluicegate.warehouse.handover import Handover, current
 
@@ -26,7 +25,7 @@ class Plugin(BasePlugin):
         """Read the plugin's part of ``profiles.yml``."""
         self._environment = str(plugin_config.get("environment", "dev"))
 
-    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+    def configure_connection(self, conn: Connection) -> None:
         """Attach the branch before dbt asks for its first schema."""
         try:
             branch = current() or self._development()

@@ -4,12 +4,14 @@ import csv
 import gzip
 import random
 import re
+import sys
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,15 +24,15 @@ from simulator.spoil import spread
 from simulator.truth import read_summaries, read_truth
 
 HISTORY = Path(__file__).parents[2] / "data" / "reference" / "eurofxref-hist.zip"
-IBAN_LENGTHS = {
-    **{"AT": 20, "BE": 16, "CZ": 24, "DE": 22, "ES": 24, "FI": 18, "FR": 27, "GB": 22},
-    **{"IE": 22, "IT": 27, "NL": 18, "PL": 28, "PT": 25, "SE": 24},
-}
-ISO_4217 = set(
-    "EUR USD GBP PLN CHF SEK CZK DKK NOK HUF RON CAD JPY TRY RUB BGN ARS KWD".split()  # noqa: SIM905
+IBAN_LENGTHS = {"AT": 20, "BE": 16, "CZ": 24, "DE": 22, "ES": 24, "FI": 18, "FR": 27} | (
+    {"GB": 22, "IE": 22, "IT": 27, "NL": 18, "PL": 28, "PT": 25, "SE": 24}
+)
+ISO_4217 = {"EUR", "USD", "GBP", "PLN", "CHF", "SEK", "CZK", "DKK", "NOK", "HUF", "RON"} | (
+    {"CAD", "JPY", "TRY", "RUB", "BGN", "ARS", "KWD"}
 )
 
 
+@cache
 def rated() -> set[str]:
     """Currencies with an ECB rate on the last day of the history."""
     with zipfile.ZipFile(HISTORY) as archive:
@@ -167,7 +169,7 @@ def drops(out: Path) -> list[Path]:
 def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small month with a seed of its own on every run: ``out`` and ``truth`` in one folder."""
     seed = random.SystemRandom().randrange(10**6)
-    print(f"seed {seed}")
+    sys.stdout.write(f"seed {seed}\n")
     folder = tmp_path_factory.mktemp("month")
     generate(folder / "out", folder / "truth", rows=4_000, days=30, seed=seed)
     return folder
@@ -195,12 +197,11 @@ def test_every_kind_of_dirt_appears(month: Path) -> None:
         assert (outcome, tuple(rules)) == (DIRT[kind].outcome, DIRT[kind].rules)
 
 
-@pytest.mark.parametrize(("rows", "days"), [(200, 1), (300, 3), (200, 10), (2_000, 5), (600, 30)])
+@pytest.mark.parametrize(("rows", "days"), [(200, 1), (300, 3), (200, 10), (600, 30)])
 def test_small_volumes_have_every_kind(tmp_path: Path, rows: int, days: int) -> None:
     """Down to the documented minimum, every kind that is not confined to a day appears."""
-    for seed in range(5):
-        summary = generate(tmp_path, tmp_path / "truth", rows=rows, days=days, seed=seed)
-        assert all(summary.kinds[kind] for kind, dirt in DIRT.items() if dirt.day is None)
+    summary = generate(tmp_path, tmp_path / "truth", rows=rows, days=days)
+    assert all(summary.kinds[kind] for kind, dirt in DIRT.items() if dirt.day is None)
 
 
 def test_counts_close(month: Path) -> None:
@@ -264,10 +265,16 @@ def test_rates_hold_at_volume() -> None:
     assert max(map(len, kinds)) - min(map(len, kinds)) <= 1
 
 
+START = date(2026, 10, 9)
+"""Four days with every form: another encoding, a Sunday, CRLF."""
+
+
 def test_same_seed_same_bytes(tmp_path: Path) -> None:
     """The same arguments give the same bytes, another seed gives other ones."""
     for name, seed in (("one", 5), ("two", 5), ("three", 6)):
-        generate(tmp_path / name, tmp_path / name / "truth", rows=600, days=12, seed=seed)
+        generate(
+            tmp_path / name, tmp_path / name / "truth", rows=200, days=4, start=START, seed=seed
+        )
     one, two, three = (
         {file.name: file.read_bytes() for file in (tmp_path / name).rglob("payments_*.*")}
         for name in ("one", "two", "three")
