@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import flow
 from prefect.runtime import flow_run
 
+from sluicegate import warehouse
 from sluicegate.errors import RefMoved
 from sluicegate.pipeline import Platform, Report, Run
 from tasks import stages
@@ -54,13 +55,14 @@ def _write_audit_publish(run: Run) -> None:
     if offer.nothing:
         run.nothing_new()
         return
+    warehouse.warm_up()
     with run.branch() as branch:
         harvest = stages.open_harvest(run, branch)
         for name, discovery in offer.discoveries.items():
             if discovery.new:
                 stages.ingest_source(run, branch, name, discovery, harvest)
         stages.refuse_held(run, harvest)
-        build = stages.transform(run, branch)
+        build = stages.transform(run, branch, offer)
         stages.audit(run, branch, harvest, build)
         stages.publish(run, branch)
 

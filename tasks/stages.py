@@ -63,10 +63,10 @@ def refuse_held(run: Run, harvest: Harvest) -> None:
 
 
 @_stage("Transform with dbt")
-def transform(run: Run, branch: Branch) -> warehouse.Build:
+def transform(run: Run, branch: Branch, offer: Offer) -> warehouse.Build:
     """Let dbt build its models on the branch."""
     with run.stage("transform"):
-        return stages.transform(run, branch)
+        return stages.transform(run, branch, offer)
 
 
 @_stage("Audit the branch")

@@ -140,7 +140,12 @@ def _keep_trace() -> Path | None:
         folder = project_root() / ".sluicegate" / "logs"
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S}.txt"
-        file.write_text(traceback.format_exc(), encoding="utf-8")
+        kind, error, trace = sys.exc_info()
+        # The message of an error that is not ours may quote data: type and place are enough.
+        lines = [f"{kind.__name__ if kind else 'unknown'}\n", *traceback.format_tb(trace)]
+        if isinstance(error, SluicegateError):
+            lines.append(str(error))
+        file.write_text("".join(lines), encoding="utf-8")
     except (OSError, SluicegateError):
         return None
     return file

@@ -9,7 +9,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 from sluicegate.cli import render
-from sluicegate.errors import EnvironmentFailed
+from sluicegate.errors import EnvironmentFailed, SluicegateError
 from sluicegate.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,14 +30,39 @@ def run_pipeline(settings: Settings, *, quiet: bool) -> Report:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     logger.addHandler(told)
-    told.say("importing Prefect")
     try:
-        from flows.pipeline import pipeline
-
-        return pipeline(env=settings.env)
+        return _nothing_new(settings) or _run_flow(settings, told)
     finally:
         logger.removeHandler(told)
         told.close()
+
+
+def _nothing_new(settings: Settings) -> Report | None:
+    """The report of a run that has nothing to do; None if there may be something.
+
+    A person who asks in vain need not wait for Prefect to be imported. Whatever is wrong is left
+    to the flow, which puts it on record where people look.
+    """
+    from sluicegate.pipeline import Platform, Run, stages
+
+    try:
+        run = Run(Platform.open(settings.env), ui=settings.prefect.ui_url)
+        with run.stage("discover"):
+            offer = stages.discover(run)
+    except SluicegateError:
+        return None
+    if not offer.nothing:
+        return None
+    with run.recorded():
+        run.nothing_new()
+    return run.report
+
+
+def _run_flow(settings: Settings, told: render.Teller) -> Report:
+    told.say("starting a flow run in Prefect")
+    from flows.pipeline import pipeline
+
+    return pipeline(env=settings.env)
 
 
 def _prepare_prefect(settings: Settings) -> None:

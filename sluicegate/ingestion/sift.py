@@ -141,10 +141,12 @@ def _complete(source: Source, batch: Batch, records: Records, columns: tuple[Col
     ]
     if not missing:
         return
+    expected = {column.reads for column in columns}
+    others = [name for name in records.header if name not in expected]
     near = [
-        f"{name!r} looks like {match[0]!r}"
+        f"{name!r} may be called {match[0]!r} now"
         for name in missing
-        if (match := get_close_matches(name, records.header, n=1))
+        if (match := get_close_matches(name, others, n=1))
     ]
     raise BatchRefused(
         f"The batch lacks columns of the contract: {', '.join(missing)}.",

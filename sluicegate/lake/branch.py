@@ -23,6 +23,7 @@ from sluicegate.lake.session import Session
 
 CATALOG = "catalog.db"
 _LOCK = "lock"
+_LEFTOVERS = ("-journal", "-wal", "-shm")
 
 _WRITTEN_SINCE = """
 SELECT coalesce(s.path, '') || coalesce(t.path, '') || f.path
@@ -72,7 +73,7 @@ class Branch:
         Data files reach the disk before the catalog that names them, and the catalog before any
         ref can point at it. A generation is named after its content, as a commit is.
         """
-        for leftover in ("-journal", "-wal"):
+        for leftover in _LEFTOVERS:
             if self.catalog.with_name(CATALOG + leftover).exists():
                 raise Bug("A branch was published while it was open.", where=str(self.catalog))
         self._sync_data()
@@ -152,4 +153,7 @@ def sweep(branches: Path) -> list[str]:
 def copy_catalog(source: Path, target: Path) -> None:
     """Start a branch from a generation's catalog."""
     durable.make_folder(target.parent)
+    for leftover in _LEFTOVERS:
+        # SQLite would replay the journal of a killed writer into the fresh copy.
+        target.with_name(target.name + leftover).unlink(missing_ok=True)
     shutil.copyfile(source, target)

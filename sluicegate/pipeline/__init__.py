@@ -1,7 +1,8 @@
 """A run of the platform without its orchestrator: the stages, and the record of what they did."""
 
+from sluicegate.pipeline import stages
 from sluicegate.pipeline.platform import Platform
 from sluicegate.pipeline.report import Report, Status
 from sluicegate.pipeline.run import Run
 
-__all__ = ["Platform", "Report", "Run", "Status"]
+__all__ = ["Platform", "Report", "Run", "Status", "stages"]

@@ -109,8 +109,13 @@ class Run:
             return
         self.report.status = Status.REFUSED if isinstance(error, DataRefused) else Status.FAILED
         self.report.hold()
-        known = isinstance(error, SluicegateError)
-        self.report.error = str(error) if known else type(error).__name__
+        if isinstance(error, SluicegateError):
+            self.report.error = str(error)
+        elif isinstance(error, KeyboardInterrupt):
+            self.report.error = "interrupted"
+        else:
+            # Messages of other errors may quote data; their type says enough for the record.
+            self.report.error = type(error).__name__
 
     def _keep_evidence(self) -> None:
         folder = durable.make_folder(self.evidence)

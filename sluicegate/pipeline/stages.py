@@ -109,12 +109,16 @@ def refuse_held(run: Run, harvest: Harvest) -> None:
         f"{len(refusals)} batch{'es were' if more else ' was'} refused; nothing was published.\n"
         + "\n".join(f"  {_told(refusal)}" for refusal in refusals[:10]),
         where=f"{first.where}{more}",
-        hint=f"{first.hint}. Rejected rows: {_look(run, 'FROM accounts.quarantine')}",
+        hint=f"{first.hint}; or move it out of the landing folder, so that the others can go on. "
+        f"Rejected rows: {_look(run, 'FROM accounts.quarantine')}",
     )
 
 
-def transform(run: Run, branch: Branch) -> warehouse.Build:
-    """Let dbt build its models on the branch."""
+def transform(run: Run, branch: Branch, offer: Offer) -> warehouse.Build:
+    """Let dbt build its models on the branch.
+
+    Unit tests say nothing of data: they run when the code is not the one that was published.
+    """
     platform = run.platform
     # dbt calls back from threads of its own, which know nothing of the run that they log for.
     context = copy_context()
@@ -123,6 +127,7 @@ def transform(run: Run, branch: Branch) -> warehouse.Build:
         branch.files,
         project=platform.dbt_project,
         target=platform.dbt_target,
+        unit_tests=offer.code_changed,
         on_event=lambda step: context.copy().run(_tell, step),
     )
     run.report.models = list(build.models)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from sluicegate.errors import Bug, ConfigurationError, EnvironmentFailed
@@ -24,6 +27,12 @@ _QUIET = [
     "--partial-parse",
     "--threads=1",
 ]
+
+
+def warm_up() -> None:
+    """Import dbt beside whatever comes first: it takes seconds, and a run needs it for sure."""
+    # Not a daemon: a process that ends earlier must not tear an import apart.
+    Thread(target=import_module, args=("dbt.cli.main",), name="import dbt").start()
 
 
 def build(
@@ -110,6 +119,15 @@ def _closing(branch: Handover) -> Iterator[None]:
             branch.connection = None
         forget()
         cleanup_event_logger()
+        _close_log()
+
+
+def _close_log() -> None:
+    """Dbt drops the handlers of its log file without closing them."""
+    log = logging.getLogger("file_log")
+    for handler in list(log.handlers):
+        log.removeHandler(handler)
+        handler.close()
 
 
 def _counter(branch: Handover) -> Callable[[str], int]:

@@ -18,8 +18,10 @@ _BROKEN_BY_MACHINE = (
     "database is locked",
 )
 _NULL_IN = re.compile(r"NOT NULL constraint failed: (?:\S+\.)?(\w+)")
-_DBT_FILE = re.compile(r"\(((?:models|macros|tests|seeds|snapshots)/[^()\s]+)\)")
-_LINE = re.compile(r"(?m)^\s*(?:line|LINE) (\d+)")
+_DBT_FILE = re.compile(r"\b((?:models|macros|tests|seeds|snapshots)/[\w./-]+\.\w+)")
+_DBT_LINE = re.compile(r"\bline (\d+)")
+_HEADING = re.compile(r"^[A-Z]\w+ Error(?: in .*)?$")
+_EXCERPT = re.compile(r"(?m)^\s*LINE \d+: (.+)$")
 
 
 def broken_promise(message: str) -> str | None:
@@ -36,12 +38,7 @@ def broken_promise(message: str) -> str | None:
 
 def of_node(node: Any, message: str, project: Path) -> SluicegateError:
     """The error for a model or test that could not run."""
-    where = str(project / node.original_file_path)
-    if line := _LINE.search(message):
-        # A template error counts the lines of the file, DuckDB those of the query made from it.
-        compiled = getattr(node, "compiled_path", None)
-        in_query = f" of the query in {compiled}" if compiled and "LINE" in line[0] else ""
-        where += f", line {line[1]}{in_query}"
+    where = _place(project / node.original_file_path, message)
     what = f"The dbt {node.resource_type} {node.name!r} cannot run: {_essence(message)}"
     if any(kind in message for kind in _BROKEN_BY_MACHINE):
         return EnvironmentFailed(what, where=where)
@@ -64,11 +61,9 @@ def of_run(error: BaseException, project: Path) -> SluicegateError:
         return EnvironmentFailed(f"dbt could not run: {_essence(text)}", where=str(project))
     if isinstance(error, DbtBaseException):
         file = _DBT_FILE.search(text)
-        line = _LINE.search(text)
-        where = str(project / file[1]) if file else str(project)
         return ConfigurationError(
             f"The dbt project cannot be read: {_essence(text)}",
-            where=where + (f", line {line[1]}" if line else ""),
+            where=_place(project / file[1] if file else project, text),
             hint="correct it, then run again",
         )
     return Bug(f"dbt failed in a way we do not know: {type(error).__name__}: {_essence(text)}")
@@ -80,11 +75,25 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
+def _place(file: Path, message: str) -> str:
+    """A file, with the line in it where that can be told.
+
+    A template error names the line. DuckDB counts the lines of the query that dbt made of the
+    file, so what it quotes is looked up in the file instead.
+    """
+    if excerpt := _EXCERPT.search(message):
+        quoted = excerpt[1].removeprefix("...").removesuffix("...").strip()
+        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+        found = [number for number, line in enumerate(lines, start=1) if quoted in line]
+        return f"{file}, line {found[0]}" if len(found) == 1 else str(file)
+    line = _DBT_LINE.search(message)
+    return f"{file}, line {line[1]}" if line else str(file)
+
+
 def _essence(message: str) -> str:
-    """The first lines of a dbt message, without its heading and the excerpt of the query."""
+    """The first lines of a dbt message, without its headings and without what it quotes."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    headings = re.compile(r"^[A-Z]\w+ Error(?: in .*)?$")
-    while len(lines) > 1 and headings.match(lines[0]):
+    while len(lines) > 1 and _HEADING.match(lines[0]):
         lines.pop(0)
-    excerpt = next((n for n, line in enumerate(lines) if line.startswith("LINE ")), len(lines))
-    return " ".join(lines[: max(1, min(excerpt, 3))])
+    quotes = (n for n, line in enumerate(lines) if line.startswith(("LINE ", "-----")))
+    return " ".join(lines[: max(1, min(next(quotes, 3), 3))])
