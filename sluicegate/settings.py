@@ -170,7 +170,8 @@ def _override(declared: dict[str, Any], environ: os._Environ[str]) -> None:
                 f"The variable {variable} names no setting.",
                 hint=f"variables read SLUICEGATE_<SECTION>__<KEY>; sections: {sections}",
             )
-        declared.setdefault(section, {})[key] = value
+        if isinstance(keys := declared.setdefault(section, {}), dict):
+            keys[key] = value
 
 
 def _explained(error: ValidationError | TypeError, file: Path) -> ConfigurationError:

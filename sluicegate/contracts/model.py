@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sluicegate.contracts.base import Contract
+from sluicegate.errors import ContractError
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +16,19 @@ class Model:
         table: ``schema.name`` of the table or view in the lake.
         contract: what every row of it promises.
         may_be_empty: whether no rows at all is an answer; otherwise it fails the audit.
+
+    Raises:
+        ContractError: the contract has no key, so that no row could be told from another.
     """
 
     table: str
     contract: type[Contract]
     may_be_empty: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.contract.key():
+            raise ContractError(
+                f"The contract of model {self.table!r} has no key.",
+                where=self.contract.place(),
+                hint="declare the columns that identify a row with key()",
+            )

@@ -16,6 +16,9 @@ from sluicegate.errors import ContractError
 
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _INTEGER = r"^[+-]?\d+$"
+_MOMENT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::[0-5]\d(?:\.\d+)?)?(?:[Zz+\-\x{2212}]|$)"
+"""How a moment begins. Left alone, formats take ``26`` for a year and ``60`` for a second."""
+
 _ZONED = "%Y-%m-%dT%H:%M:%S%.f%#z"
 _ZONED_MINUTES = "%Y-%m-%dT%H:%M%#z"
 _LOCAL = "%Y-%m-%dT%H:%M:%S%.f"
@@ -70,7 +73,8 @@ def _pattern(column: Column) -> tuple[str, str]:
     if isinstance(dtype, pl.Decimal):
         # More decimals than the type keeps would be rounded away: that is unreadable, not read.
         whole = (dtype.precision or 38) - dtype.scale
-        return rf"^[+-]?\d{{1,{whole}}}(?:\.\d{{1,{dtype.scale}}})?$", "decimal"
+        decimals = rf"(?:\.\d{{1,{dtype.scale}}})?" if dtype.scale else ""
+        return rf"^[+-]?\d{{1,{whole}}}{decimals}$", "decimal"
     if dtype == pl.Date:
         return _DATE, "date"
     if dtype.is_integer():
@@ -83,12 +87,13 @@ def _pattern(column: Column) -> tuple[str, str]:
 
 def _timestamps(column: Column, texts: pl.Series) -> Reading:
     texts = texts.str.replace(" ", "T", literal=True)
-    value = texts.str.to_datetime(_ZONED, time_unit="us", strict=False)
+    formed = texts.set(~texts.str.contains(_MOMENT).fill_null(value=False), None)
+    value = formed.str.to_datetime(_ZONED, time_unit="us", strict=False)
     unreadable = texts.is_not_null() & value.is_null()
     if not unreadable.any():
         return Reading(value)
     # The rarer shapes are tried on what is left, not on every row.
-    left = texts.set(~unreadable, None)
+    left = formed.set(~unreadable, None)
     minutes = left.str.to_datetime(_ZONED_MINUTES, time_unit="us", strict=False)
     value = value.fill_null(minutes) if minutes.null_count() < len(minutes) else value
     unreadable &= value.is_null()

@@ -39,18 +39,17 @@ class Verdict:
             "rejected"
         ]
 
-    @property
-    def rules(self) -> pl.Series:
-        """The names of the rules that each row breaks, as lists."""
+    def rules_of(self, rows: pl.Series) -> pl.Series:
+        """The names of the rules that each of some rows breaks, as lists.
+
+        Args:
+            rows: mask of the rows; all others cost nothing.
+        """
         if not self.broken:
-            return pl.Series("rules", [[]] * self.height, dtype=pl.List(pl.String))
-        named = pl.DataFrame(
-            [
-                pl.select(pl.when(mask).then(pl.lit(name))).to_series().alias(name)
-                for name, mask in self.broken.items()
-            ]
-        )
-        return named.select(rules=pl.concat_list(pl.all()).list.drop_nulls())["rules"]
+            return pl.Series("rules", [[]] * int(rows.sum()), dtype=pl.List(pl.String))
+        masks = pl.DataFrame(self.broken).filter(rows)
+        names = (pl.when(pl.col(rule)).then(pl.lit(rule)).alias(rule) for rule in self.broken)
+        return masks.select(rules=pl.concat_list(names).list.drop_nulls())["rules"]
 
     def counts(self) -> dict[str, int]:
         """How many rows break each rule."""

@@ -100,7 +100,7 @@ def sift(source: Source, group: Sequence[Unsifted]) -> Sifted:
     typed, verdict = _judge(source, texts)
     rejected = verdict.rejected
     broken = texts.filter(rejected).select(
-        BATCH, LINE, verdict.rules.filter(rejected).alias("rules"), as_record().alias("record")
+        BATCH, LINE, verdict.rules_of(rejected), as_record().alias("record")
     )
     return Sifted(
         batches=group,

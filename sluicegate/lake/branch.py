@@ -14,10 +14,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from sluicegate.errors import BranchBusy, Bug
 from sluicegate.lake import durable
-from sluicegate.lake.connection import open_writable
+from sluicegate.lake.connection import Connection, attach, connect, detach
 from sluicegate.lake.refs import Move
 from sluicegate.lake.session import Session
 
@@ -52,16 +53,28 @@ class Branch:
         self.catalog = folder / CATALOG
         self.files = files
         self._folder = folder
+        self._connection: Connection | None = None
+        self._open = False
         self._base_snapshot = _snapshot(self.catalog) if self.catalog.exists() else -1
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Open the branch for reading and writing; it is closed for others at the end."""
-        session = Session(open_writable(self.catalog, self.files))
+        """Open the branch for reading and writing; its catalog is nobody's again at the end."""
+        if self._connection is None:
+            self._connection = connect()
+        attach(self._connection, self.catalog, self.files, read_only=False)
+        self._open = True
         try:
-            yield session
+            yield Session(self._connection)
         finally:
-            session.close()
+            detach(self._connection)
+            self._open = False
+
+    def close(self) -> None:
+        """Let go of the connection that sessions share, because making one takes long."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def changed(self) -> bool:
         """Whether anything was committed on the branch since it was made."""
@@ -73,9 +86,10 @@ class Branch:
         Data files reach the disk before the catalog that names them, and the catalog before any
         ref can point at it. A generation is named after its content, as a commit is.
         """
-        for leftover in _LEFTOVERS:
-            if self.catalog.with_name(CATALOG + leftover).exists():
-                raise Bug("A branch was published while it was open.", where=str(self.catalog))
+        leftovers = (self.catalog.with_name(CATALOG + end) for end in _LEFTOVERS)
+        # An open session would go on writing to the file that readers see by then.
+        if self._open or any(leftover.exists() for leftover in leftovers):
+            raise Bug("A branch was published while it was open.", where=str(self.catalog))
         self._sync_data()
         digest = hashlib.sha256(self.catalog.read_bytes()).hexdigest()
         generation = f"g{digest[:12]}"
@@ -118,17 +132,7 @@ def hold(folder: Path) -> Iterator[None]:
     Raises:
         BranchBusy: another process holds it.
     """
-    durable.make_folder(folder)
-    with (folder / _LOCK).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            raise BranchBusy(
-                f"The branch {folder.name!r} has a writer already (process {lock.read().strip()}).",
-                where=str(folder),
-                hint="wait for it, or end that process",
-            ) from error
+    with _locked(folder) as lock:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -136,6 +140,38 @@ def hold(folder: Path) -> Iterator[None]:
             yield
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[TextIO]:
+    while True:
+        durable.make_folder(folder)
+        try:
+            lock = (folder / _LOCK).open("a+")
+        except FileNotFoundError:
+            continue
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                lock.seek(0)
+                raise BranchBusy(
+                    f"The branch {folder.name!r} has a writer already"
+                    f" (process {lock.read().strip()}).",
+                    where=str(folder),
+                    hint="wait for it, or end that process",
+                ) from error
+            # Somebody may have swept the folder just before: a lock without a name holds nothing.
+            if _same_file(lock, folder / _LOCK):
+                yield lock
+                return
+
+
+def _same_file(handle: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def sweep(branches: Path) -> list[str]:

@@ -22,18 +22,37 @@ ALIAS = "lake"
 _EXTENSIONS = ("ducklake", "sqlite_scanner", "icu")
 
 
-def attach(
-    connection: duckdb.DuckDBPyConnection, catalog: Path, files: Path, *, read_only: bool
-) -> None:
-    """Attach a catalog of the lake as ``lake``; a missing catalog is created when writable.
+def connect() -> Connection:
+    """A private connection that can attach a lake.
 
     Raises:
-        EnvironmentFailed: an extension is missing, or the catalog cannot be opened.
+        EnvironmentFailed: an extension is missing.
+    """
+    connection = duckdb.connect(":memory:")
+    prepare(connection)
+    return connection
+
+
+def prepare(connection: Connection) -> None:
+    """Make any connection able to attach a lake; most of what opening one costs.
+
+    Raises:
+        EnvironmentFailed: an extension is missing.
     """
     for extension in _EXTENSIONS:
         connection.execute(f"LOAD {literal(str(extension_file(extension)))}")
     # Dates must not depend on where the machine stands.
     connection.execute("SET TimeZone = 'UTC'")
+
+
+def attach(connection: Connection, catalog: Path, files: Path, *, read_only: bool) -> None:
+    """Attach a catalog of the lake as ``lake``; a missing catalog is created when writable.
+
+    Raises:
+        EnvironmentFailed: the catalog cannot be opened.
+    """
+    # What does not fit into memory is spilled beside the lake, not into somebody's working folder.
+    connection.execute(f"SET temp_directory = {literal(str(files.parent / 'spill'))}")
     options = f"DATA_PATH {literal(f'{files}/')}, OVERRIDE_DATA_PATH true"
     # Inlined rows would live in the catalog, where a branch could not share them as files.
     options += ", DATA_INLINING_ROW_LIMIT 0"
@@ -48,16 +67,14 @@ def attach(
         ) from error
 
 
-def open_writable(catalog: Path, files: Path) -> duckdb.DuckDBPyConnection:
-    """A private connection that may write to a branch's catalog."""
-    connection = duckdb.connect(":memory:")
-    attach(connection, catalog, files, read_only=False)
-    return connection
+def detach(connection: Connection) -> None:
+    """Let go of the lake; its catalog file is complete and closed after this."""
+    connection.execute(f"DETACH {ALIAS}")
 
 
 def open_read_only(catalog: Path, files: Path) -> duckdb.DuckDBPyConnection:
     """A connection that sees one generation, may change nothing and reaches no other file."""
-    connection = duckdb.connect(":memory:")
+    connection = connect()
     attach(connection, catalog, files, read_only=True)
     connection.execute(f"USE {ALIAS}")
     connection.execute(f"SET allowed_directories = [{literal(f'{files}/')}]")

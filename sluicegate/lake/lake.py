@@ -80,7 +80,11 @@ class Lake:
             base = self.refs.head(ref)
             if base is not None:
                 copy_catalog(self.catalog(base.generation), folder / CATALOG)
-            yield Branch(folder, self.files, ref, base)
+            branch = Branch(folder, self.files, ref, base)
+            try:
+                yield branch
+            finally:
+                branch.close()
 
     def publish(self, branch: Branch, *, run: str) -> Move:
         """Let readers of the branch's ref see it, all tables at once.

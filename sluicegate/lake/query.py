@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +13,29 @@ from sluicegate.errors import ConfigurationError
 from sluicegate.lake.connection import open_read_only
 from sluicegate.lake.lake import Lake
 
-_READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+_TABLE_FUNCTIONS = frozenset(
+    {
+        "ducklake_list_files",
+        "ducklake_snapshots",
+        "ducklake_table_changes",
+        "ducklake_table_deletions",
+        "ducklake_table_info",
+        "ducklake_table_insertions",
+        "duckdb_columns",
+        "duckdb_constraints",
+        "duckdb_functions",
+        "duckdb_schemas",
+        "duckdb_settings",
+        "duckdb_tables",
+        "duckdb_types",
+        "duckdb_views",
+        "generate_series",
+        "range",
+        "snapshots",
+        "unnest",
+    }
+)
+"""Those that only read, and only the lake: others open files, run SQL or rewrite data files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +55,39 @@ def query(lake: Lake, name: str, sql: str) -> Answer:
     """
     connection = open_read_only(lake.resolve(name), lake.files)
     try:
-        statements = connection.extract_statements(sql)
-        if len(statements) != 1 or statements[0].type not in _READING:
-            raise ConfigurationError(
-                "Only one statement that reads is allowed here: SELECT, DESCRIBE, SHOW, EXPLAIN.",
-                hint="changes go through a run; work of your own goes on a branch",
-            )
-        result = connection.execute(statements[0])
+        _require_reading(connection, sql)
+        result = connection.execute(sql)
         return Answer([column[0] for column in result.description or []], result.fetchall())
     except duckdb.Error as error:
         raise ConfigurationError(f"The query failed: {error}", where=name) from error
     finally:
         connection.close()
+
+
+def _require_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Judge a statement by what DuckDB's own parser makes of it; ours could be fooled."""
+    ((parsed,),) = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
+    tree = json.loads(parsed)
+    if tree.get("error_type") == "parser":
+        raise ConfigurationError(f"The query cannot be parsed: {tree['error_message']}.")
+    # What is no SELECT has no tree; EXPLAIN has none either, and EXPLAIN ANALYZE would run it.
+    if len(tree.get("statements", ())) != 1:
+        raise ConfigurationError(
+            "Only one statement that reads is allowed here: SELECT, DESCRIBE, SHOW, SUMMARIZE.",
+            hint="changes go through a run; work of your own goes on a branch",
+        )
+    if refused := sorted(set(_table_functions(tree)) - _TABLE_FUNCTIONS):
+        raise ConfigurationError(
+            f"A query here cannot call {', '.join(refused)}: it reads the lake and nothing else.",
+            hint=f"table functions that only read: {', '.join(sorted(_TABLE_FUNCTIONS))}",
+        )
+
+
+def _table_functions(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if node.get("type") == "TABLE_FUNCTION":
+            yield node["function"]["function_name"].lower()
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _table_functions(child)

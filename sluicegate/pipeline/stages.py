@@ -141,7 +141,8 @@ def audit(run: Run, branch: Branch, harvest: Harvest, build: warehouse.Build) ->
         AuditFailed: something does not hold, could not be checked, or nothing was looked at.
     """
     catalogue = run.platform.catalogue
-    checks = [_of_dbt(check) for check in build.checks]
+    checks = [_built(model) for model in build.models]
+    checks += [_of_dbt(check) for check in build.checks]
     with branch.session() as session:
         for name, source in catalogue.sources.items():
             table = Table("raw", name)
@@ -171,6 +172,12 @@ def publish(run: Run, branch: Branch) -> Move:
     run.report.status = Status.PUBLISHED
     run.report.previous, run.report.generation = move.previous, move.generation
     return move
+
+
+def _built(model: warehouse.Model) -> Check:
+    outcome = Outcome.PASS if model.status == "built" else Outcome.ERROR
+    message = "" if outcome is Outcome.PASS else f"it was {model.status}"
+    return Check("built", f"{model.schema}.{model.name}", outcome, looked_at=1, message=message)
 
 
 def _of_dbt(check: warehouse.Check) -> Check:

@@ -77,8 +77,9 @@ def _taken_twice(
     table: Table, contract: type[Contract], session: Session
 ) -> tuple[int, tuple[str, ...]]:
     key = ", ".join(identifier(name) for name in contract.key())
-    twice = f"SELECT {key}, count(*) AS n FROM {table.sql} GROUP BY ALL HAVING n > 1"
-    count = int(session.scalar(f"SELECT coalesce(sum(n - 1), 0) FROM ({twice})"))
+    copies = f"SELECT {key}, count(*) AS _rows FROM {table.sql} GROUP BY {key}"
+    twice = f"FROM ({copies}) WHERE _rows > 1"
+    count = int(session.scalar(f"SELECT coalesce(sum(_rows - 1), 0) {twice}"))
     if not count:
         return 0, ()
     return count, _keys(contract, session.frame(f"{twice} LIMIT {_SHOWN}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -149,11 +150,11 @@ class Source:
         raise NotImplementedError
 
 
-def _share(text: str, name: str) -> float:
+def _share(text: str, name: str) -> Decimal:
     match = _PERCENT.match(text)
-    if not match or float(match[1]) > 100:
+    if not match or Decimal(match[1]) > 100:
         raise ContractError(
             f"The source {name!r} tolerates {text!r}, which is not a share.",
             hint='write a percentage, like "2 %"',
         )
-    return float(match[1]) / 100
+    return Decimal(match[1]) / 100

@@ -110,7 +110,7 @@ def _decompressed(raw: bytes, name: str) -> bytes:
 
 
 def _lines(raw: bytes, name: str) -> pl.DataFrame:
-    """Physical lines with their numbers, and whether each is not UTF-8."""
+    """Physical lines with their numbers, also as they came, and whether each is not UTF-8."""
     if b"\0" in raw[:4096]:
         raise BatchRefused("The file is binary, not delimited text.", where=name)
     try:
@@ -122,6 +122,7 @@ def _lines(raw: bytes, name: str) -> pl.DataFrame:
     return lines.select(
         pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(LINE),
         pl.col("line").cast(pl.String).str.strip_suffix("\r"),
+        pl.col("line").cast(pl.String).alias("raw"),
         invalid=invalid if isinstance(invalid, pl.Series) else pl.lit(invalid),
     )
 
@@ -165,7 +166,8 @@ def _look_closer(
     """Sort suspicious lines into records that span lines, the lines they took, and rejects."""
     whole = re.compile(pattern)
     quoting = re.compile(pattern.rpartition("{")[0] + "*")
-    text, invalid = lines["line"], lines["invalid"]
+    # A carriage return within a quoted field is part of it.
+    text, invalid = lines["raw"], lines["invalid"]
     spanning: list[tuple[int, str]] = []
     rejects: list[tuple[int, str, str]] = []
     taken: set[int] = set()
@@ -175,7 +177,8 @@ def _look_closer(
         if bad:
             rejects.append((number, line, ENCODING))
         elif line.count('"') % 2 and (end := _span(whole, text, invalid, number)):
-            spanning.append((number, "\n".join(text[number - 1 : end])))
+            record = "\n".join(text[number - 1 : end])
+            spanning.append((number, record.removesuffix("\r")))
             taken.update(range(number + 1, end + 1))
         else:
             rejects.append((number, line, FIELDS if quoting.fullmatch(line) else QUOTING))
@@ -193,7 +196,7 @@ def _span(whole: re.Pattern[str], text: pl.Series, invalid: pl.Series, number: i
         if invalid[line - 1]:
             return None
         record += "\n" + text[line - 1]
-        if whole.fullmatch(record):
+        if whole.fullmatch(record.removesuffix("\r")):
             return line
     return None
 
@@ -208,8 +211,12 @@ def _parse(good: pl.DataFrame, header: tuple[str, ...], delimiter: str, name: st
         return pl.DataFrame(schema={**dict.fromkeys(header, pl.String), LINE: pl.Int64})
     if len(header) == 1:
         # With one column polars takes an empty quoted field for a blank line.
+        inner = pl.col("line").str.slice(1, pl.col("line").str.len_chars() - 2)
         cells = good.select(
-            pl.col("line").str.strip_chars('"').str.replace_all('""', '"').alias(header[0])
+            pl.when(pl.col("line").str.starts_with('"'))
+            .then(inner.str.replace_all('""', '"', literal=True))
+            .otherwise("line")
+            .alias(header[0])
         )
     else:
         cells = pl.read_csv(

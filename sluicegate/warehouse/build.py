@@ -25,6 +25,8 @@ _QUIET = [
     "--no-version-check",
     "--no-fail-fast",
     "--partial-parse",
+    # What dbt would write down is read from its results in memory; only the parse cache is kept.
+    "--no-write-json",
     "--threads=1",
 ]
 

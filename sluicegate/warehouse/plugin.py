@@ -13,7 +13,7 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from sluicegate.errors import SluicegateError
 from sluicegate.lake import Lake, development_branch
-from sluicegate.lake.connection import Connection, attach
+from sluicegate.lake.connection import Connection, attach, prepare
 from sluicegate.settings import load_settings
 from sluicegate.warehouse.handover import Handover, current
 
@@ -29,6 +29,7 @@ class Plugin(BasePlugin):
         """Attach the branch before dbt asks for its first schema."""
         try:
             branch = current() or self._development()
+            prepare(conn)
             attach(conn, branch.catalog, branch.files, read_only=False)
         except SluicegateError as error:
             # dbt prints the message of its own errors, and a traceback for any other.
