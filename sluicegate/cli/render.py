@@ -78,7 +78,8 @@ def report(report: Report, *, json: bool) -> None:
         _models(report)
         _checks(report)
     _waiting(report.waiting)
-    changed = "" if report.generation == report.previous else f" (before: {report.previous})"
+    before = f"before: {report.previous}" if report.previous else "the first one"
+    changed = "" if report.generation == report.previous else f" ({before})"
     out.print(f"Generation  {report.generation}{changed}")
     spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
     out.print(f"Wall time   {spent}")

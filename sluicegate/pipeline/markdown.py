@@ -34,7 +34,8 @@ def as_markdown(report: Report) -> str:
 def _generation(report: Report) -> str:
     if report.generation == report.previous:
         return f"Readers see generation `{report.generation}`, as before."
-    return f"Readers see generation `{report.generation}`; before, `{report.previous}`."
+    before = f"before, `{report.previous}`" if report.previous else "it is the first one"
+    return f"Readers see generation `{report.generation}`; {before}."
 
 
 def _rows(report: Report) -> str:

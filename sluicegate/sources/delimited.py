@@ -62,7 +62,8 @@ def read_delimited(content: Path | bytes, *, delimiter: str = ",", name: str = "
         BatchRefused: it has no header, is a damaged gzip, or is no text at all.
     """
     raw = _decompressed(content if isinstance(content, bytes) else content.read_bytes(), name)
-    lines = _lines(raw.removeprefix(_BOM), name)
+    raw = raw.removeprefix(_BOM)
+    lines = _lines(raw, name)
     filled = lines.filter(pl.col("line") != "")
     if filled.is_empty():
         raise BatchRefused("The file is empty: it has not even a header.", where=name)
@@ -79,7 +80,7 @@ def read_delimited(content: Path | bytes, *, delimiter: str = ",", name: str = "
     judged = body.with_columns(good=(plain | quoted) & ~pl.col("invalid"))
     good, rejects = judged.filter("good"), judged.filter(~pl.col("good"))
     if not rejects.is_empty():
-        spanning, swallowed, rejects = _look_closer(rejects, lines, pattern)
+        spanning, swallowed, rejects = _look_closer(rejects, lines, raw, pattern)
         good = pl.concat(
             [good.filter(~pl.col(LINE).is_in(swallowed)).select(LINE, "line"), spanning]
         ).sort(LINE)
@@ -110,7 +111,7 @@ def _decompressed(raw: bytes, name: str) -> bytes:
 
 
 def _lines(raw: bytes, name: str) -> pl.DataFrame:
-    """Physical lines with their numbers, also as they came, and whether each is not UTF-8."""
+    """Physical lines with their numbers, and whether each is not UTF-8."""
     if b"\0" in raw[:4096]:
         raise BatchRefused("The file is binary, not delimited text.", where=name)
     try:
@@ -122,7 +123,6 @@ def _lines(raw: bytes, name: str) -> pl.DataFrame:
     return lines.select(
         pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(LINE),
         pl.col("line").cast(pl.String).str.strip_suffix("\r"),
-        pl.col("line").cast(pl.String).alias("raw"),
         invalid=invalid if isinstance(invalid, pl.Series) else pl.lit(invalid),
     )
 
@@ -161,13 +161,12 @@ def _record_pattern(delimiter: str, width: int) -> str:
 
 
 def _look_closer(
-    suspects: pl.DataFrame, lines: pl.DataFrame, pattern: str
+    suspects: pl.DataFrame, lines: pl.DataFrame, raw: bytes, pattern: str
 ) -> tuple[pl.DataFrame, list[int], pl.DataFrame]:
     """Sort suspicious lines into records that span lines, the lines they took, and rejects."""
     whole = re.compile(pattern)
     quoting = re.compile(pattern.rpartition("{")[0] + "*")
-    # A carriage return within a quoted field is part of it.
-    text, invalid = lines["raw"], lines["invalid"]
+    text, invalid = _exact(raw, lines), lines["invalid"]
     spanning: list[tuple[int, str]] = []
     rejects: list[tuple[int, str, str]] = []
     taken: set[int] = set()
@@ -189,7 +188,16 @@ def _look_closer(
     )
 
 
-def _span(whole: re.Pattern[str], text: pl.Series, invalid: pl.Series, number: int) -> int | None:
+def _exact(raw: bytes, lines: pl.DataFrame) -> pl.Series | list[str]:
+    """Lines as they came: a carriage return within quotes belongs to the field."""
+    if b"\r\n" not in raw:
+        return lines["line"]
+    return raw.removesuffix(b"\n").decode(errors="replace").split("\n")
+
+
+def _span(
+    whole: re.Pattern[str], text: pl.Series | list[str], invalid: pl.Series, number: int
+) -> int | None:
     """Last line of the well-formed record that starts at a line; None if there is none."""
     record = text[number - 1]
     for line in range(number + 1, min(number + _MOST_LINES, len(text)) + 1):
