@@ -114,9 +114,12 @@ def main() -> None:
         if isinstance(error, Bug):
             _keep_trace()
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        render.interrupted()
-        sys.exit(INTERRUPTED)
+    except (KeyboardInterrupt, SystemExit) as end:
+        # Typer turns Ctrl-C inside a command into an exit of its own, without a word.
+        code = end.code if isinstance(end, SystemExit) else INTERRUPTED
+        if code == INTERRUPTED:
+            render.interrupted()
+        sys.exit(code)
     except BrokenPipeError:
         # Whoever reads our output has seen enough.
         sys.stderr.close()

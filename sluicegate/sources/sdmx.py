@@ -34,6 +34,12 @@ _DATAONLY = (
 )
 
 
+def _whole(answer: Answer) -> bool:
+    """Whether an answer is all there. What is no CSV is no part of one: it is told as it is."""
+    csv = answer.status == 200 and answer.content_type in _TYPES
+    return not csv or answer.body.endswith(b"\n")
+
+
 class Sdmx(Source):
     """A set of series.
 
@@ -86,7 +92,7 @@ class Sdmx(Source):
             parameters,
             accept=_ACCEPT,
             expected=frozenset({200, 304, _NOTHING}),
-            complete=lambda answer: answer.status != 200 or answer.body.endswith(b"\n"),
+            complete=_whole,
         )
         found = Discovery(known=len(manifest))
         if answer.status != 200 or not answer.body:

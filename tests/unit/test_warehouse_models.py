@@ -6,8 +6,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
+from dbt.cli.main import dbtRunner
 
-from sluicegate.lake.connection import open_writable
+from sluicegate.lake.connection import attach, connect
 from sluicegate.warehouse import build
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
@@ -23,7 +24,8 @@ CREATE TABLE lake.raw.fx_rates (
     currency VARCHAR, rate_date DATE, rate DECIMAL(18,6), _batch VARCHAR, _line BIGINT);
 INSERT INTO lake.raw.fx_rates
     SELECT currency, rate_date::DATE, rate + day(rate_date) / 1000, 'rates', row_number() OVER ()
-    FROM (VALUES ('USD', 1.1637), ('JPY', 161.25), ('HUF', 389.17), ('XAF', 104000.5)) AS q(currency, rate),
+    FROM (VALUES ('USD', 1.1637), ('JPY', 161.25), ('HUF', 389.17), ('XAF', 104000.5))
+            AS quotes(currency, rate),
         range(TIMESTAMP '2026-01-05', TIMESTAMP '2026-01-17', INTERVAL 1 DAY) AS d(rate_date)
     WHERE isodow(rate_date) < 6;
 """
@@ -33,6 +35,13 @@ PAYMENT = """
 INSERT INTO lake.raw.payments VALUES (?, ?, NULL, ?, ?, ?, 'FR1420041010050500013M02606', 'm1',
     'c1', ?, 'order', ?, 'batch', ?)
 """
+
+
+def open_writable(catalog, files):
+    """Open a catalog the way a branch does."""
+    connection = connect()
+    attach(connection, catalog, files, read_only=False)
+    return connection
 
 
 def payments() -> list[tuple[object, ...]]:
@@ -102,7 +111,10 @@ def test_models_and_schemas(built):
 def test_everything_is_described(built):
     """Every model, source, test macro and column of the project has a description."""
     folder, _ = built
-    manifest = json.loads((folder / "target" / "manifest.json").read_text())
+    target = folder / "target"
+    where = [f"--project-dir={PROJECT}", f"--profiles-dir={PROJECT}", f"--target-path={target}"]
+    assert dbtRunner().invoke(["--quiet", "parse", *where, f"--log-path={target}"]).success
+    manifest = json.loads((target / "manifest.json").read_text())
     nodes = [n for n in manifest["nodes"].values() if n["resource_type"] == "model"]
     documented = [*nodes, *manifest["sources"].values()]
     assert len(documented) == 8
@@ -155,6 +167,7 @@ ONE_EUR = f"{ONE_PAYMENT} WHERE currency = 'EUR')"
 RAW, RATES = "lake.raw.payments", "lake.raw.fx_rates"
 IN_FORCE, EUR = "lake.intermediate.int_rates_in_force", "lake.marts.payments_eur"
 VOLUME, COVERAGE = "lake.marts.daily_corridor_volume", "lake.marts.fx_coverage"
+UNCONVERTED = "rate_source = 'none', rate_date = NULL, rate = NULL, amount_eur = NULL"
 
 TAMPERINGS = [
     (f"UPDATE {RAW} SET payment_id = NULL {ONE_ECB}", {"not_null_stg_payments_payment_id"}),
@@ -186,8 +199,7 @@ TAMPERINGS = [
     (f"UPDATE {EUR} SET rate_date = booked_on - 8 {ONE_ECB}", {"no_rate_too_old"}),
     (f"UPDATE {EUR} SET rate_date = rate_date - 1 {ONE_ECB}", {"no_newer_rate_was_available"}),
     (
-        f"UPDATE {EUR} SET rate_source = 'none', rate_date = NULL, rate = NULL, amount_eur = NULL "
-        f"{ONE_ECB}",
+        f"UPDATE {EUR} SET {UNCONVERTED} {ONE_ECB}",
         {"no_newer_rate_was_available", "coverage_adds_up"},
     ),
     (f"UPDATE {EUR} SET rate = rate + 0.000001 {ONE_ECB}", {"rates_are_as_published"}),

@@ -1,0 +1,96 @@
+"""What the README tells people to type works, in a fresh clone, in that order."""
+
+from __future__ import annotations
+
+import re
+
+from tests.e2e.conftest import DAYS, NOT_HERE, ROWS, Clone, readme_commands
+from tests.support import NEVER, alive, listens
+
+
+def test_every_command_works(walk: Clone) -> None:
+    """Each command of the README exits with 0 and prints neither traceback nor warning."""
+    for command, outcome in walk.done:
+        assert outcome.code == 0, f"$ {command}\n{outcome.said}"
+        for word in NEVER:
+            assert word not in outcome.said, f"$ {command}\n{outcome.said}"
+
+
+def test_two_commands_are_enough_to_begin(walk: Clone) -> None:
+    """The README begins with `make run` and `make test`, and the Makefile has both."""
+    assert readme_commands()[:2] == ["make run", NOT_HERE]
+    planned = walk.do("make --dry-run test")
+    assert planned.code == 0
+    for suite in ("unit", "integration", "e2e"):
+        assert f"pytest tests/{suite}" in planned.out
+
+
+def test_help_names_every_target(walk: Clone) -> None:
+    """`make help` lists each command of the interface with a sentence."""
+    (told,) = walk.all("make help")
+    for target in ("run", "stop", "test", "lint", "data", "clean", "help"):
+        assert re.search(rf"^\s+make {target}\s+\w.+$", told.out, re.MULTILINE), told.out
+
+
+def test_data_are_made_as_asked(walk: Clone) -> None:
+    """`make data` says what it installs and writes, and leaves files and their truth."""
+    (told,) = walk.all(f"make data ROWS={ROWS} DAYS={DAYS}")
+    assert "Installing" in told.out
+    assert f"{ROWS:,} payments" in told.out
+    assert len(list((walk.folder / "data/landing/payments").glob("payments_2026-10-*"))) == DAYS + 1
+    assert list((walk.folder / "data/truth").glob("*.ndjson"))
+
+
+def test_the_first_run_publishes_and_tells_what_became_of_the_rows(walk: Clone) -> None:
+    """Progress, accounts by source and rule, models, audits, generation, times and address."""
+    first = walk.all("make run")[0]
+    assert "dev: published." in first.out
+    for words in ("rows in", "quarantined by rule", "models built", "checks hold", "Wall time"):
+        assert words in first.out
+    assert re.search(r"^payments +4,800 +4,\d\d\d +\d+ +\d+ +0$", first.out, re.MULTILINE)
+    assert re.search(r"^payments: 4,800 rows in = ", first.out, re.MULTILINE)
+    assert re.search(r"^Generation +g\w{12} ", first.out, re.MULTILINE)
+    assert f"http://127.0.0.1:{walk.ports[0]}/runs/flow-run/" in first.out
+    assert re.search(r"\d s  payments: payments_2026-10-01\.csv", first.err)
+
+
+def test_a_second_run_finds_nothing_new(walk: Clone) -> None:
+    """`make run` again changes nothing, says so, and is back soon."""
+    first, second, third, *_ = walk.all("make run")
+    assert "nothing new" in second.out
+    assert second.seconds < first.seconds / 2
+    assert "dev: published." in third.out
+    assert re.search(r"^payments +5,000 ", third.out, re.MULTILINE)
+
+
+def test_a_rollback_takes_one_step_back(walk: Clone) -> None:
+    """`lake rollback` returns to the generation before, and the log tells both moves."""
+    generation = re.compile(r"\bg[0-9a-f]{12}\b")
+    before, after = (log.out for log in walk.all(".venv/bin/sluicegate lake log"))
+    (moved,) = walk.all(".venv/bin/sluicegate lake rollback")
+    newest, _, oldest = generation.findall(before)
+    assert generation.findall(moved.out) == [oldest, newest]
+    assert generation.findall(after)[:2] == [oldest, newest]
+    assert "rollback" in after
+
+
+def test_each_environment_has_data_of_its_own(walk: Clone) -> None:
+    """`make run ENV=staging` publishes to staging; its status is not that of dev."""
+    (told,) = walk.all("make run ENV=staging")
+    assert "staging: published." in told.out
+    (staging,) = walk.all(".venv/bin/sluicegate status --env staging")
+    assert "staging shows generation g" in staging.out
+    (dev,) = walk.all(".venv/bin/sluicegate status --json")
+    assert dev.json["env"] == "dev"
+    assert dev.json["generation"] not in staging.out
+    assert dev.json["sources"]["payments"]["rows_in"] == 5_000
+
+
+def test_stop_ends_what_run_started(walk: Clone) -> None:
+    """After `make stop` no process of the clone is left, and its ports are free."""
+    assert len(walk.pids) >= 2
+    assert not [pid for pid in walk.pids if alive(pid)]
+    assert not [port for port in walk.ports if listens(port)]
+    told = walk.do("make stop")
+    assert told.code == 0
+    assert "nothing was running" in told.out

@@ -1,0 +1,134 @@
+"""Failed audits: the branch was built, a check on it failed, and readers never saw it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Run
+from tests.support import IBAN, Outcome, Site
+
+QUOTES_IBAN = "select cast(debtor_iban as bigint) as n from {{ ref('stg_payments') }}"
+"""Trips over an account number, which DuckDB then quotes in its message."""
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A run that failed its audit, and what was so before it."""
+
+    site: Site
+    outcome: Outcome
+    before: dict[str, bytes]
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The last run, as the status tells it."""
+        last: dict[str, Any] = self.site.sluicegate("status", "--json").ends(0).json["last_run"]
+        return last
+
+
+@pytest.fixture(scope="module")
+def audited(
+    first: Run,
+    tmp_path_factory: pytest.TempPathFactory,
+    variant: Callable[[Path], Path],
+) -> dict[str, Audited]:
+    """Three runs, each over a dbt project that is wrong in one way; all at the same time."""
+    runs = {}
+    for name, change in (("contract", _break_contract), ("test", _add_test), ("data", _trip)):
+        folder = tmp_path_factory.mktemp(name)
+        project = variant(folder / "project")
+        change(project / "dbt_project")
+        site = first.site.copy(folder / "site").of(project)
+        runs[name] = (site, site.start("run"), site.moves())
+    return {name: Audited(site, run.wait(), moves) for name, (site, run, moves) in runs.items()}
+
+
+def _edit(dbt: Path, change: tuple[str, str, str]) -> None:
+    file, old, new = change
+    text = (dbt / file).read_text()
+    assert text.count(old) == 1
+    (dbt / file).write_text(text.replace(old, new))
+
+
+def _break_contract(dbt: Path) -> None:
+    _edit(
+        dbt, ("models/marts/fx_coverage.sql", "booked_on - max(rate_date)", "cast(100 as bigint)")
+    )
+    # Its unit test and the like would notice too; here the contract is alone.
+    (dbt / "models/marts/_unit_tests.yml").unlink()
+
+
+def _add_test(dbt: Path) -> None:
+    query = "select payment_id from {{ ref('payments_eur') }} where currency = 'USD'"
+    (dbt / "tests" / "nobody_pays_in_dollars.sql").write_text(query)
+
+
+def _trip(dbt: Path) -> None:
+    joined = f"left join ({QUOTES_IBAN}) as odd on odd.n = 1\nleft join {{{{ ref"
+    _edit(dbt, ("models/marts/payments_eur.sql", "left join {{ ref", joined))
+    (dbt / "models/marts/_unit_tests.yml").unlink()
+
+
+@pytest.mark.parametrize("name", ["contract", "test", "data"])
+def test_a_failed_audit_changes_nothing(audited: dict[str, Audited], name: str) -> None:
+    """Exit code 3; ref, readers and branches are as before; the report and the rows are kept."""
+    run = audited[name]
+    run.outcome.ends(3)
+    assert run.site.moves() == run.before
+    assert list((run.site.root / "branches").iterdir()) == []
+    last = run.last
+    assert last["status"] == "refused"
+    folder = Path(last["evidence"])
+    assert str(folder) in run.outcome.err
+    assert json.loads((folder / "report.json").read_text())["run"] == last["run"]
+    command = re.search(r'sluicegate lake sql "(.+)" --ref (\S+)', run.outcome.err)
+    assert command
+    assert command[2] == f"refused/{last['run']}"
+
+
+def test_a_broken_contract_is_named_with_its_rows(audited: dict[str, Audited]) -> None:
+    """The message names table, rule, how many rows break it, and the keys of some."""
+    told = audited["contract"].outcome.err
+    line = next(line for line in told.splitlines() if "marts.fx_coverage rate_age_days:" in line)
+    assert re.search(r"\d+ of \d+ rows break it", line)
+    assert "fail:" in line
+
+
+def test_a_failed_dbt_test_is_named_with_its_rows(audited: dict[str, Audited]) -> None:
+    """The message names the test and how many rows it found; its query is among the evidence."""
+    run = audited["test"]
+    line = next(line for line in run.outcome.err.splitlines() if "nobody_pays_in_dollars" in line)
+    ((dollars,),) = run.site.rows("SELECT count(*) FROM raw.payments WHERE currency = 'USD'")
+    assert str(dollars) in line
+    (query,) = Path(run.last["evidence"]).glob("*.sql")
+    found = run.site.sluicegate(
+        "lake", "sql", _statement(query), "--ref", f"refused/{run.last['run']}", "--json"
+    )
+    assert len(found.ends(0).json) == dollars
+
+
+def test_the_command_told_shows_what_would_have_been(audited: dict[str, Audited]) -> None:
+    """The query that the message tells answers, on the branch that was refused."""
+    run = audited["contract"]
+    command = re.search(r'sluicegate lake sql "(.+)" --ref (\S+)', run.outcome.err)
+    assert command
+    rows = run.site.sluicegate("lake", "sql", command[1], "--ref", command[2], "--json").ends(0)
+    assert {row["rate_age_days"] for row in rows.json} >= {100}
+
+
+def test_data_that_break_a_model_are_refused_unquoted(audited: dict[str, Audited]) -> None:
+    """A value that a query trips over refuses the run, and is quoted nowhere."""
+    run = audited["data"]
+    assert "Conversion Error" in run.outcome.err
+    assert not IBAN.search(run.outcome.said)
+
+
+def _statement(file: Path) -> str:
+    return "\n".join(line for line in file.read_text().splitlines() if not line.startswith("--"))

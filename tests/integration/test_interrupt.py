@@ -1,0 +1,83 @@
+"""Runs that end in the middle: what readers see is whole, and the next run completes."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from tests.integration.conftest import Run, drop_day
+from tests.support import Site
+
+KILLS = 6
+"""Moments, one in each part of a run's length."""
+AT_ONCE = 2
+"""Runs at work at the same time, as many as there are cores."""
+
+
+def _whole(site: Site, first: Run, second: Run) -> bool:
+    """Readers see all of the former generation, or all of the new one; returns which."""
+    head = site.head()
+    assert head is not None
+    new = head.generation != first.report["generation"]
+    expected = second if new else first
+    for name, frame in expected.site.published().items():
+        assert_frame_equal(site.published()[name], frame)
+    return new
+
+
+def test_a_killed_run_harms_nobody(
+    first: Run, second: Run, seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Killed at any moment, a run leaves one whole generation, and the next one completes it."""
+    dice = random.Random(seed)
+    # Two at once are slower than one alone: the last moments must not lie behind its end.
+    length = second.seconds * 1.2
+    moments = [length * (part + dice.random()) / KILLS for part in range(KILLS)]
+    told = ", ".join(f"{moment:.2f}" for moment in moments)
+    with capsys.disabled():
+        sys.stdout.write(f"\nkilling runs of {length:.1f} s after {told} s (TEST_SEED={seed})\n")
+    dice.shuffle(moments)
+    killed = 0
+    for number in range(0, KILLS, AT_ONCE):
+        sites = []
+        for moment in moments[number : number + AT_ONCE]:
+            site = first.site.copy(tmp_path / f"{moment:.6f}")
+            drop_day(site, seed)
+            sites.append((moment, site))
+        # Each pair is killed, looked at, run again and looked at again.
+        runs = [(moment, site, site.start("run")) for moment, site in sorted(sites)]
+        for moment, _, run in runs:
+            time.sleep(max(0.0, run.began + moment - time.monotonic()))
+            killed += run.send(signal.SIGKILL).code == -signal.SIGKILL
+        for _, site, _ in runs:
+            _whole(site, first, second)
+        again = [(site, site.start("run", "--json")) for _, site, _ in runs]
+        for site, run in again:
+            run.wait().ends(0)
+            assert _whole(site, first, second)
+            assert list((site.root / "branches").iterdir()) == []
+            assert len(site.moves()) == 2
+    assert killed >= KILLS - 1
+
+
+@pytest.mark.parametrize("stage", ["payments_2026-10-21.csv", "dbt: building payments_eur"])
+def test_ctrl_c_ends_a_run_in_good_order(
+    first: Run, second: Run, seed: int, tmp_path: Path, stage: str
+) -> None:
+    """Ctrl-C ends with 130 and a sentence, readers see what they saw, and the run is on record."""
+    site = first.site.copy(tmp_path / "site")
+    drop_day(site, seed)
+    run = site.start("run")
+    run.says(stage)
+    told = run.send(signal.SIGINT).ends(130)
+    assert "interrupted" in told.err
+    assert not _whole(site, first, second)
+    assert list((site.root / "branches").iterdir()) == []
+    last = site.sluicegate("status", "--json").ends(0).json["last_run"]
+    assert last["status"] in ("failed", "interrupted, or still at work")

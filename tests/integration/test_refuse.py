@@ -1,0 +1,101 @@
+"""Refused batches: nothing is published, nothing is lost, everything is told."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Provider, Refused
+from tests.support import Site, account_for
+
+FATES = ("published", "quarantined", "deduplicated")
+
+
+def test_a_refused_batch_publishes_nothing(refused: Refused) -> None:
+    """Readers see what they saw; the ref's log, its catalogs and its tables are unchanged."""
+    assert refused.outcome.code == 3
+    assert refused.site.moves() == refused.moves
+    assert refused.site.generation() == refused.generation
+    assert list((refused.site.root / "branches").iterdir()) == []
+
+
+def test_every_refusal_is_told_with_its_reason(refused: Refused) -> None:
+    """File, reason, next step and where to look are said for all refused batches together."""
+    told = refused.outcome.ends(3).err
+    lines = told.splitlines()
+    for file, reason in (
+        (refused.lacks, "lacks columns of the contract: amount"),
+        (refused.dirty, "rows were rejected"),
+        (refused.broken, "damaged or truncated gzip"),
+    ):
+        assert any(file in line and reason in line for line in lines), told
+    assert re.search(r"\d\d of 600 rows were rejected \(\d+\.\d%\), tolerated are 5\.0%", told)
+    assert "currency:isin" in told
+    assert "nothing was published" in told
+    assert "where:" in told
+    assert "next:" in told
+    assert f"--ref refused/{refused.run}" in told
+
+
+def test_the_evidence_is_kept_outside_the_lake(refused: Refused) -> None:
+    """A folder holds the report, and the refused catalog answers under the command told."""
+    folder = Path(refused.last["evidence"])
+    assert folder.parent == refused.site.root / "evidence"
+    report = json.loads((folder / "report.json").read_text())
+    assert report["status"] == "refused"
+    assert report["error"].splitlines()[0] in refused.outcome.err
+    ref = f"refused/{refused.run}"
+    command = re.search(r'sluicegate lake sql "(.+)" --ref (\S+)', refused.outcome.err)
+    assert command
+    assert command[2] == ref
+    rows = refused.site.sluicegate("lake", "sql", command[1], "--ref", ref, "--json").ends(0).json
+    rejected = [row for row in rows if row["file"] == refused.dirty]
+    assert len(rejected) > 30
+    assert any(row["rules"] == ["currency:isin"] for row in rejected)
+
+
+def test_all_rows_of_a_refused_run_are_held(refused: Refused) -> None:
+    """Rows of good batches and of other sources are held as well, and all of them are counted."""
+    sources = refused.site.sluicegate("status", "--json").ends(0).json["sources"]
+    assert sources["payments"]["rows_in"] == 3 * 600  # a broken gzip has no rows to count
+    assert sources["fx_rates"]["rows_in"] == 1
+    for account in sources.values():
+        assert account["run"] == refused.run
+        assert account["held"] == account["rows_in"]
+        assert [account[fate] for fate in FATES] == [0, 0, 0]
+
+
+def test_a_repaired_batch_is_taken_and_nothing_is_lost(refused: Refused, tmp_path: Path) -> None:
+    """After the provider has sent the files again, every row that was held is accounted for."""
+    site = refused.site.copy(tmp_path / "site")
+    (site.payments / refused.broken).unlink()
+    for name, content in refused.originals.items():
+        (site.payments / name).write_bytes(content)
+    report = site.having(landing__settle_seconds=0).run()
+    assert {batch["name"] for batch in report["batches"]} >= set(refused.originals)
+    assert report["previous"] == refused.generation
+    account_for(site)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"payment_id,booked_at\n", "lacks columns"),
+        (b"PK\x03\x04\0\0\0\0", "binary"),
+        (gzip.compress(b"payment_id,payment_id\n1,2\n"), "twice"),
+    ],
+)
+def test_what_is_no_batch_at_all_is_refused(
+    fresh: Site, provider: Provider, content: bytes, reason: str
+) -> None:
+    """An empty, binary, headless or ambiguous file is refused by name; no ref comes to be."""
+    (fresh.payments / "payments_odd.csv").write_bytes(content)
+    told = fresh.having(landing__settle_seconds=0).sluicegate("run").ends(3)
+    assert "payments_odd.csv" in told.err
+    assert reason in told.err
+    assert fresh.generation() is None

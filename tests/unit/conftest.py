@@ -1,0 +1,58 @@
+"""What the unit tests of the library share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, settings
+
+from sluicegate.ingestion.accounts import open_accounts
+from sluicegate.lake import Archive, Lake, Session
+from sluicegate.lake.connection import extension_file
+
+settings.register_profile(
+    "sluicegate",
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("sluicegate")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_connections() -> Iterator[None]:
+    """Check the signatures of DuckDB's extensions once, not again for every connection."""
+    duckdb.connect().execute(f"LOAD '{extension_file('ducklake')}'").close()
+    unchecked = partial(duckdb.connect, config={"allow_unsigned_extensions": "true"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duckdb, "connect", unchecked)
+        yield
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """An empty lake."""
+    made = Lake(tmp_path / "lake")
+    made.prepare()
+    return made
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    """An empty archive."""
+    return Archive(tmp_path / "archive")
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """One writable session for all tests of a module, which name their tables themselves."""
+    made = Lake(tmp_path_factory.mktemp("shared") / "lake")
+    made.prepare()
+    with made.branch("dev", "shared") as branch, branch.session() as opened:
+        open_accounts(opened)
+        yield opened

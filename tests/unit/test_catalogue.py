@@ -1,0 +1,119 @@
+"""The catalogue: what a project declares, and declarations that cannot be loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from sluicegate.catalogue import load_catalogue
+from sluicegate.errors import ContractError, UnknownName
+
+HEAD = """
+import polars as pl
+from sluicegate.contracts import Contract, Model, field, key, rule
+from sluicegate.sources import Files, Load
+
+class Orders(Contract):
+    order_id: str = key()
+
+def orders(name="orders", **options):
+    given = dict(contract=Orders, match="*.csv", load=Load.APPEND, tolerate="1 %", owner="x")
+    return Files(name, **(given | options))
+"""
+
+BAD = "class Bad(Orders):\n    @rule\n    def r(self):\n        return {}\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project without contracts."""
+    (tmp_path / "contracts").mkdir()
+    return tmp_path
+
+
+def declare(project: Path, text: str, file: str = "orders.py") -> None:
+    """Write a module of contracts."""
+    (project / "contracts" / file).write_text(HEAD + dedent(text))
+
+
+def test_finds_sources_and_models(project: Path) -> None:
+    """In every module of the folder but those with a leading underscore."""
+    declare(project, "source = orders()\nmodel = Model('marts.orders', contract=Orders)")
+    declare(project, "first, second = orders('refunds'), orders('returns')", "more.py")
+    declare(project, "source = orders()", "_draft.py")
+    catalogue = load_catalogue(project)
+    assert sorted(catalogue.sources) == ["orders", "refunds", "returns"]
+    assert list(catalogue.models) == ["marts.orders"]
+    assert catalogue.source("orders").name == "orders"
+    with pytest.raises(UnknownName, match="no source called 'ordres'") as caught:
+        catalogue.source("ordres")
+    assert "orders" in str(caught.value.hint)
+
+
+def test_our_own_contracts_load() -> None:
+    """The reference domain is declared without a fault."""
+    catalogue = load_catalogue(Path(__file__).parents[2])
+    assert {"payments", "fx_rates"} <= catalogue.sources.keys()
+    assert {"marts.payments_eur", "staging.stg_payments"} <= catalogue.models.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "line"),
+    [
+        ("source = orders(", "SyntaxError: '.' was never closed", 12),
+        ("import nothing_of_that_name", "ModuleNotFoundError: No module named", 12),
+        ("source = 1 / 0", "ZeroDivisionError: division by zero", 12),
+        ("source = orders(colour='blue')", "TypeError: .* unexpected keyword", 11),
+        ("source = orders(load='replace')", "ValueError: 'replace' is not a valid Load", 11),
+        ("source = orders(tolerate='lots')", "tolerates 'lots'", None),
+        ("source = orders('Orders')", "cannot be the name of a source", None),
+        (
+            BAD.format("pl.col('x') > 1") + "source = orders(contract=Bad)",
+            "names the column 'x'",
+            None,
+        ),
+        (
+            BAD.format("self.nonsense") + "model = Model('marts.bad', contract=Bad)",
+            "AttributeError",
+            15,
+        ),
+    ],
+)
+def test_module_that_cannot_be_loaded(
+    project: Path, text: str, message: str, line: int | None
+) -> None:
+    """The error is ours, in a sentence, with file and line: no traceback to read."""
+    declare(project, text)
+    with pytest.raises(ContractError, match=message) as caught:
+        load_catalogue(project)
+    if line is not None:
+        assert caught.value.where == f"{project}/contracts/orders.py, line {line}"
+    assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ("source = orders()", "source = orders()", "share the source name 'orders'"),
+        (
+            "source = orders()\nmodel = Model('marts.a', contract=Orders)",
+            "model = Model('marts.a', contract=Orders)",
+            "share the model name 'marts.a'",
+        ),
+    ],
+)
+def test_names_are_declared_once(project: Path, first: str, second: str, message: str) -> None:
+    """A name is one table; both places are named."""
+    declare(project, first, "a.py")
+    declare(project, second, "b.py")
+    with pytest.raises(ContractError, match=message) as caught:
+        load_catalogue(project)
+    assert f"{project}/contracts/a.py and {project}/contracts/b.py" in str(caught.value.where)
+
+
+def test_project_without_sources_is_told(project: Path) -> None:
+    """There would be nothing to do, which nobody means."""
+    with pytest.raises(ContractError, match="declares no source"):
+        load_catalogue(project)

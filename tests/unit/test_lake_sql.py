@@ -1,0 +1,137 @@
+"""Read-only SQL: answers for people, and no way out of the lake."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sluicegate.errors import ConfigurationError, UnknownName
+from sluicegate.lake import Lake, query
+from tests.unit.kit import publish
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A lake with one table, a foreign file beside it, and nothing changed at the end."""
+    made = Lake(tmp_path_factory.mktemp("sql") / "lake")
+    made.prepare()
+    publish(made, 1, 2, 3)
+    (made.root / "secret.csv").write_text("secret\n42\n")
+    with sqlite3.connect(made.root / "foreign.db") as foreign:
+        foreign.execute("CREATE TABLE secrets AS SELECT 42 AS secret")
+    foreign.close()
+    before = content(made.root)
+    yield made
+    assert content(made.root) == before
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {str(file): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows"),
+    [
+        ("SELECT sum(n) FROM raw.numbers", [(6,)]),
+        ("FROM raw.numbers ORDER BY n LIMIT 1;", [(1,)]),
+        ("WITH big AS (SELECT n FROM raw.numbers WHERE n > 2) SELECT * FROM big", [(3,)]),
+        ("SELECT n FROM raw.numbers AS a SEMI JOIN range(2, 3) AS b ON a.n = b.range", [(2,)]),
+        ("SELECT count(*) FROM ducklake_snapshots('lake') WHERE snapshot_id = 0", [(1,)]),
+        ("SELECT 'a; b' AS text -- ; no second statement", [("a; b",)]),
+        ("DESCRIBE raw.numbers", [("n", "BIGINT", "YES", None, None, None)]),
+        ("SELECT current_setting('TimeZone')", [("UTC",)]),
+    ],
+)
+def test_answers_what_reads(lake: Lake, sql: str, rows: list[tuple[object, ...]]) -> None:
+    """Any one statement that reads the lake."""
+    found = query(lake, "dev", sql).rows
+    assert [tuple(cell if cell != "NULL" else None for cell in row) for row in found] == rows
+
+
+def test_names_the_columns(lake: Lake) -> None:
+    """An answer has its columns, also without rows."""
+    answer = query(lake, "dev", "SELECT n AS a, n AS b FROM raw.numbers WHERE false")
+    assert (answer.columns, answer.rows) == (["a", "b"], [])
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO raw.numbers VALUES (4)",
+        "DELETE FROM raw.numbers",
+        "UPDATE raw.numbers SET n = 0",
+        "DROP TABLE raw.numbers",
+        "CREATE TABLE raw.more AS SELECT 1",
+        "CREATE TEMP TABLE t AS SELECT 1",
+        "COPY (SELECT 1) TO '{files}/evil.parquet'",
+        "COPY raw.numbers TO '{root}/evil.csv'",
+        "EXPORT DATABASE '{root}/evil'",
+        "ATTACH '{root}/foreign.db' AS f (TYPE sqlite)",
+        "DETACH lake",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET threads = 1",
+        "PRAGMA enable_profiling",
+        "CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)",
+        "BEGIN",
+        "CHECKPOINT",
+        "SELECT 1; SELECT 2",
+        "SELECT 1; DROP TABLE raw.numbers",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '{files}/evil.parquet'",
+        "EXPLAIN /* */ ANALYZE DELETE FROM raw.numbers",
+        "",
+        "  -- nothing",
+    ],
+)
+def test_refuses_what_does_more_than_read(lake: Lake, sql: str) -> None:
+    """Writes, settings, attachments, several statements and none at all."""
+    with pytest.raises(ConfigurationError, match="Only one statement that reads"):
+        query(lake, "dev", sql.format(files=lake.files, root=lake.root))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "FROM '/etc/passwd'",
+        "FROM '{root}/secret.csv'",
+        "FROM '{files}/../secret.csv'",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM read_csv('{root}/secret.csv')",
+        "SELECT (SELECT max(secret) FROM sqlite_scan('{root}/foreign.db', 'secrets'))",
+        "SUMMARIZE FROM sqlite_scan('{root}/foreign.db', 'secrets')",
+        "SELECT * FROM query('SELECT * FROM sqlite_scan(''{root}/foreign.db'', ''secrets'')')",
+        "SELECT * FROM glob('/etc/*')",
+        "SELECT * FROM ducklake_delete_orphaned_files('lake', cleanup_all => true)",
+        "SELECT * FROM ducklake_cleanup_old_files('lake', cleanup_all => true)",
+        "WITH a AS (FROM \"DuckLake_Merge_Adjacent_Files\"('lake')) SELECT * FROM a",
+    ],
+)
+def test_reaches_nothing_but_the_lake(lake: Lake, sql: str) -> None:
+    """No other file is read, and no function is called that rewrites the lake's."""
+    with pytest.raises(ConfigurationError):
+        query(lake, "dev", sql.format(files=lake.files, root=lake.root))
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELEC 1", "cannot be parsed: syntax error"),
+        ("SELECT * FROM raw.nubmers", "nubmers does not exist"),
+        ("SELECT x FROM raw.numbers", '"x" not found'),
+    ],
+)
+def test_wrong_query_is_explained(lake: Lake, sql: str, message: str) -> None:
+    """A mistake in SQL is the asker's, with DuckDB's own words."""
+    with pytest.raises(ConfigurationError, match=message):
+        query(lake, "dev", sql)
+
+
+def test_unknown_ref_is_told(lake: Lake) -> None:
+    """Before anything is opened."""
+    with pytest.raises(UnknownName, match="called 'dve'") as caught:
+        query(lake, "dve", "SELECT 1")
+    assert "dev" in str(caught.value.hint)

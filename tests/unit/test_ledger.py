@@ -1,0 +1,40 @@
+"""The ledger: an append-only record, found again by its facts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sluicegate.release import Ledger
+
+
+def test_keeps_what_happened_in_order(tmp_path: Path) -> None:
+    """Entries are numbered, dated and never changed; the newest come first."""
+    ledger = Ledger(tmp_path, "dev")
+    before = datetime.now(UTC)
+    assert [ledger.record("run started", run, pid=7) for run in ("a", "b")] == [1, 2]
+    entries = list(ledger.entries())
+    assert [(entry["run"], entry["event"], entry["pid"]) for entry in entries] == [
+        ("b", "run started", 7),
+        ("a", "run started", 7),
+    ]
+    assert before <= datetime.fromisoformat(entries[1]["at"]) <= datetime.now(UTC)
+
+
+def test_finds_the_newest_of_a_kind(tmp_path: Path) -> None:
+    """By event and facts; none is none."""
+    ledger = Ledger(tmp_path, "dev")
+    assert ledger.last("run started") is None
+    for run, status in (("a", "published"), ("b", "refused"), ("c", "published")):
+        ledger.record("run finished", run, status=status)
+    newest = ledger.last("run finished", status="refused")
+    assert newest is not None
+    assert newest["run"] == "b"
+    assert ledger.last("run finished", status="failed") is None
+    assert ledger.last("run finished", colour="blue") is None
+
+
+def test_environments_have_ledgers_of_their_own(tmp_path: Path) -> None:
+    """What happens to one is not on record for the other."""
+    Ledger(tmp_path, "dev").record("run started", "a")
+    assert list(Ledger(tmp_path, "prod").entries()) == []

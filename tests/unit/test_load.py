@@ -1,0 +1,261 @@
+"""Loading: which copy of a key wins, what is superseded, and that every row is accounted for."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sluicegate.errors import BatchRefused
+from sluicegate.ingestion import Intake, ingest, raw_table
+from sluicegate.ingestion.accounts import manifest
+from sluicegate.lake import Session
+from sluicegate.sources import Batch, Files, Load
+from tests.unit.kit import HEADER, batch, orders, source
+
+Fates = tuple[int, int, int, int]
+"""Rows in, published, quarantined, deduplicated."""
+
+
+def fates(intake: Intake) -> list[Fates]:
+    """What became of the rows of each batch."""
+    return [(r.rows_in, r.published, r.quarantined, r.deduplicated) for r in intake.receipts]
+
+
+def published(session: Session, declared: Files) -> dict[str, str]:
+    """Key and amount of everything that was published."""
+    table = raw_table(declared)
+    rows = (
+        session.rows(f"SELECT order_id, amount FROM {table.sql}") if session.exists(table) else []
+    )
+    assert len(rows) == len(dict(rows)), "a key was published twice"
+    return {key: str(amount) for key, amount in rows}
+
+
+def quarantined(session: Session, declared: Files) -> list[tuple[Any, ...]]:
+    """File, line, rules and record of everything in quarantine, in order of arrival."""
+    sql = "SELECT file, line, rules, record FROM lake.accounts.quarantine WHERE source = ?"
+    return session.rows(f"{sql} ORDER BY file, line", [declared.name])
+
+
+def run(session: Session, declared: Files, *batches: Batch) -> Intake:
+    """Ingest batches in one run."""
+    return ingest(declared, batches, session, "run")
+
+
+@pytest.mark.parametrize("load", Load)
+def test_copies_within_a_batch(session: Session, tmp_path: Path, load: Load) -> None:
+    """An equal copy is deduplicated; another row of the same key is quarantined, with its text."""
+    declared = source(load=load)
+    intake = run(session, declared, orders(tmp_path, "a,,1.00,", "a,,1.0,", "a,,2.00,", "b,,3.00,"))
+    assert fates(intake) == [(4, 2, 1, 1)]
+    assert published(session, declared) == {"a": "1.00", "b": "3.00"}
+    ((file, line, rules, record),) = quarantined(session, declared)
+    assert (file, line, rules) == ("orders.csv", 4, ["order_id:unique"])
+    assert json.loads(record)["amount"] == "2.00"
+
+
+def test_copies_across_the_batches_of_a_group(session: Session, tmp_path: Path) -> None:
+    """Batches that are loaded together are still loaded in their order."""
+    declared = source()
+    first = orders(tmp_path, "a,,1.00,", name="1.csv")
+    second = orders(tmp_path, "a,,1.00,", "a,,9.00,", "b,,2.00,", name="2.csv")
+    assert fates(run(session, declared, first, second)) == [(1, 1, 0, 0), (3, 1, 1, 1)]
+    assert published(session, declared) == {"a": "1.00", "b": "2.00"}
+
+
+def test_append_keeps_what_is_published(session: Session, tmp_path: Path) -> None:
+    """A taken key stays with the row that came first, however often another one comes."""
+    declared = source()
+    run(session, declared, orders(tmp_path, "a,,1.00,"))
+    intake = run(session, declared, orders(tmp_path, "a,,2.00,", "a,,2.00,", "a,,1.00,"))
+    assert fates(intake) == [(3, 0, 2, 1)]
+    assert intake.superseded == 0
+    assert published(session, declared) == {"a": "1.00"}
+
+
+def test_merge_supersedes_what_is_published(session: Session, tmp_path: Path) -> None:
+    """A correction replaces the row of its key, and adds none."""
+    declared = source(load=Load.MERGE)
+    run(session, declared, orders(tmp_path, "a,,1.00,", "b,,1.00,", "c,,1.00,"))
+    intake = run(session, declared, orders(tmp_path, "a,,2.00,", "b,,1.00,", "d,,4.00,"))
+    assert fates(intake) == [(3, 2, 0, 1)]
+    assert intake.superseded == 1
+    assert published(session, declared) == {"a": "2.00", "b": "1.00", "c": "1.00", "d": "4.00"}
+
+
+def test_corrections_of_one_run_supersede_each_other(session: Session, tmp_path: Path) -> None:
+    """The newest batch wins, also when all of them arrive together."""
+    declared = source(load=Load.MERGE)
+    batches = [orders(tmp_path, f"a,,{n}.00,", name=f"{n}.csv") for n in (1, 2, 3)]
+    intake = run(session, declared, *batches)
+    assert fates(intake) == [(1, 1, 0, 0)] * 3
+    assert intake.superseded == 2
+    assert published(session, declared) == {"a": "3.00"}
+
+
+def test_absent_values_are_compared_too(session: Session, tmp_path: Path) -> None:
+    """A row that lacks a value is another row than one that has it, and equal to its like."""
+    declared = source(load=Load.MERGE)
+    run(session, declared, orders(tmp_path, "a,,1.00,", "b,,1.00,0.50"))
+    intake = run(session, declared, orders(tmp_path, "a,,1.00,0.50", "b,,1.00,0.5"))
+    assert fates(intake) == [(2, 1, 0, 1)]
+    assert intake.superseded == 1
+
+
+def test_published_row_knows_where_it_came_from(session: Session, tmp_path: Path) -> None:
+    """Batch and line lead back to the raw bytes in the archive."""
+    declared, made = source(), orders(tmp_path, "a,2026-10-30T10:00:00+02:00,1.00,")
+    run(session, declared, made)
+    ((day, batch_id, line),) = session.rows(
+        f"SELECT booked_at::VARCHAR, _batch, _line FROM {raw_table(declared).sql}"
+    )
+    assert (day, batch_id, line) == ("2026-10-30 08:00:00+00", made.id, 2)
+    assert list(manifest(session, declared.name)) == [made.id]
+
+
+def test_quarantine_lists_every_rule(session: Session, tmp_path: Path) -> None:
+    """In quarantine a row has all its rules and its original text; the receipt counts by rule."""
+    declared = source()
+    intake = run(session, declared, orders(tmp_path, ",soon,0.00,1", "b,,1.00,", 'c,"open'))
+    assert intake.receipts[0].rejections == {
+        "amount:greater_than": 1,
+        "booked_at:timestamp": 1,
+        "not_overpaid": 1,
+        "order_id:not_null": 1,
+        "record:quoting": 1,
+    }
+    (_, _, rules, record), (_, line, broken, text) = quarantined(session, declared)
+    assert len(rules) == 4
+    assert json.loads(record) == {
+        "order_id": None,
+        "booked_at": "soon",
+        "amount": "0.00",
+        "paid": "1",
+    }
+    assert (line, broken, text) == (4, ["record:quoting"], 'c,"open')
+
+
+@pytest.mark.parametrize(("bad", "refused"), [(28, False), (29, False), (30, True)])
+def test_batch_is_refused_above_its_tolerance(
+    session: Session, tmp_path: Path, bad: int, refused: bool
+) -> None:
+    """At the limit it is within it; above, the error names the rules and no value."""
+    declared = source(tolerate="29 %")
+    lines = [f"k{n},,{'0' if n < bad else '1'}.00," for n in range(100)]
+    intake = run(session, declared, orders(tmp_path, *lines))
+    assert bool(intake.refusals) is refused
+    if refused:
+        assert "30 of 100 rows were rejected (30.0%), tolerated are 29.0%: amount:greater_than" in (
+            intake.refusals[0].error.message
+        )
+
+
+@pytest.mark.parametrize(
+    ("content", "held"),
+    [
+        ("order_id,amount\na,1.00\nb,2.00\nc\n", 3),
+        (HEADER, 0),
+        ("", None),
+        (b"\x1f\x8bbroken", None),
+    ],
+)
+def test_refused_batch_is_held_and_stops_no_other(
+    session: Session, tmp_path: Path, content: str | bytes, held: int | None
+) -> None:
+    """All refusals of a run are reported together; what could be counted is accounted for."""
+    declared = source()
+    bad, good = batch(tmp_path, content, "bad.csv"), orders(tmp_path, "a,,1.00,", name="good.csv")
+    intake = run(session, declared, bad, good)
+    assert [refusal.name for refusal in intake.refusals] == ["bad.csv"]
+    assert isinstance(intake.refusals[0].error, BatchRefused)
+    held_ones = [(r.rows_in, r.held) for r in intake.receipts if r.name == "bad.csv"]
+    assert held_ones == ([] if held is None else [(held, held)])
+    assert published(session, declared) == {"a": "1.00"}
+    assert list(manifest(session, declared.name)) == [good.id]
+
+
+def test_load_is_all_or_nothing(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If its receipts cannot be written, neither are its rows."""
+    declared = source()
+    monkeypatch.setattr("sluicegate.ingestion.accounts.record_batches", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(session, declared, orders(tmp_path, "a,,1.00,", "b,,0.00,"))
+    assert published(session, declared) == {}
+    assert quarantined(session, declared) == []
+
+
+# Anything may happen ------------------------------------------------------------------------------
+
+LINES = st.one_of(
+    st.builds("{},,{}.00,".format, st.sampled_from("abcde"), st.integers(1, 3)),
+    st.sampled_from(["a,,0.00,", ",,1.00,", "b,soon,1.00,", "c,,1.00,9.00", "broken", 'd,"open']),
+)
+BATCHES = st.lists(st.lists(LINES, min_size=1, max_size=6), min_size=1, max_size=3)
+
+
+def expected(batches: list[list[str]], load: Load) -> tuple[list[Fates], dict[str, str]]:
+    """What loading must lead to, one line after the other in plain Python."""
+    lake: dict[str, str] = {}
+    found: list[Fates] = []
+    for lines in batches:
+        counts: Counter[str] = Counter()
+        first: dict[str, str] = {}
+        for line in lines:
+            key, _, rest = line.partition(",,")
+            clean = key != "" and rest.endswith(".00,") and Decimal(rest[:-1]) > 0
+            if not clean:
+                counts["quarantined"] += 1
+                continue
+            amount = rest[:-1]
+            held_against = {**lake, **first} if load is Load.MERGE else lake
+            taken = held_against.get(key)
+            corrects = load is Load.MERGE and key not in first
+            first.setdefault(key, amount)
+            if taken == amount:
+                counts["deduplicated"] += 1
+            elif taken is None or corrects:
+                counts["published"] += 1
+                lake[key] = amount
+            else:
+                counts["quarantined"] += 1
+        found.append(
+            (len(lines), counts["published"], counts["quarantined"], counts["deduplicated"])
+        )
+    return found, lake
+
+
+@pytest.mark.parametrize("load", Load)
+@settings(max_examples=4)
+@given(batches=BATCHES)
+def test_every_row_is_accounted_for(
+    session: Session, tmp_path: Path, load: Load, batches: list[list[str]]
+) -> None:
+    """Batches, loaded together or one by one, end as in plain Python; again, nothing changes."""
+    wanted, lake = expected(batches, load)
+    made = [orders(tmp_path, *lines, name=f"{n}.csv") for n, lines in enumerate(batches)]
+    seen = []
+    for at_once in (1, 1_000):
+        declared = source(load=load)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(import_module("sluicegate.ingestion.ingest"), "ROWS_AT_ONCE", at_once)
+            intake = run(session, declared, *made)
+        assert fates(intake) == wanted
+        assert all(receipt.closes for receipt in intake.receipts)
+        assert published(session, declared) == lake
+        seen.append(quarantined(session, declared))
+    assert seen[0] == seen[1]
+    assert len(seen[0]) == sum(quarantine for _, _, quarantine, _ in wanted)
+
+    last = run(session, declared, made[-1])
+    assert (last.receipts[0].published, last.superseded) == (0, 0)
+    assert published(session, declared) == lake

@@ -1,0 +1,62 @@
+"""Rollback: the ref goes back, and nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from sluicegate.errors import EnvironmentFailed, UnknownName
+from sluicegate.lake import Lake
+from tests.unit.kit import numbers, publish
+
+
+def test_goes_back_one_release_at_a_time(lake: Lake) -> None:
+    """Each rollback shows the release before the one that is shown, down to the first."""
+    one, two, three = (publish(lake, n).generation for n in (1, 2, 3))
+    assert [lake.rollback("dev").generation for _ in range(2)] == [two, one]
+    assert numbers(lake) == [1]
+    with pytest.raises(UnknownName, match="first generation"):
+        lake.rollback("dev")
+    actions = [(move.action, move.generation) for move in lake.refs.log("dev")]
+    assert actions[:3] == [("rollback", one), ("rollback", two), ("publish", three)]
+
+
+def test_rolls_forward_again(lake: Lake) -> None:
+    """A rollback loses nothing: what was shown before can be named and shown again."""
+    latest = [publish(lake, n).generation for n in (1, 2)][-1]
+    lake.rollback("dev")
+    assert lake.rollback("dev", latest).generation == latest
+    assert numbers(lake) == [1, 2]
+
+
+def test_publishing_goes_on_from_what_is_shown(lake: Lake) -> None:
+    """After a rollback the next release is based on it, and can be rolled back to it."""
+    publish(lake, 1)
+    publish(lake, 2)
+    lake.rollback("dev")
+    publish(lake, 3)
+    assert numbers(lake) == [1, 3]
+    lake.rollback("dev")
+    assert numbers(lake) == [1]
+
+
+def test_nothing_to_go_back_to(lake: Lake) -> None:
+    """Unknown refs and generations are told with near names, and the ref stays."""
+    with pytest.raises(UnknownName, match="no ref called 'dev'"):
+        lake.rollback("dev")
+    first, second = publish(lake, 1).generation, publish(lake, 2)
+    with pytest.raises(UnknownName, match="no generation called") as caught:
+        lake.rollback("dev", first[:-1])
+    assert first in str(caught.value.hint)
+    elsewhere = publish(lake, 1, ref="prod").generation
+    with pytest.raises(UnknownName, match="no generation called"):
+        lake.rollback("dev", elsewhere)
+    assert lake.refs.head("dev") == second
+
+
+def test_lost_generation_is_not_shown(lake: Lake) -> None:
+    """A ref is never pointed at a catalog that is gone."""
+    lost, second = publish(lake, 1), publish(lake, 2)
+    lake.catalog(lost.generation).unlink()
+    with pytest.raises(EnvironmentFailed, match="is missing"):
+        lake.rollback("dev")
+    assert lake.refs.head("dev") == second

@@ -1,0 +1,164 @@
+"""Settings: one file an environment, overridden by variables, and strict about both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sluicegate.errors import ConfigurationError, UnknownName
+from sluicegate.settings import Settings, environments, load_settings, project_root
+
+FILE = """
+[lake]
+root = "data/lake"
+[landing]
+root = "/srv/landing"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with the environments dev and prod, and nothing in the process's variables."""
+    for variable in ("SLUICEGATE_PROJECT", "SLUICEGATE_LAKE__ROOT", "SLUICEGATE_LANDING__ROOT"):
+        monkeypatch.delenv(variable, raising=False)
+    folder = tmp_path / "deployments" / "environments"
+    folder.mkdir(parents=True)
+    for name in ("dev", "prod"):
+        (folder / f"{name}.toml").write_text(FILE)
+    return tmp_path
+
+
+def declare(project: Path, text: str) -> None:
+    """Write the environment dev."""
+    (project / "deployments" / "environments" / "dev.toml").write_text(text)
+
+
+def test_relative_paths_start_at_the_project(project: Path) -> None:
+    """Absolute ones stay as they are; what is not set has its default."""
+    settings = load_settings("dev", project)
+    assert settings.lake.root == project / "data" / "lake"
+    assert settings.landing.root == Path("/srv/landing")
+    assert settings.landing.settle_seconds == 2.0
+    assert settings.env == "dev"
+    assert settings.state == project / ".sluicegate"
+
+
+def test_addresses(project: Path) -> None:
+    """Loopback stands for the provider of this machine; an address is taken as it is."""
+    assert load_settings("dev", project).ecb_url == "http://127.0.0.1:8417/service/data"
+    declare(project, f'{FILE}[endpoints]\necb = "https://ecb.example/data/"\n[prefect]\nport = 1\n')
+    settings = load_settings("dev", project)
+    assert settings.ecb_url == "https://ecb.example/data"
+    assert settings.prefect.api_url == "http://127.0.0.1:1/api"
+
+
+def test_unknown_environment_is_told_with_near_names(project: Path) -> None:
+    """A name is one of the files', and never a path."""
+    assert environments(project) == ["dev", "prod"]
+    for name, hint in (("pord", "did you mean 'prod'?"), ("../dev", "did you mean 'dev'?")):
+        with pytest.raises(UnknownName, match="no environment called") as caught:
+            load_settings(name, project)
+        assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (FILE + "[lke]\nroot = 1\n", "lke: extra inputs are not permitted"),
+        (FILE + 'rot = "x"\n', "landing.rot: extra inputs are not permitted"),
+        ("[lake]\n[landing]\nroot = 'x'\n", "lake.root: field required"),
+        ("[lake]\nroot = 'x'\n", "landing: field required"),
+        (FILE + "settle_seconds = -1\n", "landing.settle_seconds: input should be greater"),
+        (FILE + "[prefect]\nport = 99999\n", "prefect.port: input should be less"),
+        ("env = 'prod'\n" + FILE, "name 'env' or 'project'"),
+        ("[lake\n", "cannot be read"),
+        ("lake = 3\n[landing]\nroot = 'x'\n", "lake: input should be"),
+    ],
+)
+def test_wrong_settings_are_told_by_place(project: Path, text: str, message: str) -> None:
+    """File, section and key are named; a typo is never a silent default."""
+    declare(project, text)
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        load_settings("dev", project)
+    assert "dev.toml" in str(caught.value.where)
+
+
+def test_wrong_value_is_not_repeated(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be a secret that was put in the wrong place."""
+    declare(project, f'{FILE}[prefect]\nport = "hunter2"\n')
+    with pytest.raises(ConfigurationError, match=r"prefect\.port") as caught:
+        load_settings("dev", project)
+    assert "hunter2" not in str(caught.value)
+    declare(project, FILE)
+    monkeypatch.setenv("SLUICEGATE_PREFECT__PORT", "hunter3")
+    with pytest.raises(ConfigurationError, match=r"prefect\.port") as caught:
+        load_settings("dev", project)
+    assert "hunter3" not in str(caught.value)
+
+
+def test_variables_override(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every value has a variable named after its place."""
+    monkeypatch.setenv("SLUICEGATE_LAKE__ROOT", "elsewhere")
+    monkeypatch.setenv("SLUICEGATE_LANDING__SETTLE_SECONDS", "0.5")
+    monkeypatch.setenv("SLUICEGATE_ENDPOINTS__ECB", "http://ecb.example")
+    settings = load_settings("dev", project)
+    assert settings.lake.root == project / "elsewhere"
+    assert settings.landing.settle_seconds == 0.5
+    assert settings.ecb_url == "http://ecb.example"
+
+
+@pytest.mark.parametrize(
+    "variable", ["SLUICEGATE_LAKE", "SLUICEGATE_LKE__ROOT", "SLUICEGATE_ENV", "SLUICEGATE_ENV__X"]
+)
+def test_unknown_variable_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """A variable that would do nothing is told, with the sections there are."""
+    monkeypatch.setenv(variable, "x")
+    with pytest.raises(ConfigurationError, match=f"{variable} names no setting") as caught:
+        load_settings("dev", project)
+    assert "endpoints, lake, landing" in str(caught.value.hint)
+
+
+def test_variable_with_an_unknown_key_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Section and key are checked like those of the file."""
+    monkeypatch.setenv("SLUICEGATE_LAKE__ROOTS", "x")
+    with pytest.raises(ConfigurationError, match=r"lake\.roots: extra") as caught:
+        load_settings("dev", project)
+    assert "SLUICEGATE_* variable" in str(caught.value.where)
+
+
+def test_section_that_is_none_is_told_with_its_variable(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable does not hide what is wrong with the file."""
+    declare(project, "lake = 3\n[landing]\nroot = 'x'\n")
+    monkeypatch.setenv("SLUICEGATE_LAKE__ROOT", "x")
+    with pytest.raises(ConfigurationError, match="lake: input should be"):
+        load_settings("dev", project)
+
+
+def test_project_is_found_from_below(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any folder of a clone will do; elsewhere a variable says where it is."""
+    below = project / "a" / "b"
+    below.mkdir(parents=True)
+    assert project_root(below) == project
+    monkeypatch.chdir("/")
+    with pytest.raises(ConfigurationError, match="not inside a Sluicegate project"):
+        project_root()
+    monkeypatch.setenv("SLUICEGATE_PROJECT", str(project))
+    assert project_root() == project
+    assert load_settings("dev").project == project
+    monkeypatch.setenv("SLUICEGATE_PROJECT", str(below))
+    with pytest.raises(ConfigurationError, match="does not point at a Sluicegate project"):
+        project_root()
+
+
+def test_settings_do_not_change(project: Path) -> None:
+    """What was read stays as it was."""
+    settings: Settings = load_settings("dev", project)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.env = "prod"
