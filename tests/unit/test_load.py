@@ -75,8 +75,9 @@ def test_append_keeps_what_is_published(session: Session, tmp_path: Path) -> Non
     """A taken key stays with the row that came first, however often another one comes."""
     declared = source()
     run(session, declared, orders(tmp_path, "a,,1.00,"))
-    intake = run(session, declared, orders(tmp_path, "a,,2.00,", "a,,2.00,", "a,,1.00,"))
-    assert fates(intake) == [(3, 0, 2, 1)]
+    again = orders(tmp_path, *["a,,2.00,"] * 3, "a,,1.00,")
+    intake = run(session, declared, again)
+    assert fates(intake) == [(4, 0, 3, 1)]
     assert intake.superseded == 0
     assert published(session, declared) == {"a": "1.00"}
 

@@ -24,6 +24,7 @@ from sluicegate.local import (
     down,
     prefect_environment,
     processes,
+    services,
     status,
     up,
 )
@@ -66,6 +67,15 @@ def settings(tmp_path: Path) -> Settings:
         lake=Lake(root=tmp_path / "lake"),
         landing=Landing(root=tmp_path / "landing"),
     )
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    yield
+    for child in services._children.values():
+        child.kill()
+        child.wait()
+    services._children.clear()
 
 
 @pytest.fixture
