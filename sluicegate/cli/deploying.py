@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -51,6 +52,8 @@ def work(settings: Settings) -> NoReturn:
     command = worker_command(settings)
     sys.stdout.flush()
     sys.stderr.flush()
+    # A shell starts `worker &` deaf to SIGINT, which Prefect's worker sends itself to end in order.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # The worker takes this process's place, so whoever ends or supervises it has the right one.
     os.execve(command[0], command, dict(os.environ))  # noqa: S606
 
