@@ -29,7 +29,7 @@ DEV := $(VENV)/.dev-$(call key,requirements/dev.txt pyproject.toml)
 say = @printf '→ %s\n'
 
 ##@ Use
-.PHONY: help run stop data
+.PHONY: help run deploy worker stop data
 help: ## Show this help
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -43,7 +43,15 @@ run: $(RUNTIME) ## Install, start the services, run the pipeline (ENV=dev)
 	@$(BIN)/sluicegate up --env '$(ENV)'
 	@$(BIN)/sluicegate run --env '$(ENV)'
 
-stop: ## Stop what `make run` started
+deploy: $(RUNTIME) ## Put the environment's flows and schedules on the Prefect server (ENV=dev)
+	@$(BIN)/sluicegate up --env '$(ENV)'
+	@$(BIN)/sluicegate deploy --env '$(ENV)'
+
+worker: $(RUNTIME) ## Run what was deployed, as it falls due, until Ctrl-C (ENV=dev)
+	@$(BIN)/sluicegate up --env '$(ENV)'
+	@exec $(BIN)/sluicegate worker --env '$(ENV)'
+
+stop: ## Stop the services that a target above started
 	@if [[ -x $(BIN)/sluicegate ]]; then $(BIN)/sluicegate down; else echo 'Nothing is running.'; fi
 
 data: $(RUNTIME) ## Write payment files and their truth (ROWS=200000 DAYS=30 SEED=2026)

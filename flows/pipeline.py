@@ -9,7 +9,7 @@ from sluicegate import warehouse
 from sluicegate.errors import RefMoved
 from sluicegate.pipeline import Platform, Report, Run
 from tasks import stages
-from tasks.logs import quiet_known_errors
+from tasks.logs import hear_the_library, quiet_known_errors
 from tasks.report import show_report
 
 ATTEMPTS = 3
@@ -28,6 +28,7 @@ def pipeline(env: str = "dev") -> Report:
         EnvironmentFailed: a source, the lake's folder or another service failed.
         ConfigurationError: the settings or a contract are wrong.
     """
+    hear_the_library()
     quiet_known_errors()
     platform = Platform.open(env)
     run = Run(platform, ui=_address(platform))

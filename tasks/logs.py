@@ -1,4 +1,4 @@
-"""How errors reach Prefect's logs: what is wrong and what to do, not where our code stood."""
+"""How the library's log and its errors reach Prefect: what happens, what is wrong, what to do."""
 
 from __future__ import annotations
 
@@ -18,6 +18,17 @@ class _KnownErrors(logging.Filter):
             record.msg, record.args = str(error), ()
             record.exc_info = None
         return True
+
+
+def hear_the_library() -> None:
+    """Let what the library tells about a run appear in the run's log.
+
+    Prefect hands on what the logger takes (``PREFECT_LOGGING_EXTRA_LOGGERS``), but leaves its level
+    at the root's, which is WARNING.
+    """
+    logger = logging.getLogger("sluicegate")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
 
 
 def quiet_known_errors() -> None:

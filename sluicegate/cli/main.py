@@ -62,6 +62,28 @@ def down(env: Env = "dev", json: Json = False) -> None:
     render.stopped(stop(load_settings(env)), json=json)
 
 
+@app.command()
+def deploy(
+    env: Env = "dev",
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete its deployments that the file does not have.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Put an environment's deployments on its Prefect server, as deployments/prefect.yaml says."""
+    from sluicegate.cli.deploying import deploy_environment
+
+    render.deployed(deploy_environment(load_settings(env), prune=prune), json=json)
+
+
+@app.command()
+def worker(env: Env = "dev") -> None:
+    """Run an environment's deployments as they fall due, until interrupted."""
+    from sluicegate.cli.deploying import work
+
+    work(load_settings(env))
+
+
 @lake_app.command("log")
 def lake_log(env: Env = "dev", json: Json = False) -> None:
     """Show every move of an environment's ref, newest first."""

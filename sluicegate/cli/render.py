@@ -16,6 +16,7 @@ from rich.table import Table
 from sluicegate.errors import SluicegateError
 
 if TYPE_CHECKING:
+    from sluicegate.deploy import Outcome
     from sluicegate.lake import Answer, Move
     from sluicegate.local import Service
     from sluicegate.pipeline import Report
@@ -164,6 +165,31 @@ def stopped(services: Sequence[Service], *, json: bool) -> None:
     else:
         names = ", ".join(service.name for service in services)
         out.print(f"stopped: {names}" if names else "nothing was running")
+
+
+def deployed(outcome: Outcome, *, json: bool) -> None:
+    """What deploying an environment did."""
+    if json:
+        _print_json(outcome.to_dict())
+        return
+    done = "deployed" if outcome.changed else "nothing to deploy, the server has it all"
+    out.print(f"[bold]{outcome.env}: {done}.[/bold] {outcome.server}")
+    if outcome.pool_created:
+        out.print(f"work pool {outcome.pool}: created")
+    for deployment in outcome.deployments:
+        when = f"{deployment.next_run:%a %Y-%m-%d %H:%M %Z}" if deployment.next_run else "never"
+        out.print(f"{deployment.name}: {deployment.action}; next run by itself: {when}")
+        for change in deployment.changes:
+            out.print(escape(f"  {change.field}: {change.before!r} → {change.after!r}"))
+    for name in outcome.pruned:
+        out.print(f"{escape(name)}: deleted, the file does not have it")
+    for name in outcome.strays:
+        out.print(
+            f"[yellow]not in the file, but still on the server:[/yellow] {escape(name)} "
+            f"(sluicegate deploy --env {outcome.env} --prune deletes it)"
+        )
+    if outcome.pool_paused:
+        out.print(f"[yellow]work pool {outcome.pool} is paused:[/yellow] runs wait")
 
 
 def moves(moves: Iterable[Move], *, json: bool) -> None:

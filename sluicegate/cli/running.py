@@ -24,7 +24,7 @@ def run_pipeline(settings: Settings, *, quiet: bool) -> Report:
         SluicegateError: as the flow raises.
     """
     _prepare_prefect(settings)
-    _require_server()
+    require_server(os.environ["PREFECT_API_URL"], hint="start it: sluicegate up, or make run")
     told = render.Teller(quiet=quiet)
     logger = logging.getLogger("sluicegate")
     logger.setLevel(logging.INFO)
@@ -78,8 +78,12 @@ def _prepare_prefect(settings: Settings) -> None:
         os.environ.setdefault(name, value)
 
 
-def _require_server() -> None:
-    address = os.environ["PREFECT_API_URL"]
+def require_server(address: str, *, hint: str) -> None:
+    """Make sure that a Prefect server answers.
+
+    Raises:
+        EnvironmentFailed: it does not.
+    """
     try:
         with urllib.request.urlopen(f"{address}/health", timeout=10):  # noqa: S310
             return
@@ -90,5 +94,5 @@ def _require_server() -> None:
         raise EnvironmentFailed(
             "The Prefect server does not answer.",
             where=address,
-            hint="start it: sluicegate up, or make run",
+            hint=hint,
         ) from error

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 PACKAGES = ("sluicegate", "flows", "tasks", "contracts", "simulator")
 MODULES = [module for package in PACKAGES for module in sorted((ROOT / package).rglob("*.py"))]
-COMPANIONS = {"dbt-common": "dbt-core", "starlette": "fastapi"}
+COMPANIONS = {"dbt-common": "dbt-core", "httpx": "prefect", "starlette": "fastapi"}
 """Distributions that are imported by name, and the dependency that they are a part of."""
 
 LONGEST_MODULE = 400

@@ -1,0 +1,266 @@
+"""Deploy, trigger, work: every environment on one real server, in a copy of the project."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sluicegate.deploy import FILE
+from sluicegate.lake import Lake
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+ENVS = ("dev", "staging", "prod")
+SLUICEGATE = str(Path(sys.executable).parent / "sluicegate")
+NEEDED = ("contracts", "dbt_project", "deployments", "flows", "simulator", "sluicegate", "tasks")
+FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+@dataclass
+class Clone:
+    """A copy of the project with a server of its own, on ports of its own."""
+
+    root: Path
+    environ: dict[str, str]
+    api: str
+
+    def start(self, *command: str, **options: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=self.environ,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **options,
+        )
+
+    def run(self, *command: str, code: int = 0) -> str:
+        process = self.start(*command)
+        out, err = process.communicate(timeout=150)
+        assert process.returncode == code, f"{command}\n{out}\n{err}"
+        return out if code == 0 else err
+
+    def deploy(self, *envs: str, options: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
+        """Deploy environments, all at the same time: each is independent of the others."""
+        command = (SLUICEGATE, "deploy", "--json", *options, "--env")
+        started = {env: self.start(*command, env) for env in envs}
+        told = {env: process.communicate(timeout=150) for env, process in started.items()}
+        codes = {env: process.returncode for env, process in started.items()}
+        assert codes == dict.fromkeys(envs, 0), told
+        return {env: json.loads(out) for env, (out, _) in told.items()}
+
+    def prefect(self, *arguments: str) -> str:
+        command = (sys.executable, "-m", "prefect", "--no-prompt", *arguments)
+        process = subprocess.run(
+            command,
+            cwd=self.root,
+            env={
+                **self.environ,
+                "PREFECT_API_URL": self.api,
+                "PREFECT_HOME": str(self.root / ".sluicegate" / "prefect"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=False,
+        )
+        assert process.returncode == 0, process.stdout + process.stderr
+        return process.stdout
+
+    def ask(self, path: str, body: object = None) -> Any:
+        """Ask the server's API as anybody could: without our code, and without Prefect's."""
+        request = urllib.request.Request(
+            f"{self.api}{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.loads(response.read() or b"null")
+
+    def heads(self) -> dict[str, str | None]:
+        refs = Lake(self.root / "data" / "lake").refs
+        found = {env: refs.head(env) for env in ENVS}
+        return {env: head.generation if head else None for env, head in found.items()}
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    root = tmp_path_factory.mktemp("clone") / "project"
+    for folder in (*NEEDED, "data/reference"):
+        made = shutil.ignore_patterns("__pycache__", "target", "logs")
+        shutil.copytree(ROOT / folder, root / folder, ignore=made)
+    shutil.copy(ROOT / "prefect.toml", root)
+    prefect, provider = free_ports(2)
+    mine = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PREFECT_", "SLUICEGATE_"))
+    }
+    mine |= {"SLUICEGATE_PREFECT__PORT": str(prefect), "SLUICEGATE_PROVIDER__PORT": str(provider)}
+    # Given by a variable and not by a file: it reaches a run only if the worker hands it on.
+    mine["SLUICEGATE_LANDING__ROOT"] = "drops"
+    clone = Clone(root, mine, f"http://127.0.0.1:{prefect}/api")
+    data = ("--rows", "300", "--days", "2", "--out", "drops/payments", "--truth", "data/truth")
+    clone.run(sys.executable, "-m", "simulator.payments", *data)
+    try:
+        clone.run(SLUICEGATE, "up")
+        yield clone
+    finally:
+        clone.run(SLUICEGATE, "down")
+
+
+@pytest.fixture(scope="module")
+def deployed(clone: Clone) -> dict[str, dict[str, Any]]:
+    return clone.deploy(*ENVS)
+
+
+@pytest.fixture
+def worker(clone: Clone, deployed: object) -> Iterator[subprocess.Popen[str]]:
+    log = clone.root / "worker.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            (SLUICEGATE, "worker", "--env", "dev"),
+            cwd=clone.root / "contracts",  # Any folder of the clone will do.
+            env=clone.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait(5)
+
+
+def test_a_worker_needs_a_deployment_first(clone: Clone) -> None:
+    """A worker without a work pool would wait for nothing: it says what to do first."""
+    assert "make deploy ENV=dev" in clone.run(SLUICEGATE, "worker", code=2)
+
+
+def test_every_environment_is_deployed_with_its_pool(
+    clone: Clone, deployed: dict[str, dict[str, Any]]
+) -> None:
+    """The server holds three deployments, each in its own pool, with its schedules."""
+    for env in ENVS:
+        assert deployed[env]["pool_created"]
+        assert [each["action"] for each in deployed[env]["deployments"]] == ["created"]
+        held = clone.ask(f"/deployments/name/pipeline/{env}")
+        assert held["parameters"] == {"env": env}
+        assert held["work_pool_name"] == f"sluicegate-{env}"
+        assert held["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+        assert {each["schedule"]["timezone"] for each in held["schedules"]} == {"Europe/Berlin"}
+        assert {each["active"] for each in held["schedules"]} == {env != "dev"}
+        assert clone.ask(f"/work_pools/sluicegate-{env}")["type"] == "process"
+
+
+def test_a_triggered_run_publishes_its_environment_and_no_other(
+    clone: Clone, worker: subprocess.Popen[str]
+) -> None:
+    """The worker runs it to the end: dev shows a generation, staging and prod what they showed."""
+    before = clone.heads()
+    assert before == dict.fromkeys(ENVS)
+    number = clone.ask("/deployments/name/pipeline/dev")["id"]
+    flow_run = clone.ask(f"/deployments/{number}/create_flow_run", {})
+    deadline = time.monotonic() + 120
+    while flow_run["state_type"] not in FINAL and time.monotonic() < deadline:
+        assert worker.poll() is None, (clone.root / "worker.log").read_text()
+        time.sleep(0.3)
+        flow_run = clone.ask(f"/flow_runs/{flow_run['id']}")
+    assert flow_run["state_type"] == "COMPLETED", (clone.root / "worker.log").read_text()
+    assert flow_run["deployment_version"] == clone.ask("/deployments/name/pipeline/dev")["version"]
+
+    after = clone.heads()
+    assert after["dev"]
+    assert {**after, "dev": None} == before
+    _logs_arrive(clone, flow_run["id"])
+
+
+def _logs_arrive(clone: Clone, flow_run: str) -> None:
+    asked = {"logs": {"flow_run_id": {"any_": [flow_run]}}, "limit": 200}
+    deadline = time.monotonic() + 15
+    while True:
+        logs = clone.ask("/logs/filter", asked)
+        ours = [each["message"] for each in logs if each["name"].startswith("sluicegate.")]
+        if any("payments" in message for message in ours) or time.monotonic() > deadline:
+            break
+        time.sleep(0.5)
+    assert any("payments" in message for message in ours), [each["name"] for each in logs]
+    assert any("dbt: building" in message for message in ours)
+
+
+def test_a_second_deploy_changes_nothing_but_what_prefect_deploy_leaves(
+    clone: Clone, deployed: object
+) -> None:
+    """Plain `prefect deploy` writes the same; only what the file no longer has survives it."""
+    prod = clone.ask("/deployments/name/pipeline/prod")
+    extra = {"schedule": {"cron": "0 3 * * *", "timezone": "UTC"}, "slug": "by-hand"}
+    clone.ask(f"/deployments/{prod['id']}/schedules", [extra])
+    old = {"flow_id": prod["flow_id"], "name": "old", "work_pool_name": "sluicegate-prod"}
+    clone.ask("/deployments/", old)
+    clone.prefect("deploy", "--all", "--prefect-file", str(FILE))
+    left = clone.ask("/deployments/name/pipeline/prod")["schedules"]
+    assert "by-hand" in {each["slug"] for each in left}
+    before = clone.ask("/deployments/name/pipeline/dev")["updated"]
+
+    outcomes = clone.deploy("dev", "prod", options=("--prune",))
+    assert not outcomes["dev"]["changed"]
+    assert clone.ask("/deployments/name/pipeline/dev")["updated"] == before
+    (mended,) = outcomes["prod"]["deployments"]
+    assert mended["action"] == "changed"
+    assert {each["field"].rpartition(".")[0] for each in mended["changes"]} == {"schedules.by-hand"}
+    assert outcomes["prod"]["pruned"] == ["pipeline/old"]
+    assert clone.ask("/deployments/count", {}) == len(ENVS)
+    held = clone.ask("/deployments/name/pipeline/prod")
+    assert {each["slug"] for each in held["schedules"]} == {"payments", "rates"}
+
+
+def test_a_broken_file_leaves_the_server_as_it_is(clone: Clone, deployed: object) -> None:
+    """One bad line, in any environment, and nothing at all is applied."""
+    file = clone.root / FILE
+    good = file.read_text()
+    before = {env: clone.ask(f"/deployments/name/pipeline/{env}")["updated"] for env in ENVS}
+    try:
+        broken = good.replace("description: Ingest", "description: Now ingest")
+        file.write_text(broken.replace('cron: "30 16', 'corn: "30 16'))
+        told = clone.run(SLUICEGATE, "deploy", "--env", "dev", code=2)
+    finally:
+        file.write_text(good)
+    assert "staging.schedules.rates.corn: is not a key" in told
+    assert "did you mean 'cron'" in told
+    after = {env: clone.ask(f"/deployments/name/pipeline/{env}")["updated"] for env in ENVS}
+    assert after == before
