@@ -69,15 +69,6 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
-@pytest.fixture(autouse=True)
-def nothing_left_behind() -> Iterator[None]:
-    yield
-    for child in services._children.values():
-        child.kill()
-        child.wait()
-    services._children.clear()
-
-
 @pytest.fixture
 def service(tmp_path: Path) -> Make:
     def make(name: str = "web", code: str = SERVER, port: int | None = None, *extra: str):
@@ -103,6 +94,10 @@ def service(tmp_path: Path) -> Make:
 def nothing_left_behind(settings: Settings) -> Iterator[None]:
     yield
     down(settings)
+    for child in services._children.values():  # of a start that a test broke off
+        child.kill()
+        child.wait()
+    services._children.clear()
 
 
 def record_of(settings: Settings, name: str = "web") -> dict[str, object]:
