@@ -324,11 +324,16 @@ class Site:
 
     def published(self, ref: str = "dev") -> dict[str, pl.DataFrame]:
         """Everything that readers of a ref see, but for which run and when."""
-        return {
-            name: frame.sort(frame.columns)
-            for name, sql in PUBLISHED.items()
-            if not (frame := self.frame(sql, ref)).is_empty()
-        }
+        with self.lake.read(ref) as session:
+            frames = {name: session.frame(sql) for name, sql in PUBLISHED.items()}
+        return {name: frame.sort(frame.columns) for name, frame in frames.items()}
+
+
+def assert_same(found: Mapping[str, pl.DataFrame], expected: Mapping[str, pl.DataFrame]) -> None:
+    """Two sites show the same, table by table and row by row."""
+    assert found.keys() == expected.keys()
+    for name, frame in found.items():
+        assert_frame_equal(frame, expected[name])
 
 
 PUBLISHED = {

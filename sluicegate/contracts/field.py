@@ -10,6 +10,7 @@ import pandera.polars as pa
 import polars as pl
 
 from sluicegate.contracts.types import PII
+from sluicegate.errors import ContractError
 
 METADATA = "sluicegate"
 """Where a pandera field's metadata keeps what only the contract knows."""
@@ -108,6 +109,13 @@ def _checks(check: pa.Check | None, matches: str | None) -> tuple[pa.Check, ...]
         return checks
     # pandera's str_matches accepts a match that only begins the text; ours means all of it.
     whole = f"^(?:{matches})$"
+    try:
+        pl.Series([""]).str.contains(whole)
+    except pl.exceptions.ComputeError as error:
+        raise ContractError(
+            f"The pattern {matches!r} is not a regular expression: {str(error).splitlines()[0]}",
+            hint="the syntax is that of Rust's regex crate: no look-around, no back-references",
+        ) from error
     pattern = pa.Check(
         lambda data: data.lazyframe.select(pl.col(data.key).str.contains(whole)), name="matches"
     )

@@ -13,7 +13,8 @@ import polars as pl
 from sluicegate.contracts import Contract
 from sluicegate.ingestion import accounts
 from sluicegate.ingestion.receipt import Receipt
-from sluicegate.ingestion.sift import BATCH, Sifted, Unsifted, as_record
+from sluicegate.ingestion.sift import Sifted, Unsifted, as_record
+from sluicegate.ingestion.table import BATCH, create, raw_table
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
 from sluicegate.sources import Load, Source
@@ -38,11 +39,6 @@ class Loaded:
     superseded: int
 
 
-def raw_table(source: Source) -> Table:
-    """Where the rows of a source are kept."""
-    return Table("raw", source.name)
-
-
 def load(source: Source, sifted: Sifted, session: Session, run: str) -> Loaded:
     """Write sifted batches to the branch, all of them or nothing."""
     contract, table = source.contract, raw_table(source)
@@ -60,7 +56,7 @@ def load(source: Source, sifted: Sifted, session: Session, run: str) -> Loaded:
     receipts = [_receipt(source, unsifted, judged, rejected) for unsifted in sifted.batches]
     batches = [unsifted.batch for unsifted in sifted.batches]
     with session.transaction(f"{run}: {source.name}"):
-        session.create(table, _columns(contract))
+        create(source, session)
         superseded = _remove(session, table, judged.filter("supersedes"), contract)
         session.insert(table, judged.filter("wins").drop(_ROW, "fate", "wins", "supersedes"))
         accounts.quarantine(session, run, source.name, batches, rejected)
@@ -171,19 +167,3 @@ def _remove(
         )
         ((count,),) = session.rows(f"DELETE FROM {table.sql} USING {lent} AS mine WHERE {on}")
     return int(count)
-
-
-def _columns(contract: type[Contract]) -> dict[str, str]:
-    declared = {
-        column.name: _sql_type(column.dtype) + ("" if column.nullable else " NOT NULL")
-        for column in contract.columns()
-    }
-    return {**declared, BATCH: "VARCHAR NOT NULL", LINE: "BIGINT NOT NULL"}
-
-
-def _sql_type(dtype: pl.DataType) -> str:
-    if isinstance(dtype, pl.Decimal):
-        return f"DECIMAL({dtype.precision},{dtype.scale})"
-    if isinstance(dtype, pl.Datetime):
-        return "TIMESTAMPTZ" if dtype.time_zone else "TIMESTAMP"
-    return {pl.String: "VARCHAR", pl.Date: "DATE", pl.Int64: "BIGINT"}[type(dtype)]

@@ -15,10 +15,9 @@ import polars as pl
 
 from sluicegate.contracts import Column, Reading, Verdict, judge, read
 from sluicegate.errors import BatchRefused
+from sluicegate.ingestion.table import BATCH
 from sluicegate.sources import Batch, Records, Source
 from sluicegate.sources.delimited import LINE
-
-BATCH = "_batch"
 
 
 @dataclass(frozen=True, slots=True)

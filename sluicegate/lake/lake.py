@@ -126,16 +126,15 @@ class Lake:
         Raises:
             UnknownName: it is none of these.
         """
-        kind, _, run = name.partition("/")
-        if kind == "refused" and (kept := self.refused(run)).is_file():
-            return kept
-        if name in self.refs.names():
+        # Looked up among what there is, never joined into a path: a name may hold anything.
+        if name in (refs := self.refs.names()):
             return self.catalog(self.refs.require(name).generation)
-        if (catalog := self.catalogs / f"{name}.db").is_file():
-            return catalog
-        known = [*self.refs.names(), *(file.stem for file in self.catalogs.glob("g*.db"))]
-        refused = [f"refused/{file.parent.name}" for file in self.evidence.glob(f"*/{CATALOG}")]
-        raise UnknownName.of("ref or generation", name, [*known, *refused], where=str(self.root))
+        places = {file.stem: file for file in self.catalogs.glob("g*.db")}
+        for kept in self.evidence.glob(f"*/{CATALOG}"):
+            places[f"refused/{kept.parent.name}"] = kept
+        if name in places:
+            return places[name]
+        raise UnknownName.of("ref or generation", name, [*refs, *places], where=str(self.root))
 
     def catalog(self, generation: str) -> Path:
         """The catalog file of a generation.

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake.connection import ALIAS, identifier
 
 
@@ -37,18 +38,21 @@ class Session:
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement."""
-        self._connection.execute(sql, list(parameters))
+        with _machine_failures():
+            self._connection.execute(sql, list(parameters))
 
     def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
         """Run a query and return its rows; time stamps come back in UTC."""
-        relation = self._connection.sql(sql, params=list(parameters))
-        return pl.DataFrame(relation).with_columns(
+        with _machine_failures():
+            frame = pl.DataFrame(self._connection.sql(sql, params=list(parameters)))
+        return frame.with_columns(
             pl.col(pl.Datetime(time_zone="Etc/UTC")).dt.convert_time_zone("UTC")
         )
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a query and return its rows as tuples."""
-        return self._connection.execute(sql, list(parameters)).fetchall()
+        with _machine_failures():
+            return self._connection.execute(sql, list(parameters)).fetchall()
 
     def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """Run a query that yields one value."""
@@ -66,13 +70,17 @@ class Session:
         found = self.rows(sql, [ALIAS, table.schema, table.name])
         return any(count for (count,) in found)
 
-    def columns(self, table: Table) -> list[str]:
-        """Names of a table's columns, in order."""
+    def types(self, table: Table) -> dict[str, str]:
+        """A table's columns, in order, with their DuckDB types."""
         sql = (
-            "SELECT column_name FROM duckdb_columns()"
+            "SELECT column_name, data_type FROM duckdb_columns()"
             " WHERE (database_name, schema_name, table_name) = ($1, $2, $3) ORDER BY column_index"
         )
-        return [name for (name,) in self.rows(sql, [ALIAS, table.schema, table.name])]
+        return dict(self.rows(sql, [ALIAS, table.schema, table.name]))
+
+    def add_column(self, table: Table, name: str, kind: str) -> None:
+        """Add a column that is null in every row that is there."""
+        self.execute(f"ALTER TABLE {table.sql} ADD COLUMN {identifier(name)} {kind}")
 
     def create(self, table: Table, columns: Mapping[str, str]) -> None:
         """Create a table if it is not there.
@@ -116,6 +124,18 @@ class Session:
     def close(self) -> None:
         """End the session; the catalog file is complete and free after this."""
         self._connection.close()
+
+
+@contextmanager
+def _machine_failures() -> Iterator[None]:
+    """Name a full disk, a lost file or too little memory for what it is."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        raise EnvironmentFailed(
+            f"The lake cannot be read or written: {str(error).splitlines()[0]}",
+            hint="look at the disk and its free space; nothing was published, run again after that",
+        ) from error
 
 
 class _Stream:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sluicegate.errors import DataRefused, SluicegateError
+from sluicegate.errors import DataRefused, EnvironmentFailed, SluicegateError
 from sluicegate.lake import Branch, durable
 from sluicegate.pipeline.platform import Platform
 from sluicegate.pipeline.report import Report, Status
@@ -51,6 +51,14 @@ class Run:
         ledger.record(STARTED, self.id, pid=os.getpid(), code=self.platform.fingerprint)
         try:
             yield self
+        except OSError as error:
+            failed = EnvironmentFailed(
+                f"The machine failed: {error.strerror or type(error).__name__}.",
+                where=str(error.filename) if error.filename else None,
+                hint="look at the disk and its free space; the next run starts afresh",
+            )
+            self._failed(failed)
+            raise failed from error
         except BaseException as error:
             self._failed(error)
             raise
@@ -104,8 +112,11 @@ class Run:
         return self.platform.lake.evidence / self.id
 
     def _failed(self, error: BaseException) -> None:
-        if self.report.status is Status.PUBLISHED:
-            # What went wrong came after: readers see the data, and the receipts stand.
+        head = self.platform.lake.refs.head(self.env)
+        if head is not None and head.run == self.id:
+            # What went wrong came after the ref had moved: readers see the data, receipts stand.
+            self.report.status = Status.PUBLISHED
+            self.report.previous, self.report.generation = head.previous, head.generation
             return
         self.report.status = Status.REFUSED if isinstance(error, DataRefused) else Status.FAILED
         self.report.hold()

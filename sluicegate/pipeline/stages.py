@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sluicegate import warehouse
 from sluicegate.errors import AuditFailed, BatchRefused, DataRefused
-from sluicegate.ingestion import Intake, accounts, ingest, total
+from sluicegate.ingestion import Intake, accounts, grow, ingest, total
 from sluicegate.ingestion.ingest import Refusal
 from sluicegate.lake import Branch, Move, Table
 from sluicegate.pipeline.report import Status
@@ -77,6 +77,8 @@ def open_harvest(run: Run, branch: Branch) -> Harvest:
         accounts.open_accounts(session)
         accounts.record_run(session, run=run.id, env=run.env, code=run.platform.fingerprint)
         sources = run.platform.catalogue.sources
+        for source in sources.values():
+            grow(source, session)
         before = {name: stock(source, session) for name, source in sources.items()}
     return Harvest({}, before)
 

@@ -59,7 +59,7 @@ def _slices(
     table: Table, contract: type[Contract], session: Session, height: int
 ) -> Iterator[pl.DataFrame]:
     """Slices of a table by hash of the key: bounded memory, every row in exactly one slice."""
-    present = session.columns(table)
+    present = session.types(table)
     wanted = [column.name for column in contract.columns()]
     if missing := [name for name in wanted if name not in present]:
         raise ContractError(

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from simulator.payments import generate
@@ -100,6 +102,11 @@ class Run:
     site: Site
     report: dict[str, Any]
     seconds: float = 0.0
+
+    @cached_property
+    def published(self) -> dict[str, pl.DataFrame]:
+        """What readers see after it."""
+        return self.site.published()
 
 
 def drop_day(site: Site, seed: int, *, after: int = 0) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from polars.testing import assert_frame_equal
 
 from tests.integration.conftest import Provider, Run
-from tests.support import Site, in_euro
+from tests.support import Site, assert_same, in_euro
 
 
 def test_a_revised_rate_supersedes_the_published_one(published: Site, provider: Provider) -> None:
@@ -56,8 +56,7 @@ def test_a_rollback_shows_the_former_generation_at_once(
         moved = site.sluicegate("lake", "rollback", "--json").ends(0).json
         assert reader.rows("SELECT count(*) FROM raw.payments") == before
     assert moved["generation"] == first.report["generation"] == site.generation()
-    for name, frame in site.published().items():
-        assert_frame_equal(frame, first.site.published()[name])
+    assert_same(site.published(), first.published)
     log = site.sluicegate("lake", "log", "--json").ends(0).json
     assert [(move["number"], move["action"]) for move in log] == [
         (3, "rollback"),
@@ -69,8 +68,7 @@ def test_a_rollback_shows_the_former_generation_at_once(
 
     report = site.run()
     assert [batch["name"] for batch in report["batches"]] == ["payments_2026-10-21.csv"]
-    for name, frame in site.published().items():
-        assert_frame_equal(frame, second.site.published()[name])
+    assert_same(site.published(), second.published)
 
 
 def test_a_rollback_goes_to_a_named_generation_and_no_further(

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from polars.testing import assert_frame_equal
 
 from tests.integration.conftest import Run, drop_day
-from tests.support import Outcome, Site, account_for, execute
+from tests.support import Outcome, Site, account_for, assert_same, execute
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,7 @@ def test_two_runs_at_once_publish_once(race: Race, second: Run) -> None:
     assert {report["status"] for report in reports} == {"published", "nothing new"}
     assert len(race.site.moves("dev")) == 2
     account_for(race.site)
-    for name, frame in race.site.published().items():
-        assert_frame_equal(frame, second.site.published()[name])
+    assert_same(race.site.published(), second.published)
 
 
 def test_an_environment_has_a_ref_of_its_own(race: Race, first: Run) -> None:
@@ -67,14 +65,13 @@ def test_a_dbt_of_ones_own_writes_to_a_branch_of_its_own(
     mart.write_text(mart.read_text() + "where payments.currency <> 'EUR'\n")
     for check in (project / "dbt_project/tests").glob("*.sql"):
         check.unlink()  # They would notice that something is missing.
-    before, moves = site.published(), site.moves()
+    moves = site.moves()
     dbt = str(Path(sys.executable).with_name("dbt"))
     build = ["build", "--exclude-resource-type", "unit_test"]
     done = execute([dbt, *build], site.environment, project / "dbt_project")
     assert "ERROR=0" in done.ends(0).out
     assert site.moves() == moves
-    for name, frame in site.published().items():
-        assert_frame_equal(frame, before[name])
+    assert_same(site.published(), first.published)
     branch = site.root / "development" / "catalog.db"
     (site.root / "catalogs" / "g0.db").symlink_to(branch)
     ((euros,),) = site.rows("SELECT count(*) FROM marts.payments_eur WHERE currency = 'EUR'", "g0")

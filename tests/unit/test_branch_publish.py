@@ -281,6 +281,6 @@ def test_session_speaks_polars(lake: Lake) -> None:
         session.insert(table, frame)
         session.insert(table, frame.clear())
         assert session.exists(table)
-        assert session.columns(table) == list(kinds)
+        assert list(session.types(table)) == list(kinds)
         assert session.frame(f"FROM {table.sql}").equals(frame)
         assert session.frame(f"FROM {table.sql}").schema == frame.schema

@@ -108,6 +108,12 @@ def test_contract_that_cannot_mean_what_it_says(
     assert (hint or "") in (caught.value.hint or "")
 
 
+def test_pattern_that_is_none_is_refused() -> None:
+    """A pattern is compiled when the contract is loaded, not when the first batch arrives."""
+    with pytest.raises(ContractError, match="is not a regular expression"):
+        key(matches="(unclosed")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -130,6 +130,13 @@ def test_wrong_query_is_explained(lake: Lake, sql: str, message: str) -> None:
         query(lake, "dev", sql)
 
 
+@pytest.mark.parametrize("name", ["../foreign", "refused/../../foreign", "/etc/passwd", "", "g*"])
+def test_name_is_never_a_path(lake: Lake, name: str) -> None:
+    """A name is looked up among those there are, so that it leads to no other file."""
+    with pytest.raises(UnknownName):
+        query(lake, name, "SELECT 1")
+
+
 def test_unknown_ref_is_told(lake: Lake) -> None:
     """Before anything is opened."""
     with pytest.raises(UnknownName, match="called 'dve'") as caught:
