@@ -9,7 +9,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-from sluicegate.contracts import Model
+from sluicegate.contracts import Contract, Model
 from sluicegate.errors import ContractError, SluicegateError, UnknownName
 from sluicegate.sources import Source
 
@@ -44,8 +44,11 @@ def load_catalogue(project: Path) -> Catalogue:
     sources: dict[str, Source] = {}
     models: dict[str, Model] = {}
     places: dict[str, Path] = {}
+    contracts: dict[type[Contract], Path] = {}
     for file in sorted((project / FOLDER).glob("[!_]*.py")):
-        for declared in vars(_import(file)).values():
+        module = _import(file)
+        contracts.update(dict.fromkeys(_contracts(module), file))
+        for declared in vars(module).values():
             if isinstance(declared, Source):
                 _declare(declared.name, "source", file, places)
                 sources[declared.name] = declared
@@ -56,9 +59,35 @@ def load_catalogue(project: Path) -> Catalogue:
                 continue
             # Building the schema finds rules that name unknown columns, before any data move.
             declared.contract.columns()
+    _require_all_used(contracts, [*sources.values(), *models.values()])
     if not sources:
         raise ContractError("The project declares no source.", where=str(project / FOLDER))
     return Catalogue(sources, models)
+
+
+def _contracts(module: ModuleType) -> list[type[Contract]]:
+    return [
+        member
+        for member in vars(module).values()
+        if isinstance(member, type)
+        and issubclass(member, Contract)
+        and member.__module__ == module.__name__
+    ]
+
+
+def _require_all_used(
+    contracts: dict[type[Contract], Path], declared: list[Source | Model]
+) -> None:
+    """A contract that nothing is held to is a gate that cannot fail."""
+    used = {base for one in declared for base in one.contract.__mro__}
+    for contract, file in contracts.items():
+        if contract not in used:
+            raise ContractError(
+                f"The contract {contract.__name__} is written down, and nothing is held to it.",
+                where=str(file),
+                hint=f'for a table that dbt builds: name = Model("marts.name", '
+                f"contract={contract.__name__}); for what comes in: a source, such as Files(...)",
+            )
 
 
 def _import(file: Path) -> ModuleType:
@@ -72,7 +101,7 @@ def _import(file: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except SluicegateError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ContractError(
             f"A contract cannot be imported: {type(error).__name__}: {error}",
             where=_line(error, file),
@@ -80,7 +109,7 @@ def _import(file: Path) -> ModuleType:
     return module
 
 
-def _line(error: Exception, file: Path) -> str:
+def _line(error: BaseException, file: Path) -> str:
     if isinstance(error, SyntaxError):
         return f"{file}, line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)

@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -93,13 +94,18 @@ def status(status: Mapping[str, Any], *, json: bool) -> None:
     if json:
         _print_json(status)
         return
-    out.print(
-        f"[bold]{status['env']}[/bold] shows generation {status['generation'] or 'nothing yet'}."
-    )
+    if moved := status["moved"]:
+        how = "since its publish" if moved["action"] == "publish" else "since a rollback"
+        since = f"{how} at {_clock(moved['at'])}"
+        out.print(f"[bold]{status['env']}[/bold] shows generation {status['generation']}, {since}.")
+    else:
+        out.print(f"[bold]{status['env']}[/bold] shows nothing yet.")
     if last := status["last_run"]:
-        out.print(f"Last run    {last['run']}: {last['status']} ({last['at']})")
+        out.print(f"Last run    {last['run']}: {last['status']} at {_clock(last['at'])}")
         if last.get("error"):
             out.print(escape(str(last["error"])), style="red")
+    if status["sources"]:
+        out.print("What the last run of each source did:")
     _accounts(status["sources"])
 
 
@@ -262,6 +268,10 @@ def _service(service: Service) -> dict[str, Any]:
         "pid": service.pid,
         "log": str(service.log),
     }
+
+
+def _clock(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _move(move: Move) -> dict[str, Any]:

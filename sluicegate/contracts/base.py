@@ -12,6 +12,7 @@ import polars as pl
 from pandera.errors import SchemaInitError
 
 from sluicegate.contracts.field import METADATA, FieldMeta, is_rule
+from sluicegate.contracts.traps import require_checks_that_count
 from sluicegate.contracts.types import PII
 from sluicegate.errors import ContractError
 
@@ -62,6 +63,7 @@ class Contract(pa.DataFrameModel):
             for name, column in schema.columns.items():
                 column.checks = [*column.checks, *_meta(column, cls, name).checks]
             schema.checks = [*schema.checks, *cls._row_rules(set(schema.columns))]
+            require_checks_that_count(schema, cls.place())
             cls._schema = schema
         assert cls._schema is not None
         return cls._schema

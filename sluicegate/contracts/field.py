@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeVar
 
 import pandera.polars as pa
@@ -61,6 +62,8 @@ def field(  # noqa: PLR0913 - one argument a promise
         isin: the value must be one of these.
         matches: the whole text must match this regular expression.
     """
+    if since is not None:
+        _require_day(since)
     meta = FieldMeta(since=since, pii=pii, reads=reads, checks=_checks(check, matches), key=False)
     return _pandera_field(
         meta,
@@ -101,6 +104,15 @@ def rule(method: RowRule) -> RowRule:
 def is_rule(member: object) -> bool:
     """Whether a class member was declared by :func:`rule`."""
     return getattr(member, _RULE, False)
+
+
+def _require_day(text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError as error:
+        raise ContractError(
+            f"since={text!r} is not a day.", hint="write it as since='2026-10-16'"
+        ) from error
 
 
 def _checks(check: pa.Check | None, matches: str | None) -> tuple[pa.Check, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import polars as pl
+from pandera.config import ValidationDepth, config_context
 from pandera.constants import CHECK_OUTPUT_KEY
 from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
@@ -67,7 +68,11 @@ def judge(contract: type[Contract], frame: pl.DataFrame) -> Verdict:
     """
     schema = contract.to_schema()
     try:
-        schema.validate(frame, lazy=True)
+        # Whatever the process's environment says: a contract is applied in full or not at all.
+        with config_context(
+            validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA
+        ):
+            schema.validate(frame, lazy=True)
     except SchemaErrors as errors:
         broken: dict[str, pl.Series] = {}
         for error in errors.schema_errors:

@@ -11,7 +11,7 @@ from sluicegate.ingestion.load import load
 from sluicegate.ingestion.receipt import Receipt
 from sluicegate.ingestion.sift import Unsifted, shape, sift
 from sluicegate.lake import Session
-from sluicegate.sources import Batch, Load, Source, read_delimited
+from sluicegate.sources import Batch, Load, Source, count_lines, read_delimited
 
 log = logging.getLogger(__name__)
 
@@ -82,13 +82,16 @@ def _groups(source: Source, batches: Iterable[Batch], intake: Intake) -> Iterato
 
 
 def _read(source: Source, batch: Batch, intake: Intake) -> Unsifted:
-    records = read_delimited(batch.content, delimiter=source.delimiter, name=batch.name)
-    log.info("%s: %s, %s rows", source.name, batch.name, f"{records.count:,}")
+    rows = None
     try:
+        records = read_delimited(batch.content, delimiter=source.delimiter, name=batch.name)
+        rows = records.count
+        log.info("%s: %s, %s rows", source.name, batch.name, f"{rows:,}")
         return shape(source, batch, records)
     except BatchRefused:
         # Refused as a whole: none of its rows was looked at, all of them are accounted for.
-        held = Receipt(source.name, batch.id, batch.name, rows_in=records.count, held=records.count)
+        rows = count_lines(batch.content) if rows is None else rows
+        held = Receipt(source.name, batch.id, batch.name, rows_in=rows, held=rows)
         intake.receipts.append(held.closed())
         raise
 
@@ -96,8 +99,9 @@ def _read(source: Source, batch: Batch, intake: Intake) -> Unsifted:
 def _over_tolerance(source: Source, receipt: Receipt) -> BatchRefused | None:
     if receipt.quarantined <= source.tolerate * receipt.rows_in:
         return None
-    worst = sorted(receipt.rejections.items(), key=lambda rule: -rule[1])[:3]
-    listed = ", ".join(f"{rule} {count:,}" for rule, count in worst)
+    worst = sorted(receipt.rejections.items(), key=lambda rule: -rule[1])
+    listed = ", ".join(f"{rule} {count:,}" for rule, count in worst[:3])
+    listed += f" and {len(worst) - 3} more rules" if len(worst) > 3 else ""
     return BatchRefused(
         f"{receipt.quarantined:,} of {receipt.rows_in:,} rows were rejected "
         f"({receipt.quarantined / receipt.rows_in:.1%}), tolerated are {source.tolerate:.1%}: "

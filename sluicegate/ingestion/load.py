@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from sluicegate.contracts import Contract
+from sluicegate.errors import Bug
 from sluicegate.ingestion import accounts
 from sluicegate.ingestion.receipt import Receipt
 from sluicegate.ingestion.sift import Sifted, Unsifted, as_record
@@ -59,6 +60,7 @@ def load(source: Source, sifted: Sifted, session: Session, run: str) -> Loaded:
         create(source, session)
         superseded = _remove(session, table, judged.filter("supersedes"), contract)
         session.insert(table, judged.filter("wins").drop(_ROW, "fate", "wins", "supersedes"))
+        _require_originals(session, table, judged.filter(pl.col("fate") == _COPY), contract)
         accounts.quarantine(session, run, source.name, batches, rejected)
         accounts.record_batches(session, run, list(zip(batches, receipts, strict=True)))
     return Loaded(receipts, superseded)
@@ -166,4 +168,21 @@ def _remove(
             f"{table.sql}.{identifier(name)} = mine.{identifier(name)}" for name in contract.key()
         )
         ((count,),) = session.rows(f"DELETE FROM {table.sql} USING {lent} AS mine WHERE {on}")
+    if count != replaced.height:
+        raise Bug(f"{replaced.height} corrections replaced {count} rows.", where=str(table))
     return int(count)
+
+
+def _require_originals(
+    session: Session, table: Table, copies: pl.DataFrame, contract: type[Contract]
+) -> None:
+    """A row may be called a copy only if a row of its key is there."""
+    if copies.is_empty():
+        return
+    key = ", ".join(map(identifier, contract.key()))
+    with session.lend(copies.select(contract.key())) as lent:
+        lost = session.scalar(
+            f"SELECT count(*) FROM {lent} AS mine ANTI JOIN {table.sql} USING ({key})"
+        )
+    if lost:
+        raise Bug(f"{lost} rows were called copies of rows that are not there.", where=str(table))

@@ -50,6 +50,8 @@ def grow(source: Source, session: Session) -> None:
             raise _cannot_grow(
                 source.contract, column.name, f"was {have[column.name]} and is {wanted} now"
             )
+        elif column.nullable:
+            session.allow_null(table, column.name)
 
 
 def sql_type(dtype: pl.DataType) -> str:
@@ -58,7 +60,13 @@ def sql_type(dtype: pl.DataType) -> str:
         return f"DECIMAL({dtype.precision},{dtype.scale})"
     if isinstance(dtype, pl.Datetime):
         return "TIMESTAMP WITH TIME ZONE" if dtype.time_zone else "TIMESTAMP"
-    return {pl.String: "VARCHAR", pl.Date: "DATE", pl.Int64: "BIGINT"}[type(dtype)]
+    named = {pl.String: "VARCHAR", pl.Date: "DATE", pl.Int64: "BIGINT"}
+    if type(dtype) not in named:
+        raise ContractError(
+            f"The type {dtype} cannot be kept in the lake.",
+            hint="use str, int, Date, Money, Rate or UtcTimestamp",
+        )
+    return named[type(dtype)]
 
 
 def _cannot_grow(contract: type[Contract], column: str, why: str) -> ContractError:

@@ -104,7 +104,7 @@ class Branch:
             durable.settle(self.catalog, place)
 
     def _sync_data(self) -> None:
-        with sqlite3.connect(f"file:{self.catalog}?mode=ro", uri=True) as catalog:
+        with sqlite3.connect(_read_only(self.catalog), uri=True) as catalog:
             rows = catalog.execute(_WRITTEN_SINCE, (self._base_snapshot,)).fetchall()
         catalog.close()
         # A file that the branch wrote and dropped again is gone from disk but still on record.
@@ -115,9 +115,14 @@ class Branch:
             durable.sync_folder(folder)
 
 
+def _read_only(catalog: Path) -> str:
+    """The address of a catalog for SQLite; a path may hold ``#``, ``?`` and ``%``."""
+    return f"{catalog.absolute().as_uri()}?mode=ro"
+
+
 def _snapshot(catalog: Path) -> int:
     """Newest snapshot number of a DuckLake catalog that nobody writes at the moment."""
-    connection = sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)
+    connection = sqlite3.connect(_read_only(catalog), uri=True)
     try:
         ((number,),) = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshot")
     finally:

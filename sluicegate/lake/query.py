@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,12 @@ _TABLE_FUNCTIONS = frozenset(
     }
 )
 """Those that only read, and only the lake: others open files, run SQL or rewrite data files."""
+
+
+_LIKE_A_FILE = re.compile(
+    r"[/\\\\*?]|\.(?:parquet|[ct]sv|n?d?jsonl?|gz|zst|db|duckdb)$", re.IGNORECASE
+)
+"""DuckDB takes such a name for a file if there is no table of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,11 @@ def _require_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
             "Only one statement that reads is allowed here: SELECT, DESCRIBE, SHOW, SUMMARIZE.",
             hint="changes go through a run; work of your own goes on a branch",
         )
+    if files := sorted(name for name in _tables(tree) if _LIKE_A_FILE.search(name)):
+        raise ConfigurationError(
+            f"A query here reads tables of the lake, and no file: {', '.join(files)}.",
+            hint="SHOW ALL TABLES lists what there is",
+        )
     if refused := sorted(set(_table_functions(tree)) - _TABLE_FUNCTIONS):
         raise ConfigurationError(
             f"A query here cannot call {', '.join(refused)}: it reads the lake and nothing else.",
@@ -83,11 +95,22 @@ def _require_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         )
 
 
-def _table_functions(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
+def _table_functions(tree: Any) -> Iterator[str]:
+    for node in _nodes(tree):
         if node.get("type") == "TABLE_FUNCTION":
             yield node["function"]["function_name"].lower()
+
+
+def _tables(tree: Any) -> Iterator[str]:
+    for node in _nodes(tree):
+        if node.get("type") == "BASE_TABLE":
+            yield node["table_name"]
+
+
+def _nodes(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
         node = list(node.values())
     if isinstance(node, list):
         for child in node:
-            yield from _table_functions(child)
+            yield from _nodes(child)

@@ -82,6 +82,15 @@ class Session:
         """Add a column that is null in every row that is there."""
         self.execute(f"ALTER TABLE {table.sql} ADD COLUMN {identifier(name)} {kind}")
 
+    def allow_null(self, table: Table, name: str) -> None:
+        """Let a column be null from now on, if it could not be."""
+        sql = (
+            "SELECT is_nullable FROM duckdb_columns() WHERE"
+            " (database_name, schema_name, table_name, column_name) = ($1, $2, $3, $4)"
+        )
+        if not self.scalar(sql, [ALIAS, table.schema, table.name, name]):
+            self.execute(f"ALTER TABLE {table.sql} ALTER COLUMN {identifier(name)} DROP NOT NULL")
+
     def create(self, table: Table, columns: Mapping[str, str]) -> None:
         """Create a table if it is not there.
 

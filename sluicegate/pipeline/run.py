@@ -36,8 +36,7 @@ class Run:
         moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         self.id = f"{moment}-{secrets.token_hex(3)}"
         self.report = Report(run=self.id, env=platform.settings.env, ui=ui)
-        head = platform.lake.refs.head(self.env)
-        self.report.generation = self.report.previous = head.generation if head else None
+        self.look_at_head()
 
     @property
     def env(self) -> str:
@@ -76,9 +75,12 @@ class Run:
             except BlockingIOError:
                 log.info("another run of %s is at work: waiting for it to end", self.env)
                 fcntl.flock(lock, fcntl.LOCK_EX)
-            head = self.platform.lake.refs.head(self.env)
-            self.report.generation = self.report.previous = head.generation if head else None
             yield
+
+    def look_at_head(self) -> None:
+        """See what readers see now: the generation that the work starts from."""
+        head = self.platform.lake.refs.head(self.env)
+        self.report.generation = self.report.previous = head.generation if head else None
 
     @contextmanager
     def branch(self) -> Iterator[Branch]:

@@ -10,14 +10,14 @@ from contextvars import copy_context
 from dataclasses import dataclass
 
 from sluicegate import warehouse
-from sluicegate.errors import AuditFailed, BatchRefused, DataRefused
+from sluicegate.errors import AuditFailed, BatchRefused, DataRefused, RefMoved
 from sluicegate.ingestion import Intake, accounts, grow, ingest, total
 from sluicegate.ingestion.ingest import Refusal
 from sluicegate.lake import Branch, Move, Table
 from sluicegate.pipeline.report import Status
 from sluicegate.pipeline.run import Run
-from sluicegate.quality.check import Check, Outcome
-from sluicegate.quality.conservation import Stock, audit_conservation, stock
+from sluicegate.quality.check import Check, Outcome, verdict_of
+from sluicegate.quality.conservation import Stock, audit_batches, audit_conservation, stock
 from sluicegate.quality.contracts import audit_table
 from sluicegate.sources import Discovery, Known
 
@@ -52,6 +52,7 @@ def discover(run: Run) -> Offer:
         EnvironmentFailed: a source cannot be reached.
     """
     platform = run.platform
+    run.look_at_head()
     manifests: dict[str, dict[str, Known]] = {name: {} for name in platform.catalogue.sources}
     code = None
     if run.report.previous is not None:
@@ -70,7 +71,13 @@ def discover(run: Run) -> Offer:
 
 
 def open_harvest(run: Run, branch: Branch) -> Harvest:
-    """Open the branch's accounts and take stock of what it holds."""
+    """Open the branch's accounts and take stock of what it holds.
+
+    Raises:
+        RefMoved: the ref was moved since the sources were looked at; what is new is another matter.
+    """
+    if (branch.base.generation if branch.base else None) != run.report.previous:
+        raise RefMoved(f"The environment {run.env!r} was moved while the run looked for batches.")
     run.report.receipts.clear()
     run.report.accounts.clear()
     with branch.session() as session:
@@ -111,7 +118,8 @@ def refuse_held(run: Run, harvest: Harvest) -> None:
         f"{len(refusals)} batch{'es were' if more else ' was'} refused; nothing was published.\n"
         + "\n".join(f"  {_told(refusal)}" for refusal in refusals[:10]),
         where=f"{first.where}{more}",
-        hint=f"{first.hint}; or move it out of the landing folder, so that the others can go on. "
+        hint=f"{first.hint or 'have the provider send it again'}; or move it out of the landing "
+        f"folder, so that the others can go on. "
         f"Rejected rows: {_look(run, 'FROM accounts.quarantine')}",
     )
 
@@ -144,7 +152,8 @@ def audit(run: Run, branch: Branch, harvest: Harvest, build: warehouse.Build) ->
     """
     catalogue = run.platform.catalogue
     checks = [_built(model) for model in build.models]
-    checks += [_of_dbt(check) for check in build.checks]
+    rows = {model.name: model.rows for model in build.models}
+    checks += [_of_dbt(check, rows.get(check.model or "")) for check in build.checks]
     with branch.session() as session:
         for name, source in catalogue.sources.items():
             table = Table("raw", name)
@@ -153,6 +162,7 @@ def audit(run: Run, branch: Branch, harvest: Harvest, build: warehouse.Build) ->
             checks += audit_conservation(
                 source, harvest.before[name], stock(source, session), intake
             )
+            checks += audit_batches(source, intake, session, run.id)
         for model in catalogue.models.values():
             schema, _, table_name = model.table.partition(".")
             table = Table(schema, table_name)
@@ -182,17 +192,19 @@ def _built(model: warehouse.Model) -> Check:
     return Check("built", f"{model.schema}.{model.name}", outcome, looked_at=1, message=message)
 
 
-def _of_dbt(check: warehouse.Check) -> Check:
+def _of_dbt(check: warehouse.Check, rows: int | None) -> Check:
     name, on = check.name, check.model or "dbt"
-    if check.status == "pass":
-        return Check(name, on, Outcome.PASS, looked_at=1)
+    # A view is not counted; its rows are judged by its contract.
+    looked_at = 1 if rows is None or check.kind == "unit" else rows
+    if check.status == "pass" and not check.failures:
+        return verdict_of(name, on, looked_at=looked_at, failures=0, message="")
     # A check that was skipped, or that only warned, has not said that its promise holds.
-    outcome = Outcome.FAIL if check.status == "fail" else Outcome.ERROR
+    failed = check.status == "fail" or bool(check.failures)
     return Check(
         name,
         on,
-        outcome,
-        looked_at=1,
+        Outcome.FAIL if failed else Outcome.ERROR,
+        looked_at=looked_at,
         failures=check.failures or 0,
         message=check.message or check.status,
         sql=check.compiled_sql or "",
@@ -224,4 +236,4 @@ def _told(refusal: Refusal) -> str:
 
 
 def _look(run: Run, sql: str) -> str:
-    return f'sluicegate lake sql "{sql}" --ref refused/{run.id}'
+    return f'.venv/bin/sluicegate lake sql "{sql}" --ref refused/{run.id}'

@@ -19,6 +19,7 @@ def status_of(settings: Settings) -> dict[str, Any]:
     return {
         "env": settings.env,
         "generation": head.generation if head else None,
+        "moved": {"action": head.action, "at": head.at.isoformat()} if head else None,
         "last_run": _last_run(ledger, head.run if head else None),
         "sources": _sources(lake, ledger, head.generation if head else None),
     }

@@ -6,14 +6,14 @@ come from different places: a receipt is made while sifting, a count is taken fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sluicegate.ingestion import Intake, Receipt, raw_table, total
-from sluicegate.ingestion.accounts import QUARANTINE
+from sluicegate.ingestion.accounts import BATCHES, QUARANTINE
 from sluicegate.lake import Session
 from sluicegate.quality.check import Check, verdict_of
-from sluicegate.sources import Source
+from sluicegate.sources import Load, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,55 @@ def audit_conservation(source: Source, before: Stock, after: Stock, intake: Inta
             message=f"the quarantine has {lost:+,} rows against its receipts",
         ),
     ]
+
+
+def audit_batches(source: Source, intake: Intake, session: Session, run: str) -> list[Check]:
+    """Whether the tables hold, batch by batch, what the receipts of the run say."""
+    receipts = [receipt for receipt in intake.receipts if not receipt.held]
+    table = raw_table(source)
+    published = _by_batch(session, f"SELECT _batch, count(*) FROM {table.sql} GROUP BY 1")
+    quarantined = _by_batch(
+        session,
+        f"SELECT batch, count(*) FROM {QUARANTINE.sql} WHERE (source, run) = (?, ?) GROUP BY 1",
+        [source.name, run],
+    )
+    loaded = _by_batch(
+        session,
+        f"SELECT batch, count(*) FROM {BATCHES.sql} WHERE source = ? GROUP BY 1",
+        [source.name],
+    )
+    # A later batch of the run may have superseded rows of an earlier one, never of itself.
+    exact = receipts if source.load is Load.APPEND else receipts[-1:]
+    wrong = {
+        receipt.name for receipt in exact if published.get(receipt.batch, 0) != receipt.published
+    } | {
+        receipt.name
+        for receipt in receipts
+        if quarantined.get(receipt.batch, 0) != receipt.quarantined
+    }
+    twice = [batch for batch, count in loaded.items() if count > 1]
+    return [
+        verdict_of(
+            "conservation:by_batch",
+            source.name,
+            looked_at=len(receipts),
+            failures=len(wrong),
+            message=f"the tables do not hold what the receipts say of {', '.join(sorted(wrong))}",
+            may_be_empty=True,
+        ),
+        verdict_of(
+            "conservation:once",
+            source.name,
+            looked_at=len(loaded),
+            failures=len(twice),
+            message=f"batches that were loaded twice: {', '.join(twice)}",
+            may_be_empty=True,
+        ),
+    ]
+
+
+def _by_batch(session: Session, sql: str, parameters: Sequence[str] = ()) -> dict[str, int]:
+    return dict(session.rows(sql, parameters))
 
 
 def _receipts_close(source: Source, receipts: Iterable[Receipt]) -> Check:

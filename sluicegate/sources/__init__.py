@@ -1,7 +1,7 @@
 """Sources: where data come from, declared, and how they are read. Adding one needs no flow code."""
 
 from sluicegate.sources.base import Batch, Discovery, Known, Load, Source
-from sluicegate.sources.delimited import Records, read_delimited
+from sluicegate.sources.delimited import Records, count_lines, read_delimited
 from sluicegate.sources.files import Files
 from sluicegate.sources.sdmx import Sdmx
 
@@ -14,5 +14,6 @@ __all__ = [
     "Records",
     "Sdmx",
     "Source",
+    "count_lines",
     "read_delimited",
 ]

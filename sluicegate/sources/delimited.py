@@ -13,6 +13,7 @@ import gzip
 import io
 import re
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +90,22 @@ def read_delimited(content: Path | bytes, *, delimiter: str = ",", name: str = "
     return Records(header, _parse(good, header, delimiter, name), rejects)
 
 
+def count_lines(content: Path) -> int:
+    """Records that a text which cannot be read must have meant to send: lines but for the first.
+
+    What a damaged gzip yields before it breaks off counts; blank lines do not.
+    """
+    count = 0
+    with content.open("rb") as raw:
+        packed = raw.read(2) == _GZIP
+        raw.seek(0)
+        lines = gzip.GzipFile(fileobj=raw) if packed else raw
+        with suppress(EOFError, zlib.error, gzip.BadGzipFile):
+            for line in lines:
+                count += bool(line.strip())
+    return max(0, count - 1)
+
+
 def _decompressed(raw: bytes, name: str) -> bytes:
     if not raw.startswith(_GZIP):
         return raw
@@ -141,7 +158,14 @@ def _decoded(raw: bytes) -> tuple[list[str], list[bool]]:
 
 
 def _header(filled: pl.DataFrame, delimiter: str, name: str) -> tuple[str, ...]:
-    (header,) = csv.reader([filled["line"][0]], delimiter=delimiter)
+    try:
+        (header,) = csv.reader([filled["line"][0]], delimiter=delimiter)
+    except csv.Error as error:
+        raise BatchRefused(
+            f"The header cannot be read: {error}.",
+            where=f"{name}, line {filled[LINE][0]}",
+            hint="lines must end in a line feed, and the header must be one of them",
+        ) from error
     names = tuple(column.strip() for column in header)
     twice = sorted({column for column in names if names.count(column) > 1 or not column})
     if twice:

@@ -74,9 +74,18 @@ class Files(Source):
                 hint="create it, or point SLUICEGATE_LANDING__ROOT at the right place; "
                 "`make data` fills it with generated payments",
             )
+        try:
+            next(folder.iterdir(), None)
+        except OSError as error:
+            # A glob would find nothing there, and say nothing.
+            raise EnvironmentFailed(
+                f"The landing folder of source {self.name!r} cannot be listed: {error.strerror}.",
+                where=str(folder),
+                hint="give this user permission to read it",
+            ) from error
         seen = {(known.name, known.size, known.modified_ns) for known in manifest.values()}
         found = Discovery()
-        for file in sorted(landing.glob(self.match)):
+        for file in self._in_order(landing):
             stat = _stat(file)
             if file.suffix == DONE or not file.is_file():
                 continue
@@ -87,6 +96,13 @@ class Files(Source):
             else:
                 self._take(file, stat, manifest, archive, found)
         return found
+
+    def _in_order(self, landing: Path) -> list[Path]:
+        files = sorted(landing.glob(self.match))
+        if self.load is Load.MERGE:
+            # The later arrival is the correction, whatever the two are called.
+            files.sort(key=lambda file: _stat(file).st_mtime_ns)
+        return files
 
     def _take(
         self,

@@ -64,7 +64,7 @@ def get(
         ProviderFailed: there was no usable answer. The message names the host, never the query,
             which may carry a key.
     """
-    host = urlsplit(url).netloc
+    host = shown(url)
     try:
         with httpx2.Client(timeout=_TIMEOUT, headers={"Accept": accept}) as client:
             for attempt in stamina.retry_context(
@@ -95,7 +95,7 @@ def _once(
         raise _Again(f"status {response.status_code}", _retry_after(response))
     if response.status_code not in expected:
         raise ProviderFailed(
-            f"{urlsplit(url).netloc} answered with status {response.status_code}.",
+            f"{shown(url)} answered with status {response.status_code}.",
             where=urlsplit(url).path,
             hint="check the source's declaration against the provider's documentation",
         )
@@ -130,10 +130,16 @@ def _retry_after(response: httpx2.Response) -> float | None:
     if wait > _LONGEST_WAIT:
         raise ProviderFailed(
             f"The provider asks us to stay away for {wait:.0f} seconds.",
-            where=urlsplit(str(response.url)).netloc,
+            where=shown(str(response.url)),
             hint="nothing was changed; run again after that",
         )
     return max(wait, 0.0)
+
+
+def shown(url: str) -> str:
+    """Host and port of an address, without the name and password that may be in it."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
 def _moment(text: str | None) -> datetime | None:

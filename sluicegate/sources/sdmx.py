@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sluicegate.contracts import Contract
 from sluicegate.errors import ConfigurationError, ProviderFailed
 from sluicegate.sources.base import Archive, Batch, Discovery, Known, Load, Source
-from sluicegate.sources.http import Answer, get
+from sluicegate.sources.http import Answer, get, shown
 
 if TYPE_CHECKING:
     from sluicegate.settings import Settings
@@ -121,13 +121,13 @@ class Sdmx(Source):
         if answer.content_type not in _TYPES:
             raise ProviderFailed(
                 f"Expected CSV, got {answer.content_type or 'no content type'}.",
-                where=base,
+                where=shown(base),
                 hint="often a maintenance page; nothing was changed, the next run asks again",
             )
         header = answer.body.partition(b"\n")[0].decode(errors="replace").strip().split(",")
         if missing := [column for column in _DATAONLY if column not in header]:
             raise ProviderFailed(
                 f"The answer lacks the agreed columns {', '.join(missing)}.",
-                where=base,
+                where=shown(base),
                 hint="the provider changed its format; compare it with its documentation",
             )

@@ -9,7 +9,12 @@ from typing import Any
 
 from sluicegate.errors import Bug, ConfigurationError, EnvironmentFailed, SluicegateError
 
-_BROKEN_BY_DATA = ("Constraint Error", "Conversion Error", "Out of Range Error")
+_BROKEN_BY_DATA = (
+    "Constraint Error",
+    "Conversion Error",
+    "Out of Range Error",
+    "Invalid Input Error",
+)
 _BROKEN_BY_MACHINE = (
     "IO Error",
     "Out of Memory Error",

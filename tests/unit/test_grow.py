@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sluicegate.contracts import Contract, Money, field, key
+from sluicegate.contracts import Contract, Money, UtcTimestamp, field, key
 from sluicegate.errors import ContractError
 from sluicegate.ingestion import grow, ingest, raw_table
 from sluicegate.lake import Session
@@ -23,6 +23,15 @@ class OrdersStrict(kit.Orders):
     """The contract, with a column that every row must have."""
 
     channel: str = field()
+
+
+class OrdersLoose(Contract):
+    """The contract, with a column that may be absent now."""
+
+    order_id: str = key()
+    booked_at: UtcTimestamp = field(nullable=True)
+    amount: Money = field(nullable=True)
+    paid: Money = field(nullable=True)
 
 
 class OrdersRetyped(Contract):
@@ -45,6 +54,15 @@ def test_optional_column_is_added(session: Session, tmp_path: Path) -> None:
     ingest(new, [later], session, "second")
     rows = session.rows(f"SELECT order_id, channel FROM {raw_table(new).sql} ORDER BY 1")
     assert rows == [("a", None), ("b", "web")]
+
+
+def test_column_may_become_optional(session: Session, tmp_path: Path) -> None:
+    """A value that may be absent now is, although the table was made when it might not."""
+    old = kit.source()
+    ingest(old, [kit.orders(tmp_path, "a,,1.00,")], session, "first")
+    new = kit.source(old.name, contract=OrdersLoose)
+    grow(new, session)
+    assert ingest(new, [kit.orders(tmp_path, "b,,,")], session, "second").receipts[0].published
 
 
 @pytest.mark.parametrize(
