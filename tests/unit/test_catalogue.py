@@ -52,6 +52,15 @@ def test_finds_sources_and_models(project: Path) -> None:
     assert "orders" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("binding", ["", "models = [Model('marts.totals', contract=Totals)]"])
+def test_contract_that_nothing_is_held_to_is_refused(project: Path, binding: str) -> None:
+    """A contract that no source and no model is bound to could never fail."""
+    text = f"class Totals(Contract):\n    n: int = key()\n\nsource = orders()\n{binding}\n"
+    (project / "contracts" / "orders.py").write_text(HEAD + text)
+    with pytest.raises(ContractError, match="Totals is written down, and nothing is held to it"):
+        load_catalogue(project)
+
+
 def test_our_own_contracts_load() -> None:
     """The reference domain is declared without a fault."""
     catalogue = load_catalogue(Path(__file__).parents[2])

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from sluicegate.ingestion import Intake, Receipt, ingest, raw_table
+from sluicegate.ingestion.accounts import QUARANTINE
 from sluicegate.lake import Session
 from sluicegate.quality.check import Outcome
-from sluicegate.quality.conservation import Stock, audit_conservation, stock
+from sluicegate.quality.conservation import Stock, audit_batches, audit_conservation, stock
 from sluicegate.sources import Files, Load
 from tests.unit.kit import orders, source
 
@@ -104,3 +105,34 @@ def test_held_rows_are_not_published(declared: Files) -> None:
     """A batch that was held adds nothing to any table."""
     held = Intake(declared.name, [Receipt(declared.name, "0f", "x.csv", rows_in=4, held=4)])
     assert set(outcomes(declared, Stock(1, 0), Stock(1, 0), held).values()) == {Outcome.PASS}
+
+
+def outcomes(declared: Files, intake: Intake, session: Session, run: str) -> dict[str, Outcome]:
+    """What the checks by batch say."""
+    checks = audit_batches(declared, intake, session, run)
+    return {check.name.partition(":")[2]: check.outcome for check in checks}
+
+
+def test_tables_are_compared_batch_by_batch(session: Session, tmp_path: Path) -> None:
+    """A row that changed sides between two batches is found, although the totals agree."""
+    declared = source()
+    one, two = orders(tmp_path, "a,,1.00,", "b,,0.00,"), orders(tmp_path, "c,,1.00,", "d,,0.00,")
+    intake = ingest(declared, [one, two], session, "run")
+    assert set(outcomes(declared, intake, session, "run").values()) == {Outcome.PASS}
+    table = raw_table(declared)
+    session.execute(f"UPDATE {table.sql} SET _batch = ? WHERE order_id = 'c'", [one.id])
+    assert outcomes(declared, intake, session, "run")["by_batch"] is Outcome.FAIL
+    session.execute(f"UPDATE {table.sql} SET _batch = ? WHERE order_id = 'c'", [two.id])
+    session.execute(
+        f"UPDATE {QUARANTINE.sql} SET batch = ? WHERE source = ?", [one.id, declared.name]
+    )
+    assert outcomes(declared, intake, session, "run")["by_batch"] is Outcome.FAIL
+
+
+def test_batch_that_was_loaded_twice_is_found(session: Session, tmp_path: Path) -> None:
+    """A batch stands in the manifest once, whatever happened to the run before."""
+    declared = source()
+    same = orders(tmp_path, "a,,1.00,")
+    ingest(declared, [same], session, "run-1")
+    intake = ingest(declared, [same], session, "run-2")
+    assert outcomes(declared, intake, session, "run-2")["once"] is Outcome.FAIL

@@ -99,6 +99,8 @@ def test_refuses_what_does_more_than_read(lake: Lake, sql: str) -> None:
         "FROM '/etc/passwd'",
         "FROM '{root}/secret.csv'",
         "FROM '{files}/../secret.csv'",
+        "FROM '{files}/raw/numbers/*.parquet'",
+        "SELECT (SELECT count(*) FROM '{files}/raw/numbers/x.parquet')",
         "SELECT * FROM read_text('/etc/passwd')",
         "SELECT * FROM read_csv('{root}/secret.csv')",
         "SELECT (SELECT max(secret) FROM sqlite_scan('{root}/foreign.db', 'secrets'))",

@@ -63,7 +63,13 @@ def counts(status: dict[str, Any]) -> tuple[int, ...]:
 
 def test_nothing_happened(desk: Desk) -> None:
     """An environment before its first run has a state too."""
-    assert desk.status() == {"env": "dev", "generation": None, "last_run": None, "sources": {}}
+    assert desk.status() == {
+        "env": "dev",
+        "generation": None,
+        "moved": None,
+        "last_run": None,
+        "sources": {},
+    }
 
 
 def test_published_run(desk: Desk) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pandera.polars as pa
@@ -124,14 +128,16 @@ def _total(data: Any) -> pl.LazyFrame:
 @pytest.mark.parametrize(
     ("check", "message"),
     [
-        (pa.Check(_raises, name="thrower"), "check error .n: thrower."),
-        (pa.Check(_total, name="total"), "dataframe check .n: total."),
+        (pa.Check(_raises, name="thrower"), "check n:thrower cannot be applied: ZeroDivisionError"),
+        (pa.Check(_total, name="total"), "check n:total answers 1 times for 3 rows"),
+        (pa.Check(lambda _: True, name="yes"), "check n:yes answers 1 times for 3 rows"),
+        (pa.Check.gt(0, raise_warning=True), "greater_than would only warn"),
     ],
 )
 def test_check_that_cannot_judge_rows_is_a_fault_of_the_contract(
     check: pa.Check, message: str
 ) -> None:
-    """A check that raises, or answers once for all rows, sets no row aside; values stay unsaid."""
+    """A check that raises, only warns, or answers once for all rows, is refused when loaded."""
 
     class Checked(Contract):
         """A number with a check of its own."""
@@ -140,8 +146,53 @@ def test_check_that_cannot_judge_rows_is_a_fault_of_the_contract(
         n: int = field(check=check)
 
     with pytest.raises(ContractError, match=message) as caught:
-        judge(Checked, pl.DataFrame({"name": ["a", "b"], "n": [1, 2]}))
+        Checked.columns()
     assert "5512" not in str(caught.value)
+
+
+def test_rows_are_never_dropped_by_pandera() -> None:
+    """The option that would drop them without a trace is refused with the contract."""
+
+    class Dropping(Contract):
+        """A number, and an option that hides the bad ones."""
+
+        name: str = key()
+
+        class Config:
+            """What must not be said."""
+
+            strict = True
+            drop_invalid_rows = True
+
+    with pytest.raises(ContractError, match="drop rows without a trace"):
+        Dropping.columns()
+
+
+@pytest.mark.parametrize(
+    "variable", ["PANDERA_VALIDATION_ENABLED=False", "PANDERA_VALIDATION_DEPTH=SCHEMA_ONLY"]
+)
+def test_environment_cannot_switch_validation_off(variable: str) -> None:
+    """A contract is applied in full whatever pandera is told from outside."""
+    program = """
+import polars as pl
+from sluicegate.contracts import Contract, field, judge, key
+
+class Positive(Contract):
+    name: str = key()
+    n: int = field(gt=0)
+
+print(judge(Positive, pl.DataFrame({"name": ["a", "b"], "n": [-1, 1]})).counts())
+"""
+    name, _, value = variable.partition("=")
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, name: value},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "{'n:greater_than': 1}\n"
 
 
 @pytest.mark.parametrize(
