@@ -107,7 +107,7 @@ def test_held_rows_are_not_published(declared: Files) -> None:
     assert set(outcomes(declared, Stock(1, 0), Stock(1, 0), held).values()) == {Outcome.PASS}
 
 
-def outcomes(declared: Files, intake: Intake, session: Session, run: str) -> dict[str, Outcome]:
+def by_batch(declared: Files, intake: Intake, session: Session, run: str) -> dict[str, Outcome]:
     """What the checks by batch say."""
     checks = audit_batches(declared, intake, session, run)
     return {check.name.partition(":")[2]: check.outcome for check in checks}
@@ -118,15 +118,15 @@ def test_tables_are_compared_batch_by_batch(session: Session, tmp_path: Path) ->
     declared = source()
     one, two = orders(tmp_path, "a,,1.00,", "b,,0.00,"), orders(tmp_path, "c,,1.00,", "d,,0.00,")
     intake = ingest(declared, [one, two], session, "run")
-    assert set(outcomes(declared, intake, session, "run").values()) == {Outcome.PASS}
+    assert set(by_batch(declared, intake, session, "run").values()) == {Outcome.PASS}
     table = raw_table(declared)
     session.execute(f"UPDATE {table.sql} SET _batch = ? WHERE order_id = 'c'", [one.id])
-    assert outcomes(declared, intake, session, "run")["by_batch"] is Outcome.FAIL
+    assert by_batch(declared, intake, session, "run")["by_batch"] is Outcome.FAIL
     session.execute(f"UPDATE {table.sql} SET _batch = ? WHERE order_id = 'c'", [two.id])
     session.execute(
         f"UPDATE {QUARANTINE.sql} SET batch = ? WHERE source = ?", [one.id, declared.name]
     )
-    assert outcomes(declared, intake, session, "run")["by_batch"] is Outcome.FAIL
+    assert by_batch(declared, intake, session, "run")["by_batch"] is Outcome.FAIL
 
 
 def test_batch_that_was_loaded_twice_is_found(session: Session, tmp_path: Path) -> None:
@@ -135,4 +135,4 @@ def test_batch_that_was_loaded_twice_is_found(session: Session, tmp_path: Path) 
     same = orders(tmp_path, "a,,1.00,")
     ingest(declared, [same], session, "run-1")
     intake = ingest(declared, [same], session, "run-2")
-    assert outcomes(declared, intake, session, "run-2")["once"] is Outcome.FAIL
+    assert by_batch(declared, intake, session, "run-2")["once"] is Outcome.FAIL
