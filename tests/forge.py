@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import gc
 import json
 import os
 import sys
@@ -54,6 +55,7 @@ def _import_everything() -> None:
         "sluicegate.pipeline.status",
     ):
         import_module(module)
+    gc.freeze()  # What is there stays: no child need look through it for garbage.
 
 
 def _fork(request: dict[str, Any]) -> dict[str, Any]:

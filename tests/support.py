@@ -87,8 +87,8 @@ def call(url: str, body: Any = None, *, method: str | None = None) -> Any:
 
 
 def inherited() -> dict[str, str]:
-    """This process's environment, without what would steer Sluicegate or Prefect."""
-    prefixes = ("SLUICEGATE_", "PREFECT_", "PYTEST_", "MAKE", "MFLAGS")
+    """This process's environment, without what would steer Python, make, Prefect or us."""
+    prefixes = ("SLUICEGATE_", "PREFECT_", "PYTEST_", "PYTHON", "MAKE", "MFLAGS", "VIRTUAL_ENV")
     return {name: text for name, text in os.environ.items() if not name.startswith(prefixes)}
 
 
@@ -164,7 +164,7 @@ class Forge:
             text=True,
             start_new_session=True,
         )
-        assert self._answer() == {"ready": True}
+        self._ready = False
 
     def start(
         self,
@@ -208,6 +208,9 @@ class Forge:
 
     def _ask(self, request: Mapping[str, Any]) -> Any:
         assert self._process.stdin
+        if not self._ready:
+            assert self._answer() == {"ready": True}
+            self._ready = True
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         return self._answer()

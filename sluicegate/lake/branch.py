@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -183,12 +183,22 @@ def sweep(branches: Path) -> list[str]:
     """Remove the branches of processes that died; say which."""
     swept = []
     for folder in branches.iterdir() if branches.is_dir() else ():
-        try:
-            with hold(folder):
-                swept.append(folder.name)
-        except BranchBusy:
-            continue
+        # One that has a writer, or that its writer removes right now, is none of ours.
+        with suppress(BranchBusy, OSError), hold(folder):
+            swept.append(folder.name)
     return swept
+
+
+@contextmanager
+def doorway(branches: Path) -> Iterator[None]:
+    """Sweep and make branches one process at a time: a sweeper would hold one in the making."""
+    durable.make_folder(branches)
+    door = os.open(branches, os.O_RDONLY)
+    try:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(door)
 
 
 def copy_catalog(source: Path, target: Path) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sluicegate.errors import EnvironmentFailed, RefMoved, UnknownName
 from sluicegate.lake import durable
-from sluicegate.lake.branch import CATALOG, Branch, copy_catalog, hold, sweep
+from sluicegate.lake.branch import CATALOG, Branch, copy_catalog, doorway, hold, sweep
 from sluicegate.lake.connection import open_read_only
 from sluicegate.lake.refs import Move, Refs
 from sluicegate.lake.session import Session
@@ -74,9 +74,11 @@ class Lake:
         Raises:
             BranchBusy: another process writes on a branch of that name.
         """
-        sweep(self.branches)
         folder = self.branches / name
-        with hold(folder):
+        with ExitStack() as held:
+            with doorway(self.branches):
+                sweep(self.branches)
+                held.enter_context(hold(folder))
             base = self.refs.head(ref)
             if base is not None:
                 copy_catalog(self.catalog(base.generation), folder / CATALOG)

@@ -137,9 +137,14 @@ class Session:
 
 @contextmanager
 def _machine_failures() -> Iterator[None]:
-    """Name a full disk, a lost file or too little memory for what it is."""
+    """Name a full disk, a lost file, too little memory or Ctrl-C for what it is."""
     try:
         yield
+    except RuntimeError as error:
+        if "interrupted" in str(error).lower():
+            # DuckDB takes Ctrl-C for an error of the query.
+            raise KeyboardInterrupt from error
+        raise
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise EnvironmentFailed(
             f"The lake cannot be read or written: {str(error).splitlines()[0]}",

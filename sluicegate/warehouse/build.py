@@ -19,7 +19,7 @@ from sluicegate.warehouse.records import Build, Step
 
 _QUIET = [
     "--log-level=none",
-    "--log-level-file=info",
+    "--log-level-file=none",
     "--no-use-colors",
     "--no-send-anonymous-usage-stats",
     "--no-version-check",
@@ -55,7 +55,7 @@ def build(
         branch_catalog: the branch's catalog file.
         files: the folder of the lake's data files.
         project: the dbt project.
-        target: where dbt keeps its parse cache, artifacts and log; keep it between builds, or
+        target: where dbt keeps its parse cache and artifacts; keep it between builds, or
             each pays for reading the project anew.
         on_event: told about every model and check that begins or ends.
         unit_tests: whether the project's unit tests run; their outcome depends on
@@ -95,7 +95,12 @@ def _invoke(project: Path, target: Path, listener: Listener, *, unit_tests: bool
     ]
     if not unit_tests:
         arguments.append("--exclude-resource-type=unit_test")
-    outcome = dbtRunner(callbacks=[listener]).invoke(arguments)
+    try:
+        outcome = dbtRunner(callbacks=[listener]).invoke(arguments)
+    finally:
+        # Its messages quote the values that a query tripped over, which may be personal, as its
+        # log would. Whoever needs the results has them from this process.
+        (target / "run_results.json").unlink(missing_ok=True)
     listener.reraise()
     if outcome.exception is not None and not isinstance(outcome.exception, Exception):
         # dbt catches Ctrl-C as well, and whoever pressed it did not mean dbt alone.

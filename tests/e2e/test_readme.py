@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from sluicegate.lake import Lake
 from tests.e2e.conftest import DAYS, NOT_HERE, ROWS, Clone, readme_commands
 from tests.support import NEVER, alive, listens
 
@@ -84,6 +85,28 @@ def test_each_environment_has_data_of_its_own(walk: Clone) -> None:
     assert dev.json["env"] == "dev"
     assert dev.json["generation"] not in staging.out
     assert dev.json["sources"]["payments"]["rows_in"] == 5_000
+
+
+def test_a_dbt_of_ones_own_writes_to_a_branch_of_its_own(walk: Clone) -> None:
+    """A plain `dbt build` builds the development branch; readers and refs stay as they are."""
+    lake = Lake(walk.folder / "data/lake")
+    head = lake.refs.head("dev")
+    mart = walk.folder / "dbt_project/models/marts/payments_eur.sql"
+    with mart.open("a") as file:
+        file.write("where payments.currency <> 'EUR'\n")
+    models = "--select payments_eur --exclude-resource-type test unit_test"
+    built = walk.do(f"cd dbt_project && ../.venv/bin/dbt build {models}")
+    assert "ERROR=0" in built.ends(0).out
+    assert lake.refs.head("dev") == head
+    euros = "SELECT count(*) FILTER (currency = 'EUR'), count(*) FROM marts.payments_eur"
+    with lake.read("dev") as session:
+        ((seen, _),) = session.rows(euros)
+    assert seen > 0
+    mine = lake.catalogs / "g0.db"
+    mine.symlink_to(lake.root / "development" / "catalog.db")
+    with lake.read("g0") as session:
+        ((mine_seen, others),) = session.rows(euros)
+    assert (mine_seen, others > 0) == (0, True)
 
 
 def test_stop_ends_what_run_started(walk: Clone) -> None:

@@ -66,8 +66,9 @@ def services(
 ) -> Iterator[Site]:
     """The session's Prefect server and provider, started and ended as a person would."""
     site = Site(project, tmp_path_factory.mktemp("services"), ports)
-    site.console("up").ends(0)
+    # The forge imports while the services start.
     forge = Forge(tmp_path_factory.mktemp("forge") / "said", site.environment)
+    site.console("up").ends(0)
     try:
         yield Site(project, site.folder, ports, forge)
     finally:

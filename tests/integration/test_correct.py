@@ -12,7 +12,11 @@ from tests.support import Site, assert_same, in_euro
 
 
 def test_a_revised_rate_supersedes_the_published_one(published: Site, provider: Provider) -> None:
-    """One rate is replaced, every payment at that rate is converted again, no row is added."""
+    """One rate is replaced, every payment at that rate is converted again, no row is added.
+
+    The answer with the new rate breaks off the first time and is refused the second: it counts
+    when it is whole.
+    """
     currency, day, rate = published.rows(
         "SELECT currency, rate_date, rate FROM marts.payments_eur WHERE rate_source = 'ecb'"
         " GROUP BY ALL ORDER BY count(*) DESC, 1, 2 LIMIT 1"
@@ -20,7 +24,14 @@ def test_a_revised_rate_supersedes_the_published_one(published: Site, provider: 
     before = published.published()
     revised = (rate * Decimal("1.05")).quantize(Decimal("0.0001"))
     provider.revise(currency, day, str(revised))
+    provider.fault("truncated", keep=0.9)
+    provider.fault("unavailable")
     report = published.run()
+    assert [request["fault"] for request in provider.requests()][:3] == [
+        "truncated",
+        "unavailable",
+        None,
+    ]
     assert report["sources"].keys() == {"fx_rates"}
     assert report["sources"]["fx_rates"]["rows_in"] == 1
     assert report["sources"]["fx_rates"]["published"] == 1

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import Run, drop_day
-from tests.support import Outcome, Site, account_for, assert_same, execute
+from tests.support import Outcome, Site, account_for, assert_same
 
 
 @dataclass(frozen=True)
@@ -53,28 +50,3 @@ def test_an_environment_has_a_ref_of_its_own(race: Race, first: Run) -> None:
     assert race.site.generation("prod") is None
     told = race.site.sluicegate("lake", "log", "--env", "prod").ends(2)
     assert "prod" in told.err
-
-
-def test_a_dbt_of_ones_own_writes_to_a_branch_of_its_own(
-    first: Run, tmp_path: Path, variant: Callable[[Path], Path]
-) -> None:
-    """A plain `dbt build` works in dbt_project/; readers and refs stay as they are."""
-    project = variant(tmp_path / "project")
-    site = first.site.copy(tmp_path / "site").of(project)
-    mart = project / "dbt_project/models/marts/payments_eur.sql"
-    mart.write_text(mart.read_text() + "where payments.currency <> 'EUR'\n")
-    for check in (project / "dbt_project/tests").glob("*.sql"):
-        check.unlink()  # They would notice that something is missing.
-    moves = site.moves()
-    dbt = str(Path(sys.executable).with_name("dbt"))
-    build = ["build", "--exclude-resource-type", "unit_test"]
-    done = execute([dbt, *build], site.environment, project / "dbt_project")
-    assert "ERROR=0" in done.ends(0).out
-    assert site.moves() == moves
-    assert_same(site.published(), first.published)
-    branch = site.root / "development" / "catalog.db"
-    (site.root / "catalogs" / "g0.db").symlink_to(branch)
-    ((euros,),) = site.rows("SELECT count(*) FROM marts.payments_eur WHERE currency = 'EUR'", "g0")
-    ((others,),) = site.rows("SELECT count(*) FROM marts.payments_eur", "g0")
-    assert euros == 0
-    assert others > 0

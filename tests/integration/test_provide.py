@@ -39,22 +39,6 @@ def test_a_provider_that_recovers_is_asked_again(
     assert statuses[2] in (200, 304, 404)
 
 
-def test_news_arrive_whole_in_spite_of_faults(published: Site, provider: Provider) -> None:
-    """An answer that breaks off is never taken for the data; the whole one is published."""
-    provider.revise("USD", START, "1.25")
-    provider.revise("GBP", START, "0.95")
-    provider.fault("truncated", times=1, keep=0.9)
-    provider.fault("unavailable", times=1)
-    report = published.run()
-    assert report["sources"]["fx_rates"]["rows_in"] == 2
-    assert provider.requests()[0]["fault"] == "truncated"
-    revised = published.rows(
-        f"SELECT currency, rate::DOUBLE FROM raw.fx_rates WHERE rate_date = '{START}'"
-        " AND currency IN ('GBP', 'USD') ORDER BY ALL"
-    )
-    assert revised == [("GBP", 0.95), ("USD", 1.25)]
-
-
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [("wrong_content_type", "text/html"), ("renamed_column", "OBS_VALUE")],

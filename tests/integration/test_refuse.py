@@ -5,11 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from pathlib import Path
 
-import pytest
-
-from tests.integration.conftest import Provider, Refused
+from tests.integration.conftest import Refused
 from tests.support import Site, account_for
 
 FATES = ("published", "quarantined", "deduplicated")
@@ -59,9 +58,15 @@ def test_the_evidence_is_kept_outside_the_lake(refused: Refused) -> None:
 
 
 def test_all_rows_of_a_refused_run_are_held(refused: Refused) -> None:
-    """Rows of good batches and of other sources are held as well, and all of them are counted."""
+    """Rows of good batches and of other sources are held as well, and all of them are counted.
+
+    Of a gzip that was cut short, the lines before the cut count.
+    """
     sources = refused.site.sluicegate("status", "--json").ends(0).json["sources"]
-    assert sources["payments"]["rows_in"] == 3 * 600  # a broken gzip has no rows to count
+    content = (refused.site.payments / refused.broken).read_bytes()
+    before = zlib.decompressobj(wbits=31).decompress(content).splitlines()
+    rows = sources["payments"]["rows_in"] - 3 * 600
+    assert rows in (len(before) - 1, len(before) - 2)  # the last one may be cut in the middle
     assert sources["fx_rates"]["rows_in"] == 1
     for account in sources.values():
         assert account["run"] == refused.run
@@ -81,21 +86,18 @@ def test_a_repaired_batch_is_taken_and_nothing_is_lost(refused: Refused, tmp_pat
     account_for(site)
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"", "empty"),
-        (b"payment_id,booked_at\n", "lacks columns"),
-        (b"PK\x03\x04\0\0\0\0", "binary"),
-        (gzip.compress(b"payment_id,payment_id\n1,2\n"), "twice"),
-    ],
-)
-def test_what_is_no_batch_at_all_is_refused(
-    fresh: Site, provider: Provider, content: bytes, reason: str
-) -> None:
-    """An empty, binary, headless or ambiguous file is refused by name; no ref comes to be."""
-    (fresh.payments / "payments_odd.csv").write_bytes(content)
+def test_what_is_no_batch_at_all_is_refused(fresh: Site) -> None:
+    """Empty, binary, headless or ambiguous files are refused, each by name; no ref comes to be."""
+    odd = {
+        "empty.csv": (b"", "empty"),
+        "headless.csv": (b"P1,2026-10-05T10:00:00Z,3.00\n", "lacks columns"),
+        "binary.csv": (b"PK\x03\x04\0\0\0\0", "binary"),
+        "twice.csv.gz": (gzip.compress(b"payment_id,payment_id\n1,2\n"), "twice"),
+    }
+    for name, (content, _) in odd.items():
+        (fresh.payments / name).write_bytes(content)
     told = fresh.having(landing__settle_seconds=0).sluicegate("run").ends(3)
-    assert "payments_odd.csv" in told.err
-    assert reason in told.err
+    for name, (_, reason) in odd.items():
+        lines = [line for line in told.err.splitlines() if name in line]
+        assert any(reason in line for line in lines), told.err
     assert fresh.generation() is None
