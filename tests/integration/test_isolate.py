@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from sluicegate.lake import Lake
 from tests.integration.conftest import Run, drop_day
 from tests.support import Outcome, Site, account_for, assert_same
 
@@ -50,3 +54,24 @@ def test_an_environment_has_a_ref_of_its_own(race: Race, first: Run) -> None:
     assert race.site.generation("prod") is None
     told = race.site.sluicegate("lake", "log", "--env", "prod").ends(2)
     assert "prod" in told.err
+
+
+MAKES_BRANCHES = """
+import sys
+from pathlib import Path
+from sluicegate.lake import Lake
+lake = Lake(Path(sys.argv[1]))
+for number in range(150):
+    with lake.branch(sys.argv[2], f"{sys.argv[2]}-{number}") as branch:
+        assert (branch.catalog.parent / "lock").exists()
+"""
+
+
+def test_branches_made_at_the_same_moment_do_not_meet(tmp_path: Path) -> None:
+    """A run that sweeps up after dead ones never takes a branch that another is just making."""
+    Lake(tmp_path).prepare()
+    makers = [
+        subprocess.Popen([sys.executable, "-c", MAKES_BRANCHES, str(tmp_path), env])
+        for env in ("dev", "staging", "prod")
+    ]
+    assert [maker.wait(60) for maker in makers] == [0, 0, 0]
