@@ -26,7 +26,7 @@ WIDE = 200
 """Columns where nobody looks at a terminal: a log or a pipe has room."""
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDE)
 
 FATES = ("published", "quarantined", "deduplicated", "held")
 
