@@ -45,7 +45,7 @@ class Lake:
         self.refs = Refs(root / "refs")
 
     def prepare(self) -> None:
-        """Make the folders, and be sure that we may write.
+        """Make the folders, be sure that we may write, and sweep what dead runs left.
 
         Raises:
             EnvironmentFailed: we may not, or the disk is full.
@@ -56,6 +56,10 @@ class Lake:
                 durable.make_folder(folder)
             probe.write_bytes(b"x")
             probe.unlink()
+            with doorway(self.branches):
+                # A run that finds nothing to do makes no branch, and must not leave those of the
+                # killed lying about.
+                sweep(self.branches)
         except OSError as error:
             raise EnvironmentFailed(
                 f"The lake's folder cannot be written: {error.strerror or error}.",

@@ -205,6 +205,14 @@ def test_branch_of_a_killed_process_is_swept(lake: Lake) -> None:
         assert [folder.name for folder in lake.branches.iterdir()] == ["next"]
 
 
+def test_leftovers_are_swept_although_nothing_is_new(lake: Lake) -> None:
+    """A run killed after its publish leaves a folder that the next one removes without a branch."""
+    (lake.branches / "killed").mkdir()
+    with lake.branch("dev", "at-work"):
+        lake.prepare()
+        assert [folder.name for folder in lake.branches.iterdir()] == ["at-work"]
+
+
 def test_sweeper_cannot_take_a_branch_in_the_making(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
