@@ -76,10 +76,6 @@ class Branch:
             self._connection.close()
             self._connection = None
 
-    def changed(self) -> bool:
-        """Whether anything was committed on the branch since it was made."""
-        return self.catalog.exists() and _snapshot(self.catalog) > self._base_snapshot
-
     def seal(self, catalogs: Path) -> str:
         """Turn the branch into an immutable generation and return its name.
 
