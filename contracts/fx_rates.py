@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sluicegate.contracts import Contract, Date, Rate, field, key
-from sluicegate.sources import Load, Sdmx
+from sluicegate.sources import Load, Sdmx, within
 
 
 class FxRates(Contract):
@@ -27,4 +27,6 @@ source = Sdmx(
     load=Load.MERGE,
     tolerate="1 %",
     owner="treasury",
+    # The longest pause between two publications of the ECB is five days.
+    fresh=within("6 days"),
 )

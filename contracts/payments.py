@@ -15,7 +15,7 @@ from sluicegate.contracts import (
     key,
     rule,
 )
-from sluicegate.sources import Files, Load
+from sluicegate.sources import Files, Load, daily
 
 
 class Payments(Contract):
@@ -57,4 +57,5 @@ source = Files(
     load=Load.APPEND,
     tolerate="5 %",
     owner="payments",
+    fresh=daily(by="06:00", tz="Europe/Berlin"),
 )

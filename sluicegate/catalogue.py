@@ -99,7 +99,8 @@ def _import(file: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except SluicegateError:
+    except SluicegateError as error:
+        error.where = error.where or _line(error, file)
         raise
     except (Exception, SystemExit) as error:
         raise ContractError(

@@ -44,10 +44,26 @@ class Landing(_Section):
     settle_seconds: Annotated[float, Field(ge=0, le=3600)] = 2.0
 
 
+class Reference(_Section):
+    """Where the project keeps data that hardly ever change: code lists, published data sets."""
+
+    root: Path = Path("data") / "reference"
+
+
 class Endpoints(_Section):
     """Base addresses of the third-party APIs; ``loopback`` is the provider of this machine."""
 
     ecb: str = LOOPBACK
+    processor: str = LOOPBACK
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether any of them is the provider of this machine."""
+        return LOOPBACK in self.model_dump().values()
+
+
+_LOOPBACK_PATHS = {"ecb": "/service/data", "processor": "/processor"}
+"""Where the provider of this machine serves each API."""
 
 
 class Prefect(_Section):
@@ -81,16 +97,23 @@ class Settings(_Section):
     project: Path
     lake: Lake
     landing: Landing
+    reference: Reference = Reference()
     endpoints: Endpoints = Endpoints()
     prefect: Prefect = Prefect()
     provider: Provider = Provider()
 
-    @property
-    def ecb_url(self) -> str:
-        """Base address of the ECB Data Portal, or of what stands in for it."""
-        if self.endpoints.ecb == LOOPBACK:
-            return f"http://{self.provider.host}:{self.provider.port}/service/data"
-        return self.endpoints.ecb.rstrip("/")
+    def endpoint(self, name: str) -> str:
+        """Base address of a third-party API, or of what stands in for it.
+
+        Raises:
+            UnknownName: the settings have no endpoint of that name.
+        """
+        if name not in Endpoints.model_fields:
+            raise UnknownName.of("endpoint", name, Endpoints.model_fields)
+        address: str = getattr(self.endpoints, name)
+        if address == LOOPBACK:
+            return f"http://{self.provider.host}:{self.provider.port}{_LOOPBACK_PATHS[name]}"
+        return address.rstrip("/")
 
     @property
     def state(self) -> Path:
@@ -155,6 +178,9 @@ def load_settings(env: str = "dev", project: Path | None = None) -> Settings:
         update={
             "lake": settings.lake.model_copy(update={"root": root / settings.lake.root}),
             "landing": settings.landing.model_copy(update={"root": root / settings.landing.root}),
+            "reference": settings.reference.model_copy(
+                update={"root": root / settings.reference.root}
+            ),
         }
     )
 

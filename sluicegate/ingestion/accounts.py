@@ -38,6 +38,7 @@ _TABLES: Mapping[Table, Mapping[str, str]] = {
         "quarantined": _COUNT,
         "deduplicated": _COUNT,
         "held": _COUNT,
+        "removed": _COUNT,
         "unknown_columns": "VARCHAR[]",
         "at": _MOMENT,
     },
@@ -73,7 +74,7 @@ def manifest(session: Session, source: str) -> dict[str, Known]:
     if not session.exists(BATCHES):
         return {}
     rows = session.rows(
-        "SELECT batch, name, size, modified_ns, cursor FROM "
+        'SELECT batch, name, size, modified_ns, cursor, "at" FROM '
         f'{BATCHES.sql} WHERE source = ? ORDER BY "at", name',
         [source],
     )
@@ -139,6 +140,7 @@ def record_batches(session: Session, run: str, loaded: Sequence[tuple[Batch, Rec
                     "quarantined": receipt.quarantined,
                     "deduplicated": receipt.deduplicated,
                     "held": receipt.held,
+                    "removed": receipt.removed,
                     "unknown_columns": list(receipt.unknown_columns),
                     "at": now,
                 }

@@ -11,7 +11,7 @@ from sluicegate.ingestion.load import load
 from sluicegate.ingestion.receipt import Receipt
 from sluicegate.ingestion.sift import Unsifted, shape, sift
 from sluicegate.lake import Session
-from sluicegate.sources import Batch, Load, Source, count_lines, read_delimited
+from sluicegate.sources import Batch, Load, Source
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Intake:
     Attributes:
         receipts: one a batch that was looked at.
         refusals: batches that were refused; if there is one, the run publishes nothing.
-        superseded: published rows that corrections replaced.
+        superseded: published rows that corrections replaced, or that left with their source.
     """
 
     source: str
@@ -51,19 +51,26 @@ def ingest(source: Source, batches: Iterable[Batch], session: Session, run: str)
     """
     intake = Intake(source.name)
     for group in _groups(source, batches, intake):
-        loaded = load(source, sift(source, group), session, run)
+        try:
+            loaded = load(source, sift(source, group), session, run)
+        except BatchRefused as error:
+            # Only a batch that replaces everything can be refused here, and it comes alone.
+            (unsifted,) = group
+            intake.receipts.append(_held(source, unsifted.batch, unsifted.rows_in))
+            intake.refusals.append(Refusal(source.name, unsifted.batch.name, error))
+            continue
         intake.superseded += loaded.superseded
         for receipt in loaded.receipts:
             intake.receipts.append(receipt)
-            if error := _over_tolerance(source, receipt):
-                intake.refusals.append(Refusal(source.name, receipt.name, error))
+            if excess := _over_tolerance(source, receipt):
+                intake.refusals.append(Refusal(source.name, receipt.name, excess))
     return intake
 
 
 def _groups(source: Source, batches: Iterable[Batch], intake: Intake) -> Iterator[list[Unsifted]]:
     """Read batches and gather them until there are enough rows to be worth a commit."""
     # A correction must find the rows of the batch before it in the lake.
-    most = 1 if source.load is Load.MERGE else ROWS_AT_ONCE
+    most = ROWS_AT_ONCE if source.load is Load.APPEND else 1
     group: list[Unsifted] = []
     gathered = 0
     for batch in batches:
@@ -84,16 +91,19 @@ def _groups(source: Source, batches: Iterable[Batch], intake: Intake) -> Iterato
 def _read(source: Source, batch: Batch, intake: Intake) -> Unsifted:
     rows = None
     try:
-        records = read_delimited(batch.content, delimiter=source.delimiter, name=batch.name)
+        records = source.read(batch)
         rows = records.count
         log.info("%s: %s, %s rows", source.name, batch.name, f"{rows:,}")
         return shape(source, batch, records)
     except BatchRefused:
         # Refused as a whole: none of its rows was looked at, all of them are accounted for.
-        rows = count_lines(batch.content) if rows is None else rows
-        held = Receipt(source.name, batch.id, batch.name, rows_in=rows, held=rows)
-        intake.receipts.append(held.closed())
+        rows = source.format.count(batch.content) if rows is None else rows
+        intake.receipts.append(_held(source, batch, rows))
         raise
+
+
+def _held(source: Source, batch: Batch, rows: int) -> Receipt:
+    return Receipt(source.name, batch.id, batch.name, rows_in=rows, held=rows).closed()
 
 
 def _over_tolerance(source: Source, receipt: Receipt) -> BatchRefused | None:

@@ -6,20 +6,20 @@ Order decides which copy of a key wins: batches in their order, then lines.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from sluicegate.contracts import Contract
 from sluicegate.errors import Bug
 from sluicegate.ingestion import accounts
+from sluicegate.ingestion.departed import departed
 from sluicegate.ingestion.receipt import Receipt
 from sluicegate.ingestion.sift import Sifted, Unsifted, as_record
 from sluicegate.ingestion.table import BATCH, create, raw_table
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
-from sluicegate.sources import Load, Source
-from sluicegate.sources.delimited import LINE
+from sluicegate.sources import LINE, Load, Source
 
 _ROW = "_row"
 _COPY = "copy"
@@ -33,7 +33,7 @@ class Loaded:
 
     Attributes:
         receipts: one a batch, closed.
-        superseded: published rows that corrections replaced.
+        superseded: published rows that corrections replaced, or that left with their source.
     """
 
     receipts: list[Receipt]
@@ -41,9 +41,13 @@ class Loaded:
 
 
 def load(source: Source, sifted: Sifted, session: Session, run: str) -> Loaded:
-    """Write sifted batches to the branch, all of them or nothing."""
+    """Write sifted batches to the branch, all of them or nothing.
+
+    Raises:
+        BatchRefused: a batch that replaces everything lacks too much of it.
+    """
     contract, table = source.contract, raw_table(source)
-    corrects = source.load is Load.MERGE
+    corrects = source.load is not Load.APPEND
     rows = sifted.accepted.with_row_index(_ROW)
     fates = _fates(rows, contract, table, session, corrects=corrects)
     superseding = (pl.col("fate") == _CONFLICT) & pl.col("published") & pl.lit(corrects)
@@ -55,10 +59,15 @@ def load(source: Source, sifted: Sifted, session: Session, run: str) -> Loaded:
     taken = judged.filter((pl.col("fate") == _CONFLICT) & ~pl.col("wins"))
     rejected = pl.concat([sifted.rejected, _taken(taken, sifted.texts, contract)])
     receipts = [_receipt(source, unsifted, judged, rejected) for unsifted in sifted.batches]
+    gone = departed(source, rows, rejected, session) if source.load is Load.REPLACE else None
+    if gone is not None:
+        receipts = [replace(receipt, removed=gone.height) for receipt in receipts]
     batches = [unsifted.batch for unsifted in sifted.batches]
     with session.transaction(f"{run}: {source.name}"):
         create(source, session)
         superseded = _remove(session, table, judged.filter("supersedes"), contract)
+        if gone is not None:
+            superseded += _remove(session, table, gone, contract)
         session.insert(table, judged.filter("wins").drop(_ROW, "fate", "wins", "supersedes"))
         _require_originals(session, table, judged.filter(pl.col("fate") == _COPY), contract)
         accounts.quarantine(session, run, source.name, batches, rejected)
@@ -169,7 +178,7 @@ def _remove(
         )
         ((count,),) = session.rows(f"DELETE FROM {table.sql} USING {lent} AS mine WHERE {on}")
     if count != replaced.height:
-        raise Bug(f"{replaced.height} corrections replaced {count} rows.", where=str(table))
+        raise Bug(f"{replaced.height} rows were to leave, and {count} did.", where=str(table))
     return int(count)
 
 

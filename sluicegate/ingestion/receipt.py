@@ -28,6 +28,8 @@ class Receipt:
             these do not add up to ``quarantined``.
         unknown_columns: columns that came along and that the contract does not name; they are in
             the archive only.
+        removed: published rows that left because their source no longer has them. They came with
+            earlier batches, so they are no part of the balance.
     """
 
     source: str
@@ -40,6 +42,7 @@ class Receipt:
     held: int = 0
     rejections: dict[str, int] = field(default_factory=dict)
     unknown_columns: tuple[str, ...] = ()
+    removed: int = 0
 
     @property
     def closes(self) -> bool:
@@ -63,7 +66,9 @@ class Receipt:
 
     def hold(self) -> Receipt:
         """The same batch, refused: nothing of it is published, all its rows are held."""
-        return replace(self, published=0, quarantined=0, deduplicated=0, held=self.rows_in).closed()
+        return replace(
+            self, published=0, quarantined=0, deduplicated=0, held=self.rows_in, removed=0
+        ).closed()
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -75,6 +80,7 @@ class Receipt:
             **{fate.value: getattr(self, fate.value) for fate in Fate},
             "rejections": dict(sorted(self.rejections.items())),
             "unknown_columns": list(self.unknown_columns),
+            "removed": self.removed,
         }
 
     def _counts(self) -> tuple[int, int, int, int]:
@@ -96,5 +102,6 @@ def total(source: str, receipts: Iterable[Receipt]) -> Receipt:
             deduplicated=result.deduplicated + receipt.deduplicated,
             held=result.held + receipt.held,
             rejections=rejections,
+            removed=result.removed + receipt.removed,
         )
     return result

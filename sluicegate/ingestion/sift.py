@@ -16,8 +16,7 @@ import polars as pl
 from sluicegate.contracts import Column, Reading, Verdict, judge, read
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion.table import BATCH
-from sluicegate.sources import Batch, Records, Source
-from sluicegate.sources.delimited import LINE
+from sluicegate.sources import LINE, Batch, Records, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +72,13 @@ def shape(source: Source, batch: Batch, records: Records) -> Unsifted:
             hint=f"if that is normal, declare source {source.name!r} with may_be_empty=True",
         )
     known = {column.reads for column in columns} | source.ignore
+    there = {*records.header, LINE}
     named = pl.lit(batch.id).alias(BATCH)
     return Unsifted(
         batch=batch,
         texts=records.rows.select(
             *(
-                (pl.col(column.reads) if column.reads in records.header else pl.lit(None))
+                (pl.col(column.reads) if column.reads in there else pl.lit(None))
                 .cast(pl.String)
                 .alias(column.name)
                 for column in columns
@@ -136,7 +136,7 @@ def _complete(source: Source, batch: Batch, records: Records, columns: tuple[Col
     missing = [
         column.reads
         for column in columns
-        if column.reads not in records.header and column.since is None
+        if column.reads not in (*records.header, LINE) and column.since is None
     ]
     if not missing:
         return

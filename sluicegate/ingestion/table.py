@@ -7,8 +7,7 @@ import polars as pl
 from sluicegate.contracts import Contract
 from sluicegate.errors import ContractError
 from sluicegate.lake import Session, Table
-from sluicegate.sources import Source
-from sluicegate.sources.delimited import LINE
+from sluicegate.sources import LINE, Source
 
 BATCH = "_batch"
 """Column that says which batch a row came with."""

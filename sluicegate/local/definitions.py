@@ -16,8 +16,6 @@ from sluicegate.errors import ConfigurationError
 if TYPE_CHECKING:
     from sluicegate.settings import Settings
 
-LOOPBACK = "loopback"  # As in settings.py, which is not imported: it costs more than all of this.
-
 Answer = Callable[[bytes, int], bool]
 """Tells from the body of a health answer whether it comes from the process with this id."""
 
@@ -63,7 +61,7 @@ class Definition:
 def definitions(settings: Settings) -> tuple[Definition, ...]:
     """The services that these settings need on this machine."""
     server = _prefect_server(settings)
-    if settings.endpoints.ecb == LOOPBACK:
+    if settings.endpoints.on_loopback:
         return (_provider(settings), server)
     return (server,)
 

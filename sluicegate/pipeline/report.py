@@ -8,6 +8,7 @@ from typing import Any
 
 from sluicegate.ingestion import Receipt
 from sluicegate.quality.check import Check
+from sluicegate.quality.freshness import Freshness
 from sluicegate.warehouse import Model
 
 
@@ -28,6 +29,7 @@ class Report:
         accounts: source → its receipts added up.
         receipts: one a batch.
         waiting: source → files left for the next run, with the reason.
+        freshness: one a source, as of the moment at which the run looked for batches.
         generation: what readers of the environment see after the run; None before the first.
         previous: what they saw before it.
         seconds: stage → wall time.
@@ -45,6 +47,7 @@ class Report:
     waiting: dict[str, dict[str, str]] = field(default_factory=dict)
     models: list[Model] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
+    freshness: list[Freshness] = field(default_factory=list)
     generation: str | None = None
     previous: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -79,6 +82,7 @@ class Report:
                 }
                 for model in self.models
             ],
+            "freshness": [each.to_dict() for each in self.freshness],
             "checks": [check.to_dict() for check in self.checks],
             "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},
             "error": self.error,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from contextvars import copy_context
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sluicegate import warehouse
 from sluicegate.errors import AuditFailed, BatchRefused, DataRefused, RefMoved
@@ -19,7 +20,8 @@ from sluicegate.pipeline.run import Run
 from sluicegate.quality.check import Check, Outcome, verdict_of
 from sluicegate.quality.conservation import Stock, audit_batches, audit_conservation, stock
 from sluicegate.quality.contracts import audit_table
-from sluicegate.sources import Discovery, Known
+from sluicegate.quality.freshness import Freshness, freshness_of
+from sluicegate.sources import Discovery, Known, Source
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +54,9 @@ def discover(run: Run) -> Offer:
         EnvironmentFailed: a source cannot be reached.
     """
     platform = run.platform
+    sources = platform.catalogue.sources
     run.look_at_head()
-    manifests: dict[str, dict[str, Known]] = {name: {} for name in platform.catalogue.sources}
+    manifests: dict[str, dict[str, Known]] = {name: {} for name in sources}
     code = None
     if run.report.previous is not None:
         with platform.lake.read(run.report.previous) as session:
@@ -61,12 +64,15 @@ def discover(run: Run) -> Offer:
             code = accounts.fingerprint(session)
     found = {
         name: source.discover(platform.settings, manifests[name], platform.archive)
-        for name, source in platform.catalogue.sources.items()
+        for name, source in sources.items()
     }
     run.report.known = {name: discovery.known for name, discovery in found.items()}
     run.report.waiting = {
         name: discovery.waiting for name, discovery in found.items() if discovery.waiting
     }
+    run.report.freshness = [
+        _fresh(source, manifests[name], found[name]) for name, source in sources.items()
+    ]
     return Offer(found, code_changed=code != platform.fingerprint)
 
 
@@ -184,6 +190,13 @@ def publish(run: Run, branch: Branch) -> Move:
     run.report.status = Status.PUBLISHED
     run.report.previous, run.report.generation = move.previous, move.generation
     return move
+
+
+def _fresh(source: Source, manifest: dict[str, Known], found: Discovery) -> Freshness:
+    """What arrived is what was taken in before, and what has arrived since, whatever is in it."""
+    now = datetime.now(UTC)
+    arrivals = [known.at for known in manifest.values()] + [now for _ in found.new]
+    return freshness_of(source, arrivals, now)
 
 
 def _built(model: warehouse.Model) -> Check:

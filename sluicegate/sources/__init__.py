@@ -1,19 +1,34 @@
 """Sources: where data come from, declared, and how they are read. Adding one needs no flow code."""
 
 from sluicegate.sources.base import Batch, Discovery, Known, Load, Source
-from sluicegate.sources.delimited import Records, count_lines, read_delimited
-from sluicegate.sources.files import Files
+from sluicegate.sources.delimited import Delimited, read_delimited
+from sluicegate.sources.files import Files, Under
+from sluicegate.sources.fresh import Expectation, daily, within
+from sluicegate.sources.jsons import JsonPages, Ndjson
+from sluicegate.sources.pages import Pages
+from sluicegate.sources.parquet import Parquet
+from sluicegate.sources.records import LINE, Format, Records
 from sluicegate.sources.sdmx import Sdmx
 
 __all__ = [
+    "LINE",
     "Batch",
+    "Delimited",
     "Discovery",
+    "Expectation",
     "Files",
+    "Format",
+    "JsonPages",
     "Known",
     "Load",
+    "Ndjson",
+    "Pages",
+    "Parquet",
     "Records",
     "Sdmx",
     "Source",
-    "count_lines",
+    "Under",
+    "daily",
     "read_delimited",
+    "within",
 ]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Required, TypedDict, Unpack
 
 from sluicegate.contracts import Contract
 from sluicegate.errors import ContractError
+from sluicegate.sources.fresh import Expectation
+from sluicegate.sources.records import Format, Records
 
 if TYPE_CHECKING:
     from sluicegate.settings import Settings
@@ -27,6 +31,9 @@ class Load(StrEnum):
     """It is added. A key that is taken stays with the row that came first."""
     MERGE = "merge"
     """It replaces the published row of the same key: a correction supersedes."""
+    REPLACE = "replace"
+    """Its batch is the whole: what the newest one no longer has was deleted at the source, and
+    leaves. A row that is rejected leaves the one before it in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,8 @@ class Known:
     size: int
     modified_ns: int | None
     cursor: str | None
+    at: datetime
+    """When it was taken in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,36 +95,53 @@ class Archive(Protocol):
         """Keep bytes; returns the batch id, the place and the size."""
 
 
+class Terms(TypedDict, total=False):
+    """What every source is declared with, wherever its batches come from."""
+
+    contract: Required[type[Contract]]
+    """What every row promises."""
+    load: Required[Load]
+    """What a row does to what is published."""
+    tolerate: Required[str]
+    """Share of rejected rows above which a whole batch is refused (``"2 %"``)."""
+    owner: Required[str]
+    """Team to ask."""
+    may_be_empty: bool
+    """Whether a batch without a single row is an answer; otherwise it is refused."""
+    may_shrink: str
+    """For ``Load.REPLACE``, and required there: share of the published rows that a batch may lack.
+    One that lacks more is refused: half an export deletes nothing."""
+    ignore: tuple[str, ...]
+    """Columns of the source that are left in the archive on purpose."""
+    fresh: Expectation
+    """When there must be something new; without it, nobody waits for anything."""
+
+
 class Source:
     """Base of the declarations. What a subclass adds is where batches come from.
 
     Args:
         name: of the source and of its table in the lake, ``raw.<name>``.
-        contract: what every row promises.
-        load: what a row does to what is published.
-        tolerate: share of rejected rows above which a whole batch is refused (``"2 %"``).
-        owner: team to ask.
-        may_be_empty: whether a batch without a single row is an answer; otherwise it is refused.
-        ignore: columns of the source that are left in the archive on purpose.
+        format: how its batches are read.
+        terms: see :class:`Terms`.
 
     Raises:
         ContractError: the declaration cannot mean what it says.
     """
 
-    delimiter = ","
-    """What separates the fields of its batches."""
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        contract: type[Contract],
-        load: Load,
-        tolerate: str,
-        owner: str,
-        may_be_empty: bool = False,
-        ignore: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, name: str, format: Format, **terms: Unpack[Terms]) -> None:  # noqa: A002
+        if unknown := sorted(terms.keys() - Terms.__annotations__.keys()):
+            near = get_close_matches(unknown[0], Terms.__annotations__, n=1)
+            raise ContractError(
+                f"The source {name!r} is declared with {unknown[0]!r}, which no source knows.",
+                hint=f"did you mean {near[0]!r}?" if near else None,
+            )
+        if missing := sorted(Terms.__required_keys__ - terms.keys()):
+            raise ContractError(
+                f"The source {name!r} is declared without {', '.join(missing)}.",
+                hint="say it beside its contract; docs/contracts.md tells what it means",
+            )
+        contract = terms["contract"]
         if not _NAME.match(name):
             raise ContractError(
                 f"{name!r} cannot be the name of a source.",
@@ -124,17 +150,37 @@ class Source:
             )
         self.name = name
         self.contract = contract
-        self.load = Load(load)
-        self.tolerate = _share(tolerate, name)
-        self.owner = owner
-        self.may_be_empty = may_be_empty
-        self.ignore = frozenset(ignore)
+        self.load = Load(terms["load"])
+        self.tolerate = _share(terms["tolerate"], f"The source {name!r} tolerates")
+        self.owner = terms["owner"]
+        self.format = format
+        self.may_be_empty = terms.get("may_be_empty", False)
+        self.ignore = frozenset(terms.get("ignore", ()))
+        self.fresh = terms.get("fresh")
         if not contract.key():
             raise ContractError(
                 f"The contract of source {name!r} has no key.",
                 where=contract.place(),
                 hint="declare the columns that identify a row with key()",
             )
+        if (self.load is Load.REPLACE) != ("may_shrink" in terms):
+            raise ContractError(
+                f"The source {name!r} must say how far a batch may shrink if its batches replace "
+                "everything, and only then.",
+                where=contract.place(),
+                hint='load=Load.REPLACE, may_shrink="10 %"',
+            )
+        shrink = terms.get("may_shrink", "0 %")
+        self.may_shrink = _share(shrink, f"A batch of the source {name!r} may shrink")
+
+    def read(self, batch: Batch) -> Records:
+        """Read a batch's archived bytes as records.
+
+        Raises:
+            BatchRefused: it cannot be read as a whole.
+        """
+        columns = [column.reads for column in self.contract.columns()]
+        return self.format.read(batch.content, name=batch.name, columns=columns)
 
     def discover(
         self, settings: Settings, manifest: Mapping[str, Known], archive: Archive
@@ -150,11 +196,11 @@ class Source:
         raise NotImplementedError
 
 
-def _share(text: str, name: str) -> Decimal:
+def _share(text: str, what: str) -> Decimal:
     match = _PERCENT.match(text)
     if not match or Decimal(match[1]) > 100:
         raise ContractError(
-            f"The source {name!r} tolerates {text!r}, which is not a share.",
+            f"{what} {text!r}, which is not a share.",
             hint='write a percentage, like "2 %"',
         )
     return Decimal(match[1]) / 100

@@ -9,67 +9,75 @@ one, so that a broken quote costs one record and not the rest of the file.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
-import zlib
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from sluicegate.errors import BatchRefused, Bug
+from sluicegate.errors import BatchRefused, Bug, ContractError
+from sluicegate.sources.records import ENCODING, FIELDS, LINE, QUOTING, Records, rejects_of
+from sluicegate.sources.text import count_lines, decompressed, lines_of
 
-LINE = "_line"
-ENCODING = "record:encoding"
-QUOTING = "record:quoting"
-FIELDS = "record:fields"
-
-_BOM = b"\xef\xbb\xbf"
-_GZIP = b"\x1f\x8b"
 _MOST_LINES = 50
 """Lines that one quoted record may span: an open quote must not swallow the file."""
 
-_MOST_BYTES = 4 << 30
-"""Decompressed size at which a file is taken for a decompression bomb."""
-
 
 @dataclass(frozen=True, slots=True)
-class Records:
-    """What one delimited text holds.
+class Delimited:
+    """Delimited UTF-8 text, gzip-compressed or not.
 
     Attributes:
-        header: column names as sent.
-        rows: one text column a header name, and ``_line``, the physical line (from 1) at which
-            the record starts.
-        rejects: ``_line``, ``text`` and ``rule`` of every record that could not be parsed.
+        delimiter: the one character between fields.
+        header: whether the first line that is not blank names the columns. If not, they are
+            those of the contract, in its order.
     """
 
-    header: tuple[str, ...]
-    rows: pl.DataFrame
-    rejects: pl.DataFrame
+    delimiter: str = ","
+    header: bool = True
 
-    @property
-    def count(self) -> int:
-        """Number of records, parsed or not."""
-        return self.rows.height + self.rejects.height
+    def __post_init__(self) -> None:
+        if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
+            raise ContractError(
+                f"{self.delimiter!r} cannot separate fields.",
+                hint="write one character, such as ',' or ';'",
+            )
+
+    def read(self, content: Path, *, name: str, columns: Sequence[str]) -> Records:
+        """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
+        given = None if self.header else tuple(column for column in columns if column != LINE)
+        return read_delimited(content, delimiter=self.delimiter, name=name, header=given)
+
+    def count(self, content: Path) -> int:
+        """Lines that are not blank, but for the header."""
+        return max(0, count_lines(content) - self.header)
 
 
-def read_delimited(content: Path | bytes, *, delimiter: str = ",", name: str = "") -> Records:
-    """Read a delimited UTF-8 text with a header line, gzip-compressed or not.
+def read_delimited(
+    content: Path | bytes,
+    *,
+    delimiter: str = ",",
+    name: str = "",
+    header: tuple[str, ...] | None = None,
+) -> Records:
+    """Read a delimited UTF-8 text, gzip-compressed or not.
+
+    Args:
+        header: the column names; by default its first line that is not blank says them.
 
     Raises:
         BatchRefused: it has no header, is a damaged gzip, or is no text at all.
     """
-    raw = _decompressed(content if isinstance(content, bytes) else content.read_bytes(), name)
-    raw = raw.removeprefix(_BOM)
-    lines = _lines(raw, name)
-    filled = lines.filter(pl.col("line") != "")
-    if filled.is_empty():
-        raise BatchRefused("The file is empty: it has not even a header.", where=name)
-    header = _header(filled, delimiter, name)
-    body = filled.slice(1)
+    raw = decompressed(content, name)
+    lines = lines_of(raw, name)
+    body = lines.filter(pl.col("line") != "")
+    if body.is_empty():
+        what = "" if header else ": it has not even a header"
+        raise BatchRefused(f"The file is empty{what}.", where=name)
+    if header is None:
+        header, body = _header(body, delimiter, name), body.slice(1)
     pattern = _record_pattern(delimiter, len(header))
     # Only a line with a quote needs the regular expression; the others are counted.
     plain = (
@@ -86,75 +94,8 @@ def read_delimited(content: Path | bytes, *, delimiter: str = ",", name: str = "
             [good.filter(~pl.col(LINE).is_in(swallowed)).select(LINE, "line"), spanning]
         ).sort(LINE)
     else:
-        rejects = _rejects([])
+        rejects = rejects_of([])
     return Records(header, _parse(good, header, delimiter, name), rejects)
-
-
-def count_lines(content: Path) -> int:
-    """Records that a text which cannot be read must have meant to send: lines but for the first.
-
-    What a damaged gzip yields before it breaks off counts; blank lines do not.
-    """
-    count = 0
-    with content.open("rb") as raw:
-        packed = raw.read(2) == _GZIP
-        raw.seek(0)
-        lines = gzip.GzipFile(fileobj=raw) if packed else raw
-        with suppress(EOFError, zlib.error, gzip.BadGzipFile):
-            for line in lines:
-                count += bool(line.strip())
-    return max(0, count - 1)
-
-
-def _decompressed(raw: bytes, name: str) -> bytes:
-    if not raw.startswith(_GZIP):
-        return raw
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as stream:
-            text = stream.read(_MOST_BYTES + 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BatchRefused(
-            "The file is a damaged or truncated gzip.",
-            where=name,
-            hint="have the provider send it again",
-        ) from error
-    if len(text) > _MOST_BYTES:
-        raise BatchRefused(
-            f"The file decompresses to more than {_MOST_BYTES >> 30} GiB.",
-            where=name,
-            hint="have the provider split it",
-        )
-    return text
-
-
-def _lines(raw: bytes, name: str) -> pl.DataFrame:
-    """Physical lines with their numbers, and whether each is not UTF-8."""
-    if b"\0" in raw[:4096]:
-        raise BatchRefused("The file is binary, not delimited text.", where=name)
-    try:
-        lines = pl.read_lines(io.BytesIO(raw), name="line") if raw else pl.DataFrame({"line": []})
-        invalid: pl.Series | bool = False
-    except pl.exceptions.ComputeError:
-        texts, flags = _decoded(raw)
-        lines, invalid = pl.DataFrame({"line": texts}), pl.Series(flags)
-    return lines.select(
-        pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(LINE),
-        pl.col("line").cast(pl.String).str.strip_suffix("\r"),
-        invalid=invalid if isinstance(invalid, pl.Series) else pl.lit(invalid),
-    )
-
-
-def _decoded(raw: bytes) -> tuple[list[str], list[bool]]:
-    texts, flags = [], []
-    for line in raw.removesuffix(b"\n").split(b"\n"):
-        try:
-            texts.append(line.decode())
-            flags.append(False)
-        except UnicodeDecodeError:
-            # The escapes keep every byte, so that the record can be repaired and replayed.
-            texts.append(line.decode(errors="backslashreplace"))
-            flags.append(True)
-    return texts, flags
 
 
 def _header(filled: pl.DataFrame, delimiter: str, name: str) -> tuple[str, ...]:
@@ -208,7 +149,7 @@ def _look_closer(
     return (
         pl.DataFrame(spanning, schema={LINE: pl.Int64, "line": pl.String}, orient="row"),
         sorted(taken),
-        _rejects([row for row in rejects if row[0] not in taken]),
+        rejects_of([row for row in rejects if row[0] not in taken]),
     )
 
 
@@ -231,11 +172,6 @@ def _span(
         if whole.fullmatch(record.removesuffix("\r")):
             return line
     return None
-
-
-def _rejects(rows: list[tuple[int, str, str]]) -> pl.DataFrame:
-    schema = {LINE: pl.Int64, "text": pl.String, "rule": pl.String}
-    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _parse(good: pl.DataFrame, header: tuple[str, ...], delimiter: str, name: str) -> pl.DataFrame:

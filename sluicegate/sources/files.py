@@ -1,4 +1,4 @@
-"""Files that a provider drops into the landing folder.
+"""Files that a provider drops into the landing folder, or that come with the project.
 
 A file counts as completely written when nothing touched it for ``landing.settle_seconds``, or when
 a marker ``<file>.done`` lies beside it. Names that say otherwise (a leading dot, ``.part``,
@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from sluicegate.contracts import Contract
 from sluicegate.errors import EnvironmentFailed
-from sluicegate.sources.base import Archive, Batch, Discovery, Known, Load, Source
+from sluicegate.sources.base import Archive, Batch, Discovery, Known, Load, Source, Terms
+from sluicegate.sources.delimited import Delimited
+from sluicegate.sources.records import Format
 
 if TYPE_CHECKING:
     from sluicegate.settings import Settings
@@ -24,38 +26,37 @@ PARTIAL = frozenset({".part", ".partial", ".tmp", ".filepart", ".crdownload"})
 DONE = ".done"
 
 
+class Under(StrEnum):
+    """The folder of the settings that a pattern starts from."""
+
+    LANDING = "landing"
+    """Where providers drop files."""
+    REFERENCE = "reference"
+    """Where the project keeps data that hardly ever change, under version control."""
+
+
 class Files(Source):
-    """A drop of delimited files.
+    """A drop of files.
 
     Args:
-        match: pattern of the files below the landing folder, such as ``payments/*.csv*``.
-        delimiter: what separates fields.
+        match: pattern of the files below their folder, such as ``payments/*.csv*``.
+        format: how they are read: ``Delimited()`` by default, ``Ndjson()``, ``Parquet()``.
+        under: the folder that the pattern starts from.
+        terms: see :class:`~sluicegate.sources.base.Terms`.
     """
 
     def __init__(
         self,
         name: str,
         *,
-        contract: type[Contract],
         match: str,
-        load: Load,
-        tolerate: str,
-        owner: str,
-        delimiter: str = ",",
-        may_be_empty: bool = False,
-        ignore: tuple[str, ...] = (),
+        format: Format | None = None,  # noqa: A002 - it is what it is called
+        under: Under = Under.LANDING,
+        **terms: Unpack[Terms],
     ) -> None:
-        super().__init__(
-            name,
-            contract=contract,
-            load=load,
-            tolerate=tolerate,
-            owner=owner,
-            may_be_empty=may_be_empty,
-            ignore=ignore,
-        )
+        super().__init__(name, format or Delimited(), **terms)
         self.match = match
-        self.delimiter = delimiter
+        self.under = Under(under)
 
     def discover(
         self, settings: Settings, manifest: Mapping[str, Known], archive: Archive
@@ -65,27 +66,28 @@ class Files(Source):
         Raises:
             EnvironmentFailed: the landing folder is missing, or a file cannot be read.
         """
-        landing = settings.landing.root
-        folder = landing / Path(self.match).parent
+        root = getattr(settings, self.under).root
+        folder = root / Path(self.match).parent
         if not folder.is_dir():
             raise EnvironmentFailed(
-                f"The landing folder of source {self.name!r} is missing.",
+                f"The {self.under} folder of source {self.name!r} is missing.",
                 where=str(folder),
-                hint="create it, or point SLUICEGATE_LANDING__ROOT at the right place; "
-                "`make data` fills it with generated payments",
+                hint=f"create it, or point SLUICEGATE_{self.under.upper()}__ROOT at the right "
+                "place; `make data` fills the landing folder with generated data",
             )
         try:
             next(folder.iterdir(), None)
         except OSError as error:
             # A glob would find nothing there, and say nothing.
             raise EnvironmentFailed(
-                f"The landing folder of source {self.name!r} cannot be listed: {error.strerror}.",
+                f"The {self.under} folder of source {self.name!r} cannot be listed: "
+                f"{error.strerror}.",
                 where=str(folder),
                 hint="give this user permission to read it",
             ) from error
         seen = {(known.name, known.size, known.modified_ns) for known in manifest.values()}
         found = Discovery()
-        for file in self._in_order(landing):
+        for file in self._in_order(root):
             stat = _stat(file)
             if file.suffix == DONE or not file.is_file():
                 continue
@@ -97,9 +99,9 @@ class Files(Source):
                 self._take(file, stat, manifest, archive, found)
         return found
 
-    def _in_order(self, landing: Path) -> list[Path]:
-        files = sorted(landing.glob(self.match))
-        if self.load is Load.MERGE:
+    def _in_order(self, root: Path) -> list[Path]:
+        files = sorted(root.glob(self.match))
+        if self.load is not Load.APPEND:
             # The later arrival is the correction, whatever the two are called.
             files.sort(key=lambda file: _stat(file).st_mtime_ns)
         return files

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from sluicegate.contracts import Contract
-from sluicegate.errors import ConfigurationError, ProviderFailed
-from sluicegate.sources.base import Archive, Batch, Discovery, Known, Load, Source
+from sluicegate.errors import ProviderFailed
+from sluicegate.sources.base import Archive, Batch, Discovery, Known, Source, Terms
+from sluicegate.sources.delimited import Delimited
 from sluicegate.sources.http import Answer, get, shown
 
 if TYPE_CHECKING:
@@ -47,29 +47,15 @@ class Sdmx(Source):
         endpoint: name of the address among the settings' ``endpoints``.
         series: flow and key, such as ``EXR/D..EUR.SP00.A`` (an empty dimension means all).
         since: first period that is asked for, ``YYYY-MM-DD``.
+        terms: see :class:`~sluicegate.sources.base.Terms`.
     """
 
     def __init__(
-        self,
-        name: str,
-        *,
-        contract: type[Contract],
-        endpoint: str,
-        series: str,
-        since: str,
-        load: Load,
-        tolerate: str,
-        owner: str,
+        self, name: str, *, endpoint: str, series: str, since: str, **terms: Unpack[Terms]
     ) -> None:
-        read = {column.reads for column in contract.columns()}
-        super().__init__(
-            name,
-            contract=contract,
-            load=load,
-            tolerate=tolerate,
-            owner=owner,
-            ignore=tuple(column for column in _DATAONLY if column not in read),
-        )
+        super().__init__(name, Delimited(), **terms)
+        read = {column.reads for column in self.contract.columns()}
+        self.ignore |= {column for column in _DATAONLY if column not in read}
         self.endpoint = endpoint
         self.series = series
         self.since = since
@@ -86,7 +72,7 @@ class Sdmx(Source):
         parameters = {"startPeriod": self.since, "detail": "dataonly", "format": "csvdata"}
         if cursor is not None:
             parameters["updatedAfter"] = cursor
-        base = self._base(settings)
+        base = settings.endpoint(self.endpoint)
         answer = get(
             f"{base}/{self.series}",
             parameters,
@@ -107,15 +93,6 @@ class Sdmx(Source):
                 Batch(batch, name, content, size, cursor=moved.isoformat() if moved else None)
             )
         return found
-
-    def _base(self, settings: Settings) -> str:
-        if self.endpoint != "ecb":
-            raise ConfigurationError(
-                f"The source {self.name!r} names the endpoint {self.endpoint!r}, "
-                "which the settings do not have.",
-                hint="endpoints: ecb",
-            )
-        return settings.ecb_url
 
     def _agreed(self, answer: Answer, base: str) -> None:
         if answer.content_type not in _TYPES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from sluicegate.contracts import Contract, Money, UtcTimestamp, field, key, rule
 from sluicegate.lake import Lake, Move, Session, Table
 from sluicegate.settings import Lake as LakeSettings
 from sluicegate.settings import Landing, Settings
-from sluicegate.sources import Batch, Files, Load
+from sluicegate.sources import Batch, Files, Known, Load
 
 NUMBERS = Table("raw", "numbers")
 _count = count(1)
@@ -52,6 +53,8 @@ def source(name: str | None = None, **options: Any) -> Files:
         "owner": "sales",
         **options,
     }
+    if chosen["load"] is Load.REPLACE:
+        chosen.setdefault("may_shrink", "100 %")
     return Files(name or fresh_name(), **chosen)
 
 
@@ -66,6 +69,11 @@ def batch(folder: Path, content: str | bytes, name: str = "orders.csv") -> Batch
 def orders(folder: Path, *lines: str, name: str = "orders.csv") -> Batch:
     """A batch of orders with these lines."""
     return batch(folder, "\n".join([HEADER, *lines]) + "\n", name)
+
+
+def known(batch: Batch, cursor: str | None = None) -> Known:
+    """What the manifest knows of a batch that was just taken in."""
+    return Known(batch.id, batch.name, batch.size, batch.modified_ns, cursor, datetime.now(UTC))
 
 
 def settings_of(folder: Path, **options: Any) -> Settings:

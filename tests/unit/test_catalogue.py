@@ -74,8 +74,9 @@ def test_our_own_contracts_load() -> None:
         ("source = orders(", "SyntaxError: '.' was never closed", 12),
         ("import nothing_of_that_name", "ModuleNotFoundError: No module named", 12),
         ("source = 1 / 0", "ZeroDivisionError: division by zero", 12),
-        ("source = orders(colour='blue')", "TypeError: .* unexpected keyword", 11),
-        ("source = orders(load='replace')", "ValueError: 'replace' is not a valid Load", 11),
+        ("source = orders(colour='blue')", "declared with 'colour', which no source knows", 11),
+        ("source = orders(load='upsert')", "ValueError: 'upsert' is not a valid Load", 11),
+        ("source = orders(load='replace')", "must say how far a batch may shrink", None),
         ("source = orders(tolerate='lots')", "tolerates 'lots'", None),
         ("source = orders('Orders')", "cannot be the name of a source", None),
         (

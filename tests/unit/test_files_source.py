@@ -11,8 +11,9 @@ import pytest
 
 from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake import Archive
-from sluicegate.sources import Batch, Discovery, Known
+from sluicegate.sources import Batch, Discovery
 from sluicegate.sources import files as dropping
+from tests.unit.kit import known as known_of
 from tests.unit.kit import settings_of, source
 
 Discover = Callable[..., Discovery]
@@ -31,10 +32,7 @@ def discover(tmp_path: Path, archive: Archive) -> Discover:
     """Look for new files, with what the lake knows already."""
 
     def look(*known: Batch, settle: float = 0.0) -> Discovery:
-        manifest = {
-            batch.id: Known(batch.id, batch.name, batch.size, batch.modified_ns, None)
-            for batch in known
-        }
+        manifest = {batch.id: known_of(batch) for batch in known}
         settings = settings_of(tmp_path, settle_seconds=settle)
         return source("orders").discover(settings, manifest, archive)
 

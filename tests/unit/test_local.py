@@ -344,6 +344,9 @@ def test_an_environment_on_loopback_needs_provider_and_server(settings: Settings
     """The provider is started only where it stands in for the real service."""
     assert [each.name for each in definitions(settings)] == ["provider", "prefect"]
     real = settings.model_copy(update={"endpoints": Endpoints(ecb="https://ecb.example/data")})
+    assert [each.name for each in definitions(real)] == ["provider", "prefect"]
+    endpoints = Endpoints(ecb="https://ecb.example/data", processor="https://processor.example")
+    real = settings.model_copy(update={"endpoints": endpoints})
     assert [each.name for each in definitions(real)] == ["prefect"]
 
 

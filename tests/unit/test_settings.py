@@ -46,10 +46,10 @@ def test_relative_paths_start_at_the_project(project: Path) -> None:
 
 def test_addresses(project: Path) -> None:
     """Loopback stands for the provider of this machine; an address is taken as it is."""
-    assert load_settings("dev", project).ecb_url == "http://127.0.0.1:8417/service/data"
+    assert load_settings("dev", project).endpoint("ecb") == "http://127.0.0.1:8417/service/data"
     declare(project, f'{FILE}[endpoints]\necb = "https://ecb.example/data/"\n[prefect]\nport = 1\n')
     settings = load_settings("dev", project)
-    assert settings.ecb_url == "https://ecb.example/data"
+    assert settings.endpoint("ecb") == "https://ecb.example/data"
     assert settings.prefect.api_url == "http://127.0.0.1:1/api"
 
 
@@ -105,7 +105,7 @@ def test_variables_override(project: Path, monkeypatch: pytest.MonkeyPatch) -> N
     settings = load_settings("dev", project)
     assert settings.lake.root == project / "elsewhere"
     assert settings.landing.settle_seconds == 0.5
-    assert settings.ecb_url == "http://ecb.example"
+    assert settings.endpoint("ecb") == "http://ecb.example"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,207 @@
+"""JSON records: one a line, or as pages of an API; every number keeps the digits it was sent with.
+
+Nested objects become columns with dotted names (``address.country``), lists stay JSON text. What is
+no object, says a name twice, or holds a number that JSON does not have (NaN) is a reject with its
+text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from sluicegate.errors import BatchRefused, ProviderFailed
+from sluicegate.sources.records import (
+    DUPLICATE_KEY,
+    ENCODING,
+    JSON,
+    LINE,
+    Records,
+    rejects_of,
+)
+from sluicegate.sources.text import count_lines, decompressed, lines_of
+
+
+class _Twice(dict[str, Any]):
+    """An object that says a name twice."""
+
+
+class _NotJson:
+    """A number that JSON does not have."""
+
+
+class _Unreadable(Exception):
+    """A record that cannot be one; the argument is the rule that it breaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ndjson:
+    """One JSON object a line, UTF-8, gzip-compressed or not."""
+
+    def read(self, content: Path, *, name: str, columns: Sequence[str]) -> Records:
+        """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
+        del columns
+        lines = lines_of(decompressed(content, name), name).filter(pl.col("line") != "")
+        return _gathered(_from_lines(lines))
+
+    def count(self, content: Path) -> int:
+        """Lines that are not blank."""
+        return count_lines(content)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonPages:
+    """Pages of an API, archived as one JSON array of the documents that were sent.
+
+    Attributes:
+        records: member of each document that holds its records.
+    """
+
+    records: str = "data"
+
+    def read(self, content: Path, *, name: str, columns: Sequence[str]) -> Records:
+        """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
+        del columns
+        try:
+            pages = parse(content.read_text(encoding="utf-8"))
+            return _gathered(enumerate((each for page in pages for each in page[self.records]), 1))
+        except (ValueError, RecursionError, KeyError, TypeError) as error:
+            raise BatchRefused("The pages cannot be read as JSON.", where=name) from error
+
+    def count(self, content: Path) -> int:
+        """None that could be told: pages are checked before they are archived."""
+        del content
+        return 0
+
+
+def parse(text: str) -> Any:
+    """Parse JSON; numbers stay the text they are, and what is no JSON is marked, not refused.
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is nested too deep.
+    """
+    return json.loads(
+        text,
+        parse_float=str,
+        parse_int=str,
+        parse_constant=lambda _: _NotJson(),
+        object_pairs_hook=_object,
+    )
+
+
+def document(body: bytes, member: str, where: str) -> dict[str, Any]:
+    """One page of an API, with the list of its records under ``member``.
+
+    Raises:
+        ProviderFailed: it is something else.
+    """
+    try:
+        page = parse(body.decode())
+    except (ValueError, RecursionError):
+        page = None
+    if not isinstance(page, dict) or not isinstance(page.get(member), list):
+        raise ProviderFailed(
+            f"Expected a JSON object with a list called {member!r}.",
+            where=where,
+            hint="the provider changed its format; compare it with its documentation",
+        )
+    return page
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    return made if len(made) == len(pairs) else _Twice(made)
+
+
+def _from_lines(lines: pl.DataFrame) -> Iterator[tuple[int, Any]]:
+    for number, line, invalid in lines.select(LINE, "line", "invalid").iter_rows():
+        if invalid:
+            yield number, _Rejected(line, ENCODING)
+            continue
+        try:
+            yield number, _Sent(parse(line), line)
+        except (ValueError, RecursionError):
+            yield number, _Rejected(line, JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rejected:
+    text: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    value: Any
+    text: str
+
+
+def _gathered(records: Iterable[tuple[int, Any]]) -> Records:
+    """Bring records into columns; the header is every name that some record has."""
+    header: dict[str, None] = {}
+    rows: list[dict[str, str | None]] = []
+    numbers: list[int] = []
+    rejects: list[tuple[int, str, str]] = []
+    for number, record in records:
+        if isinstance(record, _Rejected):
+            rejects.append((number, record.text, record.rule))
+            continue
+        value, text = (record.value, record.text) if isinstance(record, _Sent) else (record, None)
+        try:
+            row = _flat(value)
+        except _Unreadable as broken:
+            rejects.append((number, text or _dumped(value), str(broken)))
+            continue
+        header.update(dict.fromkeys(row))
+        rows.append(row)
+        numbers.append(number)
+    schema = dict.fromkeys(header, pl.String)
+    frame = pl.DataFrame(rows, schema=schema) if rows else pl.DataFrame(schema=schema)
+    return Records(
+        tuple(header),
+        frame.with_columns(pl.Series(LINE, numbers, dtype=pl.Int64)),
+        rejects_of(rejects),
+    )
+
+
+def _flat(value: Any) -> dict[str, str | None]:
+    if not isinstance(value, dict):
+        raise _Unreadable(JSON)
+    row: dict[str, str | None] = {}
+    for name, cell in _cells(value, ""):
+        if name in row or name == LINE:
+            raise _Unreadable(DUPLICATE_KEY)
+        row[name] = cell
+    return row
+
+
+def _cells(value: dict[str, Any], prefix: str) -> Iterator[tuple[str, str | None]]:
+    if isinstance(value, _Twice):
+        raise _Unreadable(DUPLICATE_KEY)
+    for name, cell in value.items():
+        if isinstance(cell, dict):
+            yield from _cells(cell, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", _text(cell)
+
+
+def _text(cell: Any) -> str | None:
+    if cell is None or isinstance(cell, str):
+        return cell
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, _NotJson):
+        raise _Unreadable(JSON)
+    if isinstance(cell, list):
+        return _dumped(cell)
+    raise AssertionError(type(cell))
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=lambda _: "NaN")

@@ -1,0 +1,65 @@
+"""Records: what a reader makes of a batch, whatever its format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+LINE = "_line"
+"""Column that says where in its batch a record stands: its first line, or its number, from 1."""
+
+ENCODING = "record:encoding"
+QUOTING = "record:quoting"
+FIELDS = "record:fields"
+JSON = "record:json"
+DUPLICATE_KEY = "record:duplicate_key"
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What one batch holds.
+
+    Attributes:
+        header: column names as sent; those of nested values are joined with a dot.
+        rows: one text column a header name, and ``_line``.
+        rejects: ``_line``, ``text`` and ``rule`` of every record that could not be parsed.
+    """
+
+    header: tuple[str, ...]
+    rows: pl.DataFrame
+    rejects: pl.DataFrame
+
+    @property
+    def count(self) -> int:
+        """Number of records, parsed or not."""
+        return self.rows.height + self.rejects.height
+
+
+class Format(Protocol):
+    """How the bytes of a batch are read."""
+
+    def read(self, content: Path, *, name: str, columns: Sequence[str]) -> Records:
+        """Read a batch.
+
+        Args:
+            name: of the batch, for messages.
+            columns: names that the contract reads, in its order: the header of what has none.
+
+        Raises:
+            BatchRefused: it cannot be read as a whole.
+        """
+        ...
+
+    def count(self, content: Path) -> int:
+        """Records that a batch which cannot be read must have meant to send."""
+        ...
+
+
+def rejects_of(rows: Iterable[tuple[int, str, str]]) -> pl.DataFrame:
+    """Line, text and rule of records that could not be parsed, as :class:`Records` keeps them."""
+    schema = {LINE: pl.Int64, "text": pl.String, "rule": pl.String}
+    return pl.DataFrame(list(rows), schema=schema, orient="row")
