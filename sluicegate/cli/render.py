@@ -80,6 +80,7 @@ def report(report: Report, *, json: bool) -> None:
         _models(report)
         _checks(report)
     _waiting(report.waiting)
+    _stale(report)
     before = f"before: {report.previous}" if report.previous else "the first one"
     changed = "" if report.generation == report.previous else f" ({before})"
     out.print(f"Generation  {report.generation}{changed}")
@@ -118,7 +119,8 @@ def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> None:
     out.print(table)
     for name, account in accounts.items():
         balance = " + ".join(f"{account[fate]:,}" for fate in FATES)
-        out.print(f"[dim]{name}: {account['rows_in']:,} rows in = {balance}[/dim]")
+        left = f"; {account['removed']:,} left the source" if account["removed"] else ""
+        out.print(f"[dim]{name}: {account['rows_in']:,} rows in = {balance}{left}[/dim]")
     rejections = [
         (name, rule, count)
         for name, account in accounts.items()
@@ -152,6 +154,15 @@ def _waiting(waiting: Mapping[str, Mapping[str, str]]) -> None:
     for source, files in waiting.items():
         for name, why in files.items():
             out.print(f"[yellow]left for the next run:[/yellow] {source}, {escape(name)}: {why}")
+
+
+def _stale(report: Report) -> None:
+    for each in report.freshness:
+        if each.stale:
+            since = f"newest batch of {each.last:%Y-%m-%d %H:%M} UTC" if each.last else "no batch"
+            out.print(
+                f"[yellow]stale:[/yellow] {each.source}, {since}, expected {each.expectation}"
+            )
 
 
 def services(services: Sequence[Service], *, json: bool) -> None:

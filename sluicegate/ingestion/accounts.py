@@ -168,7 +168,7 @@ def last_runs(session: Session) -> dict[str, dict[str, Any]]:
     """Per source, the account of the last run whose batches the lake has."""
     if not session.exists(BATCHES):
         return {}
-    counts = ("rows_in", "published", "quarantined", "deduplicated", "held")
+    counts = ("rows_in", "published", "quarantined", "deduplicated", "held", "removed")
     sums = ", ".join(f"sum({count})::BIGINT AS {count}" for count in counts)
     frame = session.frame(
         f"SELECT source, run, {sums} FROM {BATCHES.sql} WHERE (source, run) IN"

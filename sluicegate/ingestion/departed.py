@@ -7,6 +7,8 @@ it may is refused: half an export must not pass for a wave of deletions.
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 
 from sluicegate.contracts import Contract
@@ -54,7 +56,12 @@ def _gone(absent: pl.DataFrame, rejected: pl.DataFrame, contract: type[Contract]
     if absent.is_empty() or not texts:
         return absent
     present = [
-        any(all(str(part) in text for part in row) for text in texts)
-        for row in absent.select(contract.key()).iter_rows()
+        any(all(_stands_in(str(part), text) for part in key) for text in texts)
+        for key in absent.select(contract.key()).iter_rows()
     ]
     return absent.filter(~pl.Series(present, dtype=pl.Boolean))
+
+
+def _stands_in(part: str, text: str) -> bool:
+    """Whether a text holds this as a word of its own; most do not hold it at all."""
+    return part in text and re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text) is not None

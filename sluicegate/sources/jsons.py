@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,12 @@ class JsonPages:
         del columns
         try:
             pages = parse(content.read_text(encoding="utf-8"))
-            return _gathered(enumerate((each for page in pages for each in page[self.records]), 1))
+            lists = [page[self.records] for page in pages]
+            if not all(isinstance(each, list) for each in lists):
+                raise TypeError
         except (ValueError, RecursionError, KeyError, TypeError) as error:
             raise BatchRefused("The pages cannot be read as JSON.", where=name) from error
+        return _gathered(enumerate(chain.from_iterable(lists), 1))
 
     def count(self, content: Path) -> int:
         """None that could be told: pages are checked before they are archived."""

@@ -103,6 +103,42 @@ def test_corrections_of_one_run_supersede_each_other(session: Session, tmp_path:
     assert published(session, declared) == {"a": "3.00"}
 
 
+def test_replace_takes_a_batch_for_the_whole(session: Session, tmp_path: Path) -> None:
+    """What it lacks leaves, what it has stays or is corrected; the receipt says how many left."""
+    declared = source(load=Load.REPLACE)
+    run(session, declared, orders(tmp_path, "a,,1.00,", "b,,1.00,", "c,,1.00,"))
+    intake = run(session, declared, orders(tmp_path, "a,,1.00,", "b,,2.00,", "d,,4.00,"))
+    assert fates(intake) == [(3, 2, 0, 1)]
+    assert (intake.superseded, intake.receipts[0].removed) == (2, 1)
+    assert published(session, declared) == {"a": "1.00", "b": "2.00", "d": "4.00"}
+
+
+@pytest.mark.parametrize("line", ["b,soon,1.00,", "b,,0.00,", 'b,"open'])
+def test_a_rejected_record_is_no_deletion(session: Session, tmp_path: Path, line: str) -> None:
+    """A row whose new version cannot be taken keeps the one before; the others leave."""
+    declared = source(load=Load.REPLACE)
+    run(session, declared, orders(tmp_path, "a,,1.00,", "b,,1.00,", "c,,1.00,"))
+    intake = run(session, declared, orders(tmp_path, "a,,1.00,", line))
+    assert (fates(intake), intake.receipts[0].removed) == ([(2, 0, 1, 1)], 1)
+    assert published(session, declared) == {"a": "1.00", "b": "1.00"}
+
+
+@pytest.mark.parametrize(("left", "refused"), [(9, False), (8, True)])
+def test_half_an_export_deletes_nothing(
+    session: Session, tmp_path: Path, left: int, refused: bool
+) -> None:
+    """A batch that lacks more than it may is held as a whole, and says what it lacks."""
+    declared = source(load=Load.REPLACE, may_shrink="10 %")
+    lines = [f"{letter},,1.00," for letter in "abcdefghij"]
+    run(session, declared, orders(tmp_path, *lines))
+    intake = run(session, declared, orders(tmp_path, *lines[:left], name="half.csv"))
+    assert bool(intake.refusals) is refused
+    assert len(published(session, declared)) == (10 if refused else left)
+    if refused:
+        assert "lacks 2 of the 10 rows" in intake.refusals[0].error.message
+        assert [(r.rows_in, r.held) for r in intake.receipts] == [(left, left)]
+
+
 def test_absent_values_are_compared_too(session: Session, tmp_path: Path) -> None:
     """A row that lacks a value is another row than one that has it, and equal to its like."""
     declared = source(load=Load.MERGE)
@@ -214,16 +250,18 @@ def expected(batches: list[list[str]], load: Load) -> tuple[list[Fates], dict[st
     for lines in batches:
         counts: Counter[str] = Counter()
         first: dict[str, str] = {}
+        kept: set[str] = set()
         for line in lines:
             key, _, rest = line.partition(",,")
             clean = key != "" and rest.endswith(".00,") and Decimal(rest[:-1]) > 0
             if not clean:
                 counts["quarantined"] += 1
+                kept.add(line.partition(",")[0])
                 continue
             amount = rest[:-1]
-            held_against = {**lake, **first} if load is Load.MERGE else lake
+            held_against = lake if load is Load.APPEND else {**lake, **first}
             taken = held_against.get(key)
-            corrects = load is Load.MERGE and key not in first
+            corrects = load is not Load.APPEND and key not in first
             first.setdefault(key, amount)
             if taken == amount:
                 counts["deduplicated"] += 1
@@ -232,6 +270,8 @@ def expected(batches: list[list[str]], load: Load) -> tuple[list[Fates], dict[st
                 lake[key] = amount
             else:
                 counts["quarantined"] += 1
+        if load is Load.REPLACE:
+            lake = {key: lake[key] for key in lake if key in first or key in kept}
         found.append(
             (len(lines), counts["published"], counts["quarantined"], counts["deduplicated"])
         )
@@ -239,7 +279,7 @@ def expected(batches: list[list[str]], load: Load) -> tuple[list[Fates], dict[st
 
 
 @pytest.mark.parametrize("load", Load)
-@settings(max_examples=4)
+@settings(max_examples=8)
 @given(batches=BATCHES)
 def test_every_row_is_accounted_for(
     session: Session, tmp_path: Path, load: Load, batches: list[list[str]]

@@ -1,0 +1,154 @@
+"""JSON records: lines and pages become text columns, and what cannot be one keeps its text."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sluicegate.errors import BatchRefused, ProviderFailed
+from sluicegate.sources import JsonPages, Ndjson, Records
+from sluicegate.sources.jsons import document
+
+GOOD = '{"a": 1}'
+
+
+def read(tmp_path: Path, content: str | bytes) -> Records:
+    """Records of a text with one object a line."""
+    file = tmp_path / "drop"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return Ndjson().read(file, name="drop.ndjson", columns=())
+
+
+def rows(records: Records) -> list[dict[str, Any]]:
+    """Rows without the columns that they have no value for."""
+    return [
+        {name: cell for name, cell in row.items() if cell is not None}
+        for row in records.rows.iter_rows(named=True)
+    ]
+
+
+def test_nested_values_become_columns(tmp_path: Path) -> None:
+    """Objects are joined with dots, lists stay JSON, and a missing member is absent."""
+    records = read(tmp_path, '{"a": {"b": {"c": "x"}, "d": null}, "e": [1, "y"]}\n{"f": true}\n')
+    assert records.header == ("a.b.c", "a.d", "e", "f")
+    assert rows(records) == [
+        {"a.b.c": "x", "e": '["1", "y"]', "_line": 1},
+        {"f": "true", "_line": 2},
+    ]
+
+
+@pytest.mark.parametrize(
+    "number", ["19.10", "0.1", "-0", "1e3", "12345678901234567890123", "1234567890.123456789012"]
+)
+def test_numbers_keep_their_digits(tmp_path: Path, number: str) -> None:
+    """No number goes through a float on its way."""
+    assert rows(read(tmp_path, f'{{"n": {number}}}\n')) == [{"n": number, "_line": 1}]
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ('{"a": 1', "record:json"),
+        ("[1, 2]", "record:json"),
+        ('"text"', "record:json"),
+        ("12", "record:json"),
+        ("null", "record:json"),
+        ('{"a": NaN}', "record:json"),
+        ('{"a": {"b": -Infinity}}', "record:json"),
+        ('{"a": 1} {"a": 2}', "record:json"),
+        ("[" * 100_000, "record:json"),
+        ('{"a": 1, "a": 2}', "record:duplicate_key"),
+        ('{"a": {"b": 1, "b": 1}}', "record:duplicate_key"),
+        ('{"a.b": 1, "a": {"b": 2}}', "record:duplicate_key"),
+        ('{"_line": 7}', "record:duplicate_key"),
+        ("a,b,c", "record:json"),
+    ],
+)
+def test_what_is_no_record_is_set_aside(tmp_path: Path, line: str, rule: str) -> None:
+    """It keeps its line and its text, and costs no other record."""
+    records = read(tmp_path, f"{GOOD}\n{line}\n\n{GOOD}\n")
+    assert records.rejects.rows() == [(2, line, rule)]
+    assert [row["_line"] for row in rows(records)] == [1, 4]
+    assert records.count == 3
+
+
+def test_bytes_that_are_no_utf8(tmp_path: Path) -> None:
+    """One line in another encoding is set aside with its bytes as escapes."""
+    records = read(tmp_path, f"{GOOD}\n".encode() + b'{"a": "caf\xe9"}\n' + f"{GOOD}\n".encode())
+    assert records.rejects.rows() == [(2, '{"a": "caf\\xe9"}', "record:encoding")]
+    assert records.rows.height == 2
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", ""])
+def test_compression_marks_and_line_ends_change_nothing(tmp_path: Path, ending: str) -> None:
+    """Gzip, a byte-order mark, CRLF or a missing last line end: the same record."""
+    content = b"\xef\xbb\xbf" + f"{GOOD}{ending}".encode()
+    for packed in (content, gzip.compress(content)):
+        assert rows(read(tmp_path, packed)) == [{"a": "1", "_line": 1}]
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    """Binary content under the name of a text refuses the batch."""
+    with pytest.raises(BatchRefused, match="binary"):
+        read(tmp_path, b"PAR1\0\0\0")
+
+
+def test_empty_file_has_no_record(tmp_path: Path) -> None:
+    """It has neither header nor record; whether that is an answer, the source decides."""
+    records = read(tmp_path, "")
+    assert (records.header, records.count) == ((), 0)
+
+
+CELLS = st.one_of(st.none(), st.booleans(), st.integers(), st.text())
+
+
+@settings(max_examples=60)
+@given(sent=st.lists(st.dictionaries(st.sampled_from(["a", "b", "c"]), CELLS), max_size=5))
+def test_every_object_is_a_row(
+    tmp_path_factory: pytest.TempPathFactory, sent: list[dict[str, Any]]
+) -> None:
+    """Whatever the values, as many rows as objects, each with its own values."""
+    content = "".join(json.dumps(each) + "\n" for each in sent)
+    records = read(tmp_path_factory.mktemp("json"), content)
+    assert records.rejects.is_empty()
+    meant = [
+        {
+            name: str(cell).lower() if isinstance(cell, bool) else str(cell)
+            for name, cell in each.items()
+            if cell is not None
+        }
+        for each in sent
+    ]
+    found = [{k: v for k, v in row.items() if k != "_line"} for row in rows(records)]
+    assert found == meant
+
+
+def test_pages_are_one_list(tmp_path: Path) -> None:
+    """Records are numbered through all pages; one that is no object is set aside."""
+    file = tmp_path / "pages"
+    file.write_text('[{"data": [{"a": 1.50}, 7]},\n{"data": []}, {"data": [{"a": {"b": "x"}}]}]')
+    records = JsonPages().read(file, name="list", columns=())
+    assert rows(records) == [{"a": "1.50", "_line": 1}, {"a.b": "x", "_line": 3}]
+    assert records.rejects.rows() == [(2, '"7"', "record:json")]
+
+
+@pytest.mark.parametrize("content", ["[{}]", "[7]", '[{"data": 3}]', "[", "{"])
+def test_damaged_pages_are_refused(tmp_path: Path, content: str) -> None:
+    """An archive that holds something else is no list of records."""
+    file = tmp_path / "pages"
+    file.write_text(content)
+    with pytest.raises(BatchRefused, match="cannot be read as JSON"):
+        JsonPages().read(file, name="list", columns=())
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"data": {}}', b"\xff", b"[" * 99_999])
+def test_a_page_has_a_list(body: bytes) -> None:
+    """What has none is not what was agreed."""
+    with pytest.raises(ProviderFailed, match="a list called 'data'"):
+        document(body, "data", "here")

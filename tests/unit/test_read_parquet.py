@@ -1,0 +1,126 @@
+"""Parquet: typed columns become the text that contracts read, without losing a digit."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from sluicegate.contracts import Contract, Date, Money, UtcTimestamp, field, key
+from sluicegate.errors import BatchRefused
+from sluicegate.ingestion import ingest, raw_table
+from sluicegate.lake import Session
+from sluicegate.sources import Files, Load, Parquet, Records
+from tests.unit.kit import batch, fresh_name
+
+
+def read(tmp_path: Path, frame: pl.DataFrame) -> Records:
+    """Records of a frame that was written and read."""
+    frame.write_parquet(tmp_path / "drop.parquet")
+    return Parquet().read(tmp_path / "drop.parquet", name="drop.parquet", columns=())
+
+
+def test_every_type_as_text(tmp_path: Path) -> None:
+    """Moments name their offset, decimals keep their scale, nested values become columns."""
+    moment = datetime(2026, 10, 30, 12, 0, 0, 5, UTC)
+    frame = pl.DataFrame(
+        {
+            "text": ["x"],
+            "whole": [7],
+            "money": [Decimal("1.10")],
+            "share": [12.5],
+            "flag": [True],
+            "day": [date(2026, 10, 30)],
+            "moment": [moment],
+            "local": [moment.replace(tzinfo=None)],
+            "place": [{"town": {"name": "Ulm"}}],
+            "many": [[1, 2]],
+            "raw": [b"\x00\xff"],
+            "absent": pl.Series([None], dtype=pl.Int64),
+        }
+    ).with_columns(
+        berlin=pl.col("moment").dt.convert_time_zone("Europe/Berlin"),
+        kind=pl.Series(["a"], dtype=pl.Categorical),
+    )
+    ((row),) = read(tmp_path, frame).rows.rows(named=True)
+    assert row == {
+        "text": "x",
+        "whole": "7",
+        "money": "1.10",
+        "share": "12.5",
+        "flag": "true",
+        "day": "2026-10-30",
+        "moment": "2026-10-30T12:00:00.000005Z",
+        "local": "2026-10-30T12:00:00.000005",
+        "place.town.name": "Ulm",
+        "many": "1,2",
+        "raw": "00ff",
+        "absent": None,
+        "berlin": "2026-10-30T12:00:00.000005Z",
+        "kind": "a",
+        "_line": 1,
+    }
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"a,b\n1,2\n", b"PAR1" + b"x" * 99 + b"PAR1"])
+def test_what_is_no_parquet_is_refused(tmp_path: Path, content: bytes) -> None:
+    """The batch is held, with a message that says what it is not."""
+    file = tmp_path / "drop.parquet"
+    file.write_bytes(content)
+    with pytest.raises(BatchRefused, match="no Parquet"):
+        Parquet().read(file, name="drop.parquet", columns=())
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+    """A transfer that broke off leaves no half of a table."""
+    file = tmp_path / "drop.parquet"
+    pl.DataFrame({"a": range(1000)}).write_parquet(file)
+    file.write_bytes(file.read_bytes()[:-50])
+    with pytest.raises(BatchRefused, match="no Parquet"):
+        Parquet().read(file, name="drop.parquet", columns=())
+
+
+class Orders(Contract):
+    """One row an order."""
+
+    order_id: int = key()
+    booked_at: UtcTimestamp = field()
+    day: Date = field(nullable=True)
+    amount: Money = field(gt=0)
+
+
+def test_typed_values_meet_the_contract(session: Session, tmp_path: Path) -> None:
+    """They are published as they are; a moment without a zone and a bad amount are set aside."""
+    moment = datetime(2026, 10, 30, 12, tzinfo=UTC)
+    made = pl.DataFrame(
+        {
+            "order_id": [1, 2, 3],
+            "booked_at": [moment] * 3,
+            "day": [date(2026, 10, 30), None, None],
+            "amount": [Decimal("1.10"), Decimal("0.00"), Decimal("3.00")],
+        }
+    )
+    made.write_parquet(tmp_path / "made")
+    content = (tmp_path / "made").read_bytes()
+    declared = Files(
+        fresh_name(),
+        contract=Orders,
+        match="*",
+        format=Parquet(),
+        load=Load.APPEND,
+        tolerate="50 %",
+        owner="sales",
+    )
+    intake = ingest(declared, [batch(tmp_path, content)], session, "run")
+    ((receipt),) = intake.receipts
+    assert (receipt.published, receipt.rejections) == (2, {"amount:greater_than": 1})
+    assert session.rows(
+        f"SELECT order_id, booked_at::VARCHAR, day, amount, _line FROM {raw_table(declared).sql}"
+        " ORDER BY order_id"
+    ) == [
+        (1, "2026-10-30 12:00:00+00", date(2026, 10, 30), Decimal("1.10"), 1),
+        (3, "2026-10-30 12:00:00+00", None, Decimal("3.00"), 3),
+    ]
