@@ -52,18 +52,19 @@ def line_numbers(lines: pl.Series) -> pl.Series:
     return pl.int_range(2, len(lines) + 2, eager=True) + before
 
 
-def write_drop(folder: Path, day: date, lines: pl.Series) -> int:
+def write_drop(folder: Path, day: date, lines: pl.Series, *, clean: bool = False) -> int:
     """Write one day's records.
 
     Args:
         folder: where the file appears, under its own name and only when it is complete.
         day: decides the file's name, header and form.
         lines: the records as text, without line ends.
+        clean: whether the file is whole even on the day on which the transfer breaks off.
 
     Returns:
         Size of the file in bytes.
     """
-    content = _encoded(day, lines)
+    content = _encoded(day, lines, clean=clean)
     write_atomically(folder / drop_name(day), content)
     return len(content)
 
@@ -75,10 +76,10 @@ def write_atomically(file: Path, content: bytes) -> None:
     hidden.replace(file)
 
 
-def _encoded(day: date, lines: pl.Series) -> bytes:
+def _encoded(day: date, lines: pl.Series, *, clean: bool) -> bytes:
     form = Form.of(day)
     text = ",".join(columns_of(day)) + "\n" + (lines.str.join("\n").item() or "")
-    if not form.truncated:
+    if clean or not form.truncated:
         text += "\n"
     if form.crlf:
         # The whole file went through a transfer in text mode, line breaks in fields included.

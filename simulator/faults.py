@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
@@ -11,6 +12,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from simulator.ecb import COLUMNS
+from simulator.reversal_day import FIELDS
 
 Kind = Literal[
     "unavailable",
@@ -22,6 +24,8 @@ Kind = Literal[
     "empty_value",
     "slow",
     "unit_shift",
+    "duplicate_page",
+    "missing_page",
 ]
 
 MAINTENANCE = (
@@ -36,11 +40,13 @@ class Fault(BaseModel):
     Attributes:
         kind: what goes wrong.
         times: how many data requests it hits.
+        path: only requests whose path starts with this are hit, and others leave it due.
         retry_after: seconds that a client is told to wait (too_many_requests).
         retry_after_form: how it is told: in seconds, as an HTTP date, or not at all.
         seconds: how long the answer is held back (slow).
         keep: share of the body that arrives (truncated).
-        column: the column renamed (renamed_column), or added at the end (added_column).
+        column: the column renamed (renamed_column), or added at the end (added_column); of the
+            processor's API, the field of its records that is renamed.
         name: the new name (renamed_column).
         text: what stands for a missing value: nothing or NaN (empty_value).
         every: one value in this many is missing, the first included (empty_value).
@@ -52,6 +58,7 @@ class Fault(BaseModel):
 
     kind: Kind
     times: Annotated[int, Field(ge=1, le=10_000)] = 1
+    path: Annotated[str, Field(pattern="^/")] = "/"
     retry_after: Annotated[int, Field(ge=0, le=86_400)] = 1
     retry_after_form: Literal["seconds", "date", "none"] = "seconds"
     seconds: Annotated[float, Field(ge=0, le=600)] = 1.0
@@ -65,7 +72,8 @@ class Fault(BaseModel):
 
     @model_validator(mode="after")
     def _renames_what_exists(self) -> Self:
-        if self.kind == "renamed_column" and self.column not in (None, *COLUMNS):
+        known = (None, *COLUMNS, *(name for names in FIELDS.values() for name in names))
+        if self.kind == "renamed_column" and self.column not in known:
             raise ValueError(f"there is no column {self.column!r} to rename")
         return self
 
@@ -77,6 +85,10 @@ class Fault(BaseModel):
             return {"Retry-After": str(self.retry_after)}
         moment = datetime.now(UTC) + timedelta(seconds=self.retry_after)
         return {"Retry-After": format_datetime(moment, usegmt=True)}
+
+    def hits(self, path: str) -> bool:
+        """Tell whether a request for this path is hit."""
+        return path.startswith(self.path)
 
     def distort(self, table: pl.DataFrame) -> pl.DataFrame:
         """Change the answer's table, for the faults that do; others return it as it is."""
@@ -93,6 +105,14 @@ class Fault(BaseModel):
         if self.kind == "unit_shift":
             return self._shifted(table)
         return table
+
+    def rename(self, line: str) -> str:
+        """Rename a field of a record in JSON, for the fault that does."""
+        if self.kind != "renamed_column":
+            return line
+        # In JSON only a name is followed by a colon; a quote inside a value would be escaped.
+        field = re.compile(rf'"{self.column or "amount"}"(?=\s*:)')
+        return field.sub(f'"{self.name}"', line)
 
     def cut(self, body: bytes) -> bytes:
         """Cut a body within a line, for the fault ``truncated``; others return it as it is."""

@@ -14,16 +14,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 
+import polars as pl
+
 from simulator.body import clean_day
 from simulator.dirt import DIRT
 from simulator.drops import Form, drop_name, line_numbers, write_drop
-from simulator.spoil import Spoiler, spread
-from simulator.truth import Drop, Summary, Truth, withdraw_overlapping, write_truth
+from simulator.spoil import Spoiler, Stain, spread
+from simulator.truth import Drop, Summary, Truth, outcomes, withdraw_overlapping, write_truth
 from simulator.world import Population
 
 MIN_ROWS = 200
@@ -31,6 +33,9 @@ MIN_ROWS_A_DAY = 20
 """Below these there is no room for one record of every kind of dirt."""
 
 MAX_DAYS = 3_660
+Watch = Callable[[date, pl.DataFrame, Sequence[Stain]], None]
+"""Is shown each day as it is made: the clean records, and which of them were soiled."""
+
 _WEEKDAYS = (1.0, 0.97, 1.0, 1.04, 1.2, 1.05, 0.74)
 """How busy Monday to Sunday are, relative to each other."""
 
@@ -43,6 +48,8 @@ def generate(
     days: int = 30,
     start: date = date(2026, 10, 1),
     seed: int = 2026,
+    clean: bool = False,
+    watch: Watch | None = None,
 ) -> Summary:
     """Write the drops of some days, and the truth about them.
 
@@ -56,11 +63,13 @@ def generate(
         days: how many days, one file each.
         start: first day.
         seed: same seed, same files.
+        clean: leave all dirt out; the clean records are the same.
+        watch: is shown each day.
 
     Raises:
         ValueError: the arguments cannot be met; nothing was written.
     """
-    _check(rows, days, seed)
+    check(rows, days, seed)
     rng = Random(f"{seed}/{start.isoformat()}/{days}/{rows}")
     dates = [start + timedelta(days=offset) for offset in range(days)]
     counts = _share_out(rows, dates, rng)
@@ -68,7 +77,9 @@ def generate(
     truth.mkdir(parents=True, exist_ok=True)
     # First of all: whoever stops us half way must not find an old truth about new files.
     orphans = withdraw_overlapping(truth, {drop_name(day) for day in dates})
-    made = list(_write_days(out, dates, counts, seed, rng))
+    kinds_by_day = [[] for _ in dates] if clean else spread(dates, counts, rng)
+    plan = list(zip(dates, counts, kinds_by_day, strict=True))
+    made = list(_write_days(out, plan, seed, Spoiler(rng), watch))
     truths = [each for _, of_day in made for each in of_day]
     kinds = Counter(each.kind for each in truths)
     summary = Summary(
@@ -78,14 +89,19 @@ def generate(
         rows,
         drops=tuple(drop for drop, _ in made),
         kinds={kind: kinds[kind] for kind in DIRT},
-        outcomes=_outcomes(rows, truths),
+        outcomes=outcomes(rows, truths, "unconverted"),
         orphans=tuple(name for name in orphans if (out / name).exists()),
     )
     write_truth(truth, truths, summary)
     return summary
 
 
-def _check(rows: int, days: int, seed: int) -> None:
+def check(rows: int, days: int, seed: int) -> None:
+    """Refuse arguments that cannot be met.
+
+    Raises:
+        ValueError: says which, and what can be met.
+    """
     if not 1 <= days <= MAX_DAYS:
         raise ValueError(f"--days must be 1 to {MAX_DAYS}, not {days}")
     least = max(MIN_ROWS, MIN_ROWS_A_DAY * days)
@@ -108,31 +124,27 @@ def _share_out(rows: int, dates: Sequence[date], rng: Random) -> list[int]:
 
 
 def _write_days(
-    out: Path, dates: Sequence[date], counts: Sequence[int], seed: int, rng: Random
+    out: Path,
+    plan: Sequence[tuple[date, int, list[str]]],
+    seed: int,
+    spoiler: Spoiler,
+    watch: Watch | None,
 ) -> Iterator[tuple[Drop, list[Truth]]]:
     population = Population.of(seed)
-    spoiler = Spoiler(rng)
-    for day, rows, kinds in zip(dates, counts, spread(dates, counts, rng), strict=True):
+    for day, rows, kinds in plan:
         # In the cp1252 file every accent is dirt, and is put in as such.
-        clean = clean_day(day, rows, seed, population, ascii_lines=Form.of(day).cp1252)
-        lines, stains = spoiler.spoil(clean, kinds)
+        records = clean_day(day, rows, seed, population, ascii_lines=Form.of(day).cp1252)
+        lines, stains = spoiler.spoil(records, kinds)
+        if watch:
+            watch(day, records, stains)
         name = drop_name(day)
         starts = line_numbers(lines).gather([stain.place for stain in stains])
         truths = [
             Truth(name, start, stain.kind, DIRT[stain.kind].outcome, DIRT[stain.kind].rules)
             for start, stain in zip(starts, stains, strict=True)
         ]
-        yield Drop(name, rows, write_drop(out, day, lines)), truths
-
-
-def _outcomes(rows: int, truths: Sequence[Truth]) -> dict[str, int]:
-    counted = Counter(each.outcome for each in truths)
-    return {
-        "published": rows - counted["quarantined"] - counted["deduplicated"],
-        "quarantined": counted["quarantined"],
-        "deduplicated": counted["deduplicated"],
-        "unconverted": counted["unconverted"],
-    }
+        # A file that is cut off has its last record among the kinds; without dirt it is whole.
+        yield Drop(name, rows, write_drop(out, day, lines, clean=not kinds)), truths
 
 
 def _day(text: str) -> date:

@@ -1,8 +1,10 @@
-"""A provider of exchange rates on this machine, under the contract of the ECB Data Portal.
+"""The providers of exchange rates and of refunds on this machine, each under its own contract.
 
     python -m simulator.provider --port 8417 --now 2026-10-30T18:00:00Z
 
-    GET    /service/data/EXR/D.USD+GBP.EUR.SP00.A?format=csvdata    the data (SDMX 2.1 REST)
+    GET    /service/data/EXR/D.USD+GBP.EUR.SP00.A?format=csvdata    rates (SDMX 2.1 REST)
+    GET    /processor/v1/refunds                                    see ``simulator.processor``
+    GET    /processor/v1/chargebacks
     POST   /_control/clock     {"now": "2026-10-29T18:00:00Z"}      what is released follows it
     POST   /_control/revise    {"currency": "USD", "date": "2026-10-29", "value": "1.1131"}
     POST   /_control/faults    {"kind": "unavailable", "times": 2}  one fault after the other
@@ -10,7 +12,8 @@
     GET    /_control/requests                                       count and list; DELETE resets
     GET    /_control/health                                         who answers
 
-The clock is virtual and stands still until it is moved. The digits are those of the ECB's own
+The clock is virtual and stands still until it is moved. Rates follow the contract of the ECB Data
+Portal; the digits are those of the ECB's own
 history (Source: ECB statistics); the control endpoints are why it only listens on loopback.
 """
 
@@ -21,7 +24,7 @@ import asyncio
 import ipaddress
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -37,8 +40,10 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from simulator.ecb import History, NotRevisableError, as_csv, as_table, narrow
 from simulator.faults import MAINTENANCE, Fault
+from simulator.processor import Processor
 from simulator.sdmx import QueryError, parse
 
+RECORDS = Path("data/processor")
 HISTORY = Path(__file__).resolve().parent.parent / "data" / "reference" / "eurofxref-hist.zip"
 NOW = datetime(2026, 10, 30, 18, tzinfo=UTC)
 SERVICE = "sluicegate-provider"
@@ -77,16 +82,30 @@ class Provider:
     """State of the provider, and the endpoints on it. All of it lives in one event loop."""
 
     history: History
+    processor: Processor
     now: datetime
     faults: list[Fault] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
 
-    async def data(self, flow: str, key: str, request: Request) -> Response:
+    async def rates(self, flow: str, key: str, request: Request) -> Response:
+        """Answer a request for exchange rates."""
+        return await self._serve(request, lambda fault: self._rates(flow, key, request, fault))
+
+    async def reversals(self, source: str, request: Request) -> Response:
+        """Answer a request for refunds or chargebacks."""
+        parameters = request.query_params.multi_items()
+        return await self._serve(
+            request, lambda fault: self.processor.answer(source, parameters, self.now, fault)
+        )
+
+    async def _serve(
+        self, request: Request, answer: Callable[[Fault | None], Response]
+    ) -> Response:
         """Answer a data request, well or with the fault that is due."""
-        fault = self._next_fault()
+        fault = self._next_fault(request.url.path)
         if fault and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
-        response = _refusal(fault) or self._answer(flow, key, request, fault)
+        response = _refusal(fault) or _cut(answer(fault), fault)
         self.seen.append(
             Seen(
                 path=request.url.path,
@@ -97,15 +116,17 @@ class Provider:
         )
         return response
 
-    def _next_fault(self) -> Fault | None:
-        if not self.faults:
+    def _next_fault(self, path: str) -> Fault | None:
+        due = (place for place, fault in enumerate(self.faults) if fault.hits(path))
+        place = next(due, None)
+        if place is None:
             return None
-        fault = self.faults.pop(0)
+        fault = self.faults.pop(place)
         if fault.times > 1:
-            self.faults.insert(0, fault.model_copy(update={"times": fault.times - 1}))
+            self.faults.insert(place, fault.model_copy(update={"times": fault.times - 1}))
         return fault
 
-    def _answer(self, flow: str, key: str, request: Request, fault: Fault | None) -> Response:
+    def _rates(self, flow: str, key: str, request: Request, fault: Fault | None) -> Response:
         accept = request.headers.get("accept", "")
         try:
             query = parse(flow, key, request.query_params.multi_items(), accept)
@@ -123,10 +144,6 @@ class Provider:
             return PlainTextResponse("No results found.", 404)
         table = as_table(chosen, query)
         body = as_csv(fault.distort(table) if fault else table)
-        if fault and fault.kind == "truncated":
-            # Streamed, so that no Content-Length gives the missing part away.
-            pieces = iter([fault.cut(body)])
-            return StreamingResponse(pieces, headers=headers, media_type=query.media_type)
         return Response(body, headers=headers, media_type=query.media_type)
 
     async def health(self) -> dict[str, Any]:
@@ -174,17 +191,21 @@ class Provider:
         return await self.requests()
 
 
-def create_app(history: Path = HISTORY, now: datetime | None = None) -> FastAPI:
-    """Make the application; the history is read on the first data request.
+def create_app(
+    history: Path = HISTORY, now: datetime | None = None, records: Path = RECORDS
+) -> FastAPI:
+    """Make the application; its data are read on the first data request.
 
     Args:
         history: the ECB's ``eurofxref-hist.zip``.
         now: the virtual time, aware; the evening of 2026-10-30 if absent.
+        records: folder of the processor's refunds and chargebacks; need not exist.
     """
-    provider = Provider(History(history), _whole_second(now or NOW))
+    provider = Provider(History(history), Processor(records), _whole_second(now or NOW))
     app = FastAPI(title=SERVICE, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(GZipMiddleware, minimum_size=500, compresslevel=5)
-    app.add_api_route("/service/data/{flow}/{key}", provider.data, response_model=None)
+    app.add_api_route("/service/data/{flow}/{key}", provider.rates, response_model=None)
+    app.add_api_route("/processor/v1/{source}", provider.reversals, response_model=None)
     for method, path, endpoint in (
         ("GET", "health", provider.health),
         ("GET", "clock", provider.read_clock),
@@ -210,6 +231,15 @@ def _refusal(fault: Fault | None) -> Response | None:
     if fault.kind == "wrong_content_type":
         return HTMLResponse(MAINTENANCE)
     return None
+
+
+def _cut(response: Response, fault: Fault | None) -> Response:
+    if not fault or fault.kind != "truncated" or response.status_code != 200:
+        return response
+    # Streamed, so that no Content-Length gives the missing part away.
+    del response.headers["content-length"]
+    pieces = iter([fault.cut(bytes(response.body))])
+    return StreamingResponse(pieces, headers=response.headers)
 
 
 def _newest(visible: pl.DataFrame) -> datetime:
@@ -258,16 +288,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until stopped. Wrong arguments exit with 2."""
     parser = argparse.ArgumentParser(
         prog="python -m simulator.provider",
-        description="Serve the ECB's exchange rates under the contract of its Data Portal.",
+        description="Serve the ECB's exchange rates, and refunds and chargebacks of a processor.",
     )
     parser.add_argument("--host", type=_loopback, default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8417)
     parser.add_argument("--now", type=_aware, default=NOW, help="virtual time, ISO 8601")
     parser.add_argument("--history", type=Path, default=HISTORY, help="eurofxref-hist.zip")
+    parser.add_argument(
+        "--records", type=Path, default=RECORDS, help="folder of refunds and chargebacks"
+    )
     chosen = parser.parse_args(arguments)
     if not chosen.history.is_file():
         parser.error(f"there is no history at {chosen.history}")
-    app = create_app(chosen.history, chosen.now)
+    app = create_app(chosen.history, chosen.now, chosen.records)
     uvicorn.run(app, host=chosen.host, port=chosen.port, log_level="warning")
     return 0
 
