@@ -1,4 +1,4 @@
-"""One HTTP request to a third party, as polite and as suspicious as it has to be.
+"""HTTP requests to a third party, as polite and as suspicious as they have to be.
 
 Every request has a time limit. Answers that may be better in a moment (no connection, 429, 5xx, a
 body that breaks off) are asked for again, not before the ``Retry-After`` of the provider, a bounded
@@ -8,7 +8,8 @@ number of times. What comes back is checked against what was agreed before anybo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -46,40 +47,57 @@ class _Again(Exception):
         self.wait = wait
 
 
-def get(
-    url: str,
-    parameters: Mapping[str, str],
-    *,
-    accept: str,
-    expected: frozenset[int] = frozenset({200}),
-    complete: Callable[[Answer], bool] = lambda _: True,
-) -> Answer:
-    """Ask for something until there is an answer that can be used.
+@contextmanager
+def calls(accept: str) -> Iterator[Caller]:
+    """Ask one provider for several things over the same connection.
 
     Args:
-        expected: statuses that are an answer.
-        complete: whether an answer is all there; if not, it is asked for again.
-
-    Raises:
-        ProviderFailed: there was no usable answer. The message names the host, never the query,
-            which may carry a key.
+        accept: media types that are an answer.
     """
-    host = shown(url)
-    try:
-        with httpx2.Client(timeout=_TIMEOUT, headers={"Accept": accept}) as client:
+    with httpx2.Client(timeout=_TIMEOUT, headers={"Accept": accept}) as client:
+        yield Caller(client)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Asks for things, one after the other; made by :func:`calls`."""
+
+    client: httpx2.Client
+
+    def get(
+        self,
+        url: str,
+        parameters: Mapping[str, str],
+        *,
+        expected: frozenset[int] = frozenset({200}),
+        complete: Callable[[Answer], bool] = lambda _: True,
+    ) -> Answer:
+        """Ask for something until there is an answer that can be used.
+
+        Args:
+            url: where to ask.
+            parameters: of the query.
+            expected: statuses that are an answer.
+            complete: whether an answer is all there; if not, it is asked for again.
+
+        Raises:
+            ProviderFailed: there was no usable answer. The message names the host, never the
+                query, which may carry a key.
+        """
+        try:
             for attempt in stamina.retry_context(
                 on=_pause, attempts=_ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=10.0
             ):
                 with attempt:
-                    return _once(client, url, parameters, expected, complete)
-    except (_Again, httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise ProviderFailed(
-            f"{host} gave no usable answer: {_reason(error)}.",
-            where=urlsplit(url).path,
-            hint="nothing was changed; the next run asks again. `make run` starts the loopback "
-            "provider of this machine",
-        ) from error
-    raise AssertionError("stamina returns or raises")
+                    return _once(self.client, url, parameters, expected, complete)
+        except (_Again, httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise ProviderFailed(
+                f"{shown(url)} gave no usable answer: {_reason(error)}.",
+                where=urlsplit(url).path,
+                hint="nothing was changed; the next run asks again. `make run` starts the loopback "
+                "provider of this machine",
+            ) from error
+        raise AssertionError("stamina returns or raises")
 
 
 def _once(

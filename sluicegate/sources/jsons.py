@@ -70,10 +70,8 @@ class JsonPages:
         del columns
         try:
             pages = parse(content.read_text(encoding="utf-8"))
-            lists = [page[self.records] for page in pages]
-            if not all(isinstance(each, list) for each in lists):
-                raise TypeError
-        except (ValueError, RecursionError, KeyError, TypeError) as error:
+            lists = [_list(page, self.records) for page in pages]
+        except (ValueError, RecursionError) as error:
             raise BatchRefused("The pages cannot be read as JSON.", where=name) from error
         return _gathered(enumerate(chain.from_iterable(lists), 1))
 
@@ -106,16 +104,22 @@ def document(body: bytes, member: str, where: str) -> dict[str, Any]:
         ProviderFailed: it is something else.
     """
     try:
-        page = parse(body.decode())
-    except (ValueError, RecursionError):
-        page = None
-    if not isinstance(page, dict) or not isinstance(page.get(member), list):
+        page: dict[str, Any] = parse(body.decode())
+        _list(page, member)
+    except (ValueError, RecursionError) as error:
         raise ProviderFailed(
             f"Expected a JSON object with a list called {member!r}.",
             where=where,
             hint="the provider changed its format; compare it with its documentation",
-        )
+        ) from error
     return page
+
+
+def _list(page: Any, member: str) -> list[Any]:
+    found = page.get(member) if isinstance(page, dict) else None
+    if not isinstance(found, list):
+        raise ValueError(member)  # noqa: TRY004 - as a page that is no JSON
+    return found
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from sluicegate.errors import ContractError, ProviderFailed
 from sluicegate.sources.base import Archive, Batch, Discovery, Known, Source, Terms
-from sluicegate.sources.http import Answer, get, shown
+from sluicegate.sources.http import Answer, Caller, calls, shown
 from sluicegate.sources.jsons import JsonPages, document
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _TYPE = "application/json"
 _RECORDS = "data"
+_LIMIT = "500"
+"""Records that a page may have."""
+
 _MOST_PAGES = 10_000
 _ATTEMPTS = 3
 """Times that a list is asked for whose total changes, or whose pages do not add up to it."""
@@ -94,12 +97,13 @@ class Pages(Source):
         return found
 
     def _ask(self, url: str, cursor: str | None) -> _Answered:
-        answered = self._all_pages(url, cursor)
-        for _ in range(_ATTEMPTS - 1):
-            if answered.whole:
-                return answered
-            log.info("asking again: the pages of %s do not add up", self.path)
-            answered = self._all_pages(url, cursor)
+        with calls(_TYPE) as caller:
+            answered = self._all_pages(caller, url, cursor)
+            for _ in range(_ATTEMPTS - 1):
+                if answered.whole:
+                    break
+                log.info("asking again: the pages of %s do not add up", self.path)
+                answered = self._all_pages(caller, url, cursor)
         if answered.whole:
             return answered
         raise ProviderFailed(
@@ -109,12 +113,12 @@ class Pages(Source):
             hint="nothing was changed; the next run asks again",
         )
 
-    def _all_pages(self, url: str, cursor: str | None) -> _Answered:
+    def _all_pages(self, caller: Caller, url: str, cursor: str | None) -> _Answered:
         answered = _Answered()
-        parameters = {} if cursor is None else {"updated_after": cursor}
+        parameters = {"limit": _LIMIT} | ({"updated_after": cursor} if cursor else {})
         seen: set[str] = set()
         for _ in range(_MOST_PAGES):
-            answer = get(url, parameters, accept=_TYPE, complete=_whole)
+            answer = caller.get(url, parameters, complete=_whole)
             follow = self._take(answer, answered, url)
             if follow is None:
                 return answered

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Unpack
 from sluicegate.errors import ProviderFailed
 from sluicegate.sources.base import Archive, Batch, Discovery, Known, Source, Terms
 from sluicegate.sources.delimited import Delimited
-from sluicegate.sources.http import Answer, get, shown
+from sluicegate.sources.http import Answer, calls, shown
 
 if TYPE_CHECKING:
     from sluicegate.settings import Settings
@@ -73,13 +73,13 @@ class Sdmx(Source):
         if cursor is not None:
             parameters["updatedAfter"] = cursor
         base = settings.endpoint(self.endpoint)
-        answer = get(
-            f"{base}/{self.series}",
-            parameters,
-            accept=_ACCEPT,
-            expected=frozenset({200, 304, _NOTHING}),
-            complete=_whole,
-        )
+        with calls(_ACCEPT) as caller:
+            answer = caller.get(
+                f"{base}/{self.series}",
+                parameters,
+                expected=frozenset({200, 304, _NOTHING}),
+                complete=_whole,
+            )
         found = Discovery(known=len(manifest))
         if answer.status != 200 or not answer.body:
             return found

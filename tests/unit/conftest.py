@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
+import uvicorn
 from hypothesis import HealthCheck, settings
 
 from sluicegate.ingestion.accounts import open_accounts
@@ -56,3 +60,34 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     with made.branch("dev", "shared") as branch, branch.session() as opened:
         open_accounts(opened)
         yield opened
+
+
+class Stage:
+    """Serves whichever application is on now: a socket is opened once, applications come and go."""
+
+    provider: Any
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request."""
+        await self.provider(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Stage:
+    """Where providers serve."""
+    return Stage()
+
+
+@pytest.fixture(scope="session")
+def address(stage: Stage) -> Iterator[str]:
+    """A socket of this machine."""
+    config = uvicorn.Config(stage, "127.0.0.1", 0, log_level="critical", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(10)
