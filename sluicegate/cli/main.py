@@ -111,6 +111,18 @@ def lake_sql(
     render.answer(ask(lake, ref or env, query), json=json)
 
 
+@lake_app.command("export")
+def lake_export(
+    file: Annotated[Path, typer.Argument(help="File to write, such as marts.duckdb.")],
+    env: Env = "dev",
+    json: Json = False,
+) -> None:
+    """Write the marts that readers see into one DuckDB file, for BI tools."""
+    from sluicegate.lake import export_marts
+
+    render.exported(export_marts(load_settings(env), file), json=json)
+
+
 @lake_app.command("rollback")
 def lake_rollback(
     env: Env = "dev",

@@ -18,7 +18,7 @@ from sluicegate.errors import SluicegateError
 
 if TYPE_CHECKING:
     from sluicegate.deploy import Outcome
-    from sluicegate.lake import Answer, Move
+    from sluicegate.lake import Answer, Export, Move
     from sluicegate.local import Service
     from sluicegate.pipeline import Report
 
@@ -237,6 +237,20 @@ def moved(move: Move, *, json: bool) -> None:
         f"(before: {move.previous})."
     )
     out.print("The next run loads what this generation does not have, from the same sources.")
+
+
+def exported(export: Export, *, json: bool) -> None:
+    """A file of marts."""
+    if json:
+        tables = {"file": str(export.file), "generation": export.generation}
+        _print_json({**tables, "tables": export.tables})
+        return
+    out.print(f"[bold]{len(export.tables)} marts of generation {export.generation}[/bold]")
+    table = _table("table", "rows", numbers=1)
+    for name, rows in export.tables.items():
+        table.add_row(name, f"{rows:,}")
+    out.print(table)
+    out.print(f"written to {escape(str(export.file))}", soft_wrap=True)
 
 
 def answer(answer: Answer, *, json: bool) -> None:

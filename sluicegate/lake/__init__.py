@@ -2,6 +2,7 @@
 
 from sluicegate.lake.archive import Archive
 from sluicegate.lake.branch import Branch
+from sluicegate.lake.handout import Export, export_marts
 from sluicegate.lake.lake import Lake, development_branch
 from sluicegate.lake.query import Answer, query
 from sluicegate.lake.refs import Move, Refs
@@ -11,11 +12,13 @@ __all__ = [
     "Answer",
     "Archive",
     "Branch",
+    "Export",
     "Lake",
     "Move",
     "Refs",
     "Session",
     "Table",
     "development_branch",
+    "export_marts",
     "query",
 ]

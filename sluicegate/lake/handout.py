@@ -1,0 +1,113 @@
+"""What readers of an environment see, handed out: as a connection, or as a file of its own."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+
+from sluicegate.errors import ConfigurationError, EnvironmentFailed
+from sluicegate.lake import durable
+from sluicegate.lake.connection import ALIAS, Connection, attach, connect, identifier, literal
+from sluicegate.lake.lake import Lake
+from sluicegate.settings import Settings
+
+MARTS = "marts"
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file of marts.
+
+    Attributes:
+        file: where it is.
+        generation: what it shows.
+        tables: name → rows.
+    """
+
+    file: Path
+    generation: str
+    tables: dict[str, int]
+
+
+def reader(settings: Settings, ref: str | None = None) -> Connection:
+    """A read-only connection to what an environment's readers see now, ``lake`` being its default.
+
+    It keeps its view for as long as it is open, whatever is published meanwhile.
+
+    Args:
+        settings: of the environment.
+        ref: a generation, or another name of the lake, instead.
+
+    Raises:
+        UnknownName: nothing was published there yet, or there is no such ref.
+    """
+    lake = Lake(settings.lake.root)
+    connection = connect()
+    attach(connection, lake.resolve(ref or settings.env), lake.files, read_only=True)
+    connection.execute(f"USE {ALIAS}.{MARTS}" if _has_marts(connection) else f"USE {ALIAS}")
+    return connection
+
+
+def export_marts(settings: Settings, file: Path) -> Export:
+    """Write every mart that readers see into one DuckDB file, which appears whole or not at all.
+
+    Any DuckDB driver opens it (JDBC, ODBC, Python, R): it needs neither the lake nor extensions. The
+    marts are in its main schema: in a file called marts, a schema of that name would be ambiguous.
+    A file that is there is replaced; who has it open keeps what he has.
+
+    Raises:
+        UnknownName: nothing was published yet.
+        ConfigurationError: the place is no file that could be written.
+    """
+    if file.suffix not in {".duckdb", ".db"} or file.is_dir():
+        raise ConfigurationError(
+            "The marts are written to a DuckDB file.", where=str(file), hint="call it *.duckdb"
+        )
+    lake = Lake(settings.lake.root)
+    generation = lake.refs.require(settings.env).generation
+    draft = file.with_name(f".{file.name}.{uuid4().hex}")
+    try:
+        durable.make_folder(file.parent)
+        tables = _write(lake, generation, draft)
+        os.replace(draft, file)  # noqa: PTH105 - the target may be there
+    except (OSError, duckdb.IOException) as error:
+        raise EnvironmentFailed(
+            f"The file cannot be written: {str(error).splitlines()[0]}", where=str(file)
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return Export(file, generation, tables)
+
+
+def _write(lake: Lake, generation: str, draft: Path) -> dict[str, int]:
+    connection = connect()
+    try:
+        attach(connection, lake.catalog(generation), lake.files, read_only=True)
+        connection.execute(f"ATTACH {literal(str(draft))} AS target")
+        tables = {}
+        for name in _marts(connection):
+            here = f"target.{identifier(name)}"
+            there = f"{ALIAS}.{MARTS}.{identifier(name)}"
+            connection.execute(f"CREATE TABLE {here} AS FROM {there}")
+            counted = connection.execute(f"SELECT count(*) FROM {here}").fetchone()
+            tables[name] = int(counted[0]) if counted else 0
+        connection.execute("DETACH target")
+    finally:
+        connection.close()
+    return tables
+
+
+def _marts(connection: Connection) -> list[str]:
+    sql = (
+        "SELECT table_name FROM information_schema.tables"
+        " WHERE (table_catalog, table_schema) = ($1, $2) ORDER BY 1"
+    )
+    return [name for (name,) in connection.execute(sql, [ALIAS, MARTS]).fetchall()]
+
+
+def _has_marts(connection: Connection) -> bool:
+    return bool(_marts(connection))

@@ -1,0 +1,109 @@
+"""What readers see, handed out: as a connection, and as a file that needs nothing of ours."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import count
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import sluicegate
+from sluicegate.errors import ConfigurationError, UnknownName
+from sluicegate.lake import Lake, Table, export_marts
+from tests.support import ROOT
+from tests.unit.kit import numbers, settings_of, write
+
+MART = Table("marts", "numbers")
+_runs = count(1)
+
+
+def publish(lake: Lake, *values: int) -> str:
+    """Publish a mart with these numbers more."""
+    run = f"run-{next(_runs)}"
+    with lake.branch("dev", run) as branch:
+        with branch.session() as session:
+            write(session, *values, table=MART)
+            write(session, *values)
+        return lake.publish(branch, run=run).generation
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with settings, whose lake is the one of the test."""
+    shutil.copytree(ROOT / "deployments", tmp_path / "deployments")
+    monkeypatch.setenv("SLUICEGATE_LAKE__ROOT", str(tmp_path / "lake"))
+    return tmp_path
+
+
+def test_a_connection_sees_what_readers_see(project: Path, lake: Lake) -> None:
+    """Marts by their name, other tables with their schema, and nothing can be changed."""
+    publish(lake, 1, 2)
+    connection = sluicegate.connect("dev", project=project)
+    assert connection.sql("SELECT sum(n)::INT FROM numbers").fetchall() == [(3,)]
+    assert connection.sql("SELECT count(*) FROM raw.numbers").fetchall() == [(2,)]
+    with pytest.raises(duckdb.Error, match="read-only"):
+        connection.execute("DELETE FROM numbers")
+    connection.close()
+
+
+def test_a_connection_keeps_its_view(project: Path, lake: Lake) -> None:
+    """What is published later is seen by who connects later; an older generation has a name."""
+    first = publish(lake, 1)
+    early = sluicegate.connect("dev", project=project)
+    publish(lake, 2)
+    late = sluicegate.connect("dev", project=project)
+    back = sluicegate.connect("dev", ref=first, project=project)
+    sums = [each.sql("SELECT sum(n)::INT FROM numbers").fetchall() for each in (early, late, back)]
+    assert sums == [[(1,)], [(3,)], [(1,)]]
+    for each in (early, late, back):
+        each.close()
+
+
+def test_before_the_first_publish_there_is_nothing(project: Path, lake: Lake) -> None:
+    """An environment that shows nothing yet, and one that does not exist, are told by name."""
+    assert lake.refs.head("dev") is None
+    with pytest.raises(UnknownName, match="'dev'"):
+        sluicegate.connect("dev", project=project)
+    with pytest.raises(UnknownName, match="no environment called 'pord'") as caught:
+        sluicegate.connect("pord", project=project)
+    assert "did you mean 'prod'" in str(caught.value.hint)
+
+
+def test_an_export_needs_nothing_of_ours(tmp_path: Path, lake: Lake) -> None:
+    """A plain DuckDB, without extensions and without the lake, reads the marts and nothing else."""
+    generation = publish(lake, 1, 2, 3)
+    export = export_marts(settings_of(tmp_path), tmp_path / "out" / "marts.duckdb")
+    assert (export.generation, export.tables) == (generation, {"numbers": 3})
+    shutil.rmtree(tmp_path / "lake")
+    with duckdb.connect(str(export.file), read_only=True) as plain:
+        assert plain.sql("SELECT n FROM numbers ORDER BY n").fetchall() == [(1,), (2,), (3,)]
+        assert plain.sql("SHOW ALL TABLES").fetchall()[0][1:3] == ("main", "numbers")
+        assert len(plain.sql("SHOW ALL TABLES").fetchall()) == 1
+
+
+def test_an_export_replaces_the_one_before(tmp_path: Path, lake: Lake) -> None:
+    """At once, and beside a reader who keeps what he has; no draft is left behind."""
+    file = tmp_path / "out" / "marts.duckdb"
+    publish(lake, 1)
+    export_marts(settings_of(tmp_path), file)
+    with duckdb.connect(str(file), read_only=True) as reader:
+        publish(lake, 2)
+        export_marts(settings_of(tmp_path), file)
+        assert reader.sql("SELECT count(*) FROM numbers").fetchall() == [(1,)]
+    with duckdb.connect(str(file), read_only=True) as reader:
+        assert reader.sql("SELECT count(*) FROM numbers").fetchall() == [(2,)]
+    assert [each.name for each in file.parent.iterdir()] == ["marts.duckdb"]
+
+
+@pytest.mark.parametrize("name", ["marts.parquet", "marts", "folder.duckdb"])
+def test_an_export_goes_to_a_duckdb_file(tmp_path: Path, lake: Lake, name: str) -> None:
+    """Another ending, or a folder, is refused, and nothing is written."""
+    publish(lake, 1)
+    (tmp_path / "folder.duckdb").mkdir()
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ConfigurationError, match="DuckDB file"):
+        export_marts(settings_of(tmp_path), tmp_path / name)
+    assert sorted(tmp_path.iterdir()) == before
+    assert numbers(lake) == [1]
