@@ -12,6 +12,7 @@ ENV ?= dev
 ROWS ?= 200000
 DAYS ?= 30
 SEED ?= 2026
+START ?= 2026-10-01
 VENV ?= .venv
 
 BIN := $(VENV)/bin
@@ -34,8 +35,8 @@ help: ## Show this help
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@printf '\nVariables: ENV=%s ROWS=%s DAYS=%s SEED=%s PYTHON=%s\n' \
-	  '$(ENV)' '$(ROWS)' '$(DAYS)' '$(SEED)' '$(or $(PYTHON),the newest found)'
+	@printf '\nVariables: ENV=%s ROWS=%s DAYS=%s SEED=%s START=%s PYTHON=%s\n' \
+	  '$(ENV)' '$(ROWS)' '$(DAYS)' '$(SEED)' '$(START)' '$(or $(PYTHON),the newest found)'
 
 run: $(RUNTIME) ## Install, start the services, run the pipeline (ENV=dev)
 	@[[ -n "$${SLUICEGATE_LANDING__ROOT:-}" || -n "$$(ls -A data/landing/payments 2>/dev/null)" ]] \
@@ -54,10 +55,10 @@ worker: $(RUNTIME) ## Run what was deployed, as it falls due, until Ctrl-C (ENV=
 stop: ## Stop the services that a target above started
 	@if [[ -x $(BIN)/sluicegate ]]; then $(BIN)/sluicegate down; else echo 'Nothing is running.'; fi
 
-data: $(RUNTIME) ## Write payment files and their truth (ROWS=200000 DAYS=30 SEED=2026)
-	$(say) 'Writing about $(ROWS) payments over $(DAYS) days to data/landing/payments (seed $(SEED))'
-	@$(BIN)/python -m simulator.payments --rows '$(ROWS)' --days '$(DAYS)' --seed '$(SEED)' \
-	  --out data/landing/payments --truth data/truth
+data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=2026 START=2026-10-01)
+	$(say) 'Writing $(ROWS) payments over $(DAYS) days from $(START), and what belongs to them, to data'
+	@$(BIN)/python -m simulator.data --rows '$(ROWS)' --days '$(DAYS)' --seed '$(SEED)' \
+	  --start '$(START)' --landing data/landing --truth data/truth --processor data/processor
 
 ##@ Develop
 .PHONY: test test-unit test-integration test-e2e lint format ci lock
@@ -104,7 +105,7 @@ lock: $(BOOTSTRAP) ## Resolve the locks again (LOCK=--upgrade, LOCK='-P NAME' to
 ##@ Clean up
 .PHONY: clean distclean
 clean: stop ## Stop the services; remove lake, landing files, state and caches
-	@rm -rf data/lake data/landing data/truth .sluicegate $(CACHES) \
+	@rm -rf data/lake data/landing data/processor data/truth .sluicegate $(CACHES) \
 	  dbt_project/target dbt_project/logs logs
 	@find $(PACKAGES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + \
 	  2>/dev/null || true

@@ -94,9 +94,9 @@ def _times(day: date, rows: int, chance: Chance) -> tuple[pl.Series, pl.Series, 
     booked = int(midnight.timestamp()) + (within * seconds).cast(pl.Int64).sort()
     settled = booked + chance.below("settles", rows, _SETTLE_SECONDS + 1)
     status = _named(STATUSES, "status", rows, chance)
-    settled_text = _timestamps("settled_at", settled, chance)
+    settled_text = timestamps("settled_at", settled, chance)
     return (
-        _timestamps("booked_at", booked, chance),
+        timestamps("booked_at", booked, chance),
         pl.select(
             pl.when(status == "settled")
             .then(settled_text)
@@ -107,7 +107,14 @@ def _times(day: date, rows: int, chance: Chance) -> tuple[pl.Series, pl.Series, 
     )
 
 
-def _timestamps(name: str, epoch: pl.Series, chance: Chance) -> pl.Series:
+def timestamps(name: str, epoch: pl.Series, chance: Chance) -> pl.Series:
+    """Write moments as ISO 8601, some in UTC and some in Berlin's time with its offset.
+
+    Args:
+        name: of the column, and of the draw that decides the zone.
+        epoch: the moments, in whole seconds.
+        chance: decides the zones.
+    """
     utc = pl.from_epoch(epoch, time_unit="s")
     local = utc.dt.replace_time_zone("UTC").dt.convert_time_zone(ZONE)
     as_local = chance.uniform(f"{name}/zone", len(epoch)) < _OFFSET_SHARE

@@ -103,9 +103,7 @@ def _measured(payments: pl.DataFrame) -> pl.DataFrame:
     text = pl.col("booked_at").str.replace("Z", "+00:00", literal=True)
     moment = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%z", time_zone="UTC")
     return payments.with_columns(
-        moment.str.to_datetime("%Y-%m-%dT%H:%M:%S%z", time_zone="UTC")
-        .dt.epoch("s")
-        .alias("booked"),
+        moment.dt.epoch("s").alias("booked"),
         pl.col("amount").str.replace(".", "", literal=True).cast(pl.Int64).alias("cents"),
     )
 
