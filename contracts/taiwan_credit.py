@@ -18,7 +18,7 @@ class TaiwanCredit(Contract):
 
     client_id: int = key(reads="ID", description="Number of the client in the data set.")
     limit_bal: Money = field(reads="LIMIT_BAL", gt=0, description="Credit limit.")
-    sex: int = field(reads="SEX", isin=(1, 2), description="1: male, 2: female.")
+    sex: int = field(reads="SEX", isin=(0, 1), description="0: male, 1: female.")
     age: int = field(reads="AGE", ge=18, description="Age, in years.")
     pay_0: int = field(reads="PAY_0", ge=-2, le=9, description="State of repayment.")
     pay_2: int = field(reads="PAY_2", ge=-2, le=9, description="State of repayment.")
