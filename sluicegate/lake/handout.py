@@ -55,8 +55,8 @@ def reader(settings: Settings, ref: str | None = None) -> Connection:
 def export_marts(settings: Settings, file: Path) -> Export:
     """Write every mart that readers see into one DuckDB file, which appears whole or not at all.
 
-    Any DuckDB driver opens it (JDBC, ODBC, Python, R): it needs neither the lake nor extensions. The
-    marts are in its main schema: in a file called marts, a schema of that name would be ambiguous.
+    Any DuckDB driver opens it (JDBC, ODBC, Python, R): it needs neither the lake nor extensions.
+    The marts are in its main schema: in a file called marts, a schema marts would be ambiguous.
     A file that is there is replaced; who has it open keeps what he has.
 
     Raises:

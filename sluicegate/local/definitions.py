@@ -84,7 +84,11 @@ def _provider(settings: Settings) -> Definition:
     return Definition(
         name="provider",
         title="loopback provider",
-        command=_module("simulator.provider", "--host", host, "--port", str(port)),
+        command=_module(
+            "simulator.provider",
+            *("--records", str(settings.project / "data" / "processor")),
+            *("--host", host, "--port", str(port)),
+        ),
         host=host,
         port=port,
         health="/_control/health",

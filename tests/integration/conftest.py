@@ -19,6 +19,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from simulator import data
 from simulator.payments import generate
 from tests.support import Forge, Outcome, Site, call, copy_project, free_port
 
@@ -27,6 +28,8 @@ START = date(2026, 10, 5)
 """Between this day and the last, every form of file and every kind of dirt comes up."""
 DAYS = 16
 ROWS = 4_800
+CUSTOMERS = 2_000
+"""Of them the export tells; the payments of the others are paid by somebody unknown."""
 
 
 def pytest_report_header() -> str:
@@ -53,6 +56,17 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def world(project: Path, seed: int, tmp_path_factory: pytest.TempPathFactory) -> data.Folders:
+    """What third parties send: files and their truth, and records that the provider serves."""
+    folder = tmp_path_factory.mktemp("world")
+    folders = data.Folders(folder / "landing", folder / "truth", project / "data" / "processor")
+    data.generate(folders, rows=ROWS, days=DAYS, start=START, seed=seed, first=CUSTOMERS)
+    for each in folders.landing.iterdir():
+        settle(each)
+    return folders
+
+
+@pytest.fixture(scope="session")
 def ports() -> dict[str, str]:
     return {
         "SLUICEGATE_PREFECT__PORT": str(free_port()),
@@ -62,7 +76,10 @@ def ports() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def services(
-    project: Path, ports: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    project: Path,
+    ports: dict[str, str],
+    world: data.Folders,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
     """The session's Prefect server and provider, started and ended as a person would."""
     site = Site(project, tmp_path_factory.mktemp("services"), ports)
@@ -77,12 +94,11 @@ def services(
 
 
 @pytest.fixture(scope="session")
-def first(services: Site, seed: int, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The first run of all: some days of payments, every rate. To be read, never changed."""
-    site = Site(services.project, tmp_path_factory.mktemp("first"), services.variables)
-    site = services.copy(site.folder)
-    generate(site.payments, site.truth, rows=ROWS, days=DAYS, start=START, seed=seed)
-    _settle(site.payments)
+def first(services: Site, world: data.Folders, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The first run of all: some days of every source. To be read, never changed."""
+    site = services.copy(tmp_path_factory.mktemp("first"))
+    shutil.copytree(world.landing, site.landing)
+    shutil.copytree(world.truth, site.truth)
     return Run(site, site.run())
 
 
@@ -115,11 +131,11 @@ def drop_day(site: Site, seed: int, *, after: int = 0) -> str:
     day = START + timedelta(days=DAYS + after)
     summary = generate(site.payments, site.truth, rows=600, days=1, start=day, seed=seed)
     name = summary.drops[0].file
-    _settle(site.payments / name)
+    settle(site.payments / name)
     return name
 
 
-def _settle(place: Path) -> None:
+def settle(place: Path) -> None:
     """Let files look as if they had been lying there for a minute."""
     for file in [place] if place.is_file() else place.iterdir():
         moment = file.stat().st_mtime_ns - 60 * 10**9
@@ -133,10 +149,10 @@ def published(first: Run, tmp_path: Path) -> Site:
 
 
 @pytest.fixture
-def fresh(services: Site, tmp_path: Path) -> Site:
-    """No lake yet, and an empty landing folder."""
+def fresh(services: Site, world: data.Folders, tmp_path: Path) -> Site:
+    """No lake yet, and no payments; what other sources have to say is there."""
     site = services.copy(tmp_path / "site")
-    site.payments.mkdir(parents=True)
+    shutil.copytree(world.landing, site.landing, ignore=shutil.ignore_patterns("payments_*"))
     return site
 
 
@@ -230,7 +246,7 @@ def refused(first: Run, seed: int, tmp_path_factory: pytest.TempPathFactory) -> 
     dirty.write_text("\n".join(lines), newline="")
     broken = cut.rename(cut.with_name(cut.name + ".gz"))
     broken.write_bytes(gzip.compress(originals[cut.name])[:-100])
-    _settle(site.payments)
+    settle(site.payments)
     moves, generation = site.moves(), site.generation()
     with later(first.site) as provider:
         provider.revise("USD", START, "1.25")
