@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion.load import load
+from sluicegate.ingestion.meter import Meter
 from sluicegate.ingestion.receipt import Receipt
 from sluicegate.ingestion.sift import Unsifted, shape, sift
 from sluicegate.lake import Session
+from sluicegate.progress import Progress, untold
 from sluicegate.sources import Batch, Load, Source
 
 log = logging.getLogger(__name__)
@@ -44,13 +46,19 @@ class Intake:
     superseded: int = 0
 
 
-def ingest(source: Source, batches: Iterable[Batch], session: Session, run: str) -> Intake:
+def ingest(
+    source: Source,
+    batches: Sequence[Batch],
+    session: Session,
+    run: str,
+    progress: Progress = untold,
+) -> Intake:
     """Take new batches of a source into the branch that the session writes.
 
     A refused batch does not stop the others: all refusals of a run are reported together.
     """
-    intake = Intake(source.name)
-    for group in _groups(source, batches, intake):
+    intake, meter = Intake(source.name), Meter(batches, progress)
+    for group in _groups(source, batches, intake, meter):
         try:
             loaded = load(source, sift(source, group), session, run)
         except BatchRefused as error:
@@ -59,6 +67,8 @@ def ingest(source: Source, batches: Iterable[Batch], session: Session, run: str)
             intake.receipts.append(_held(source, unsifted.batch, unsifted.rows_in))
             intake.refusals.append(Refusal(source.name, unsifted.batch.name, error))
             continue
+        finally:
+            meter.loaded(unsifted.batch for unsifted in group)
         intake.superseded += loaded.superseded
         for receipt in loaded.receipts:
             intake.receipts.append(receipt)
@@ -67,18 +77,23 @@ def ingest(source: Source, batches: Iterable[Batch], session: Session, run: str)
     return intake
 
 
-def _groups(source: Source, batches: Iterable[Batch], intake: Intake) -> Iterator[list[Unsifted]]:
+def _groups(
+    source: Source, batches: Sequence[Batch], intake: Intake, meter: Meter
+) -> Iterator[list[Unsifted]]:
     """Read batches and gather them until there are enough rows to be worth a commit."""
     # A correction must find the rows of the batch before it in the lake.
     most = ROWS_AT_ONCE if source.load is Load.APPEND else 1
     group: list[Unsifted] = []
     gathered = 0
     for batch in batches:
+        meter.begins(batch)
         try:
             unsifted = _read(source, batch, intake)
         except BatchRefused as error:
             intake.refusals.append(Refusal(source.name, batch.name, error))
+            meter.refused(batch)
             continue
+        meter.read(batch)
         group.append(unsifted)
         gathered += unsifted.rows_in
         if gathered >= most:

@@ -153,7 +153,9 @@ def _receipt(
     batch = unsifted.batch
     mine = judged.filter(pl.col(BATCH) == batch.id)
     refused = rejected.filter(pl.col(BATCH) == batch.id)
-    rules = refused["rules"].explode().value_counts()
+    rules = (
+        refused.explode("rules").group_by("rules").agg(pl.len(), pl.col(LINE).min()).sort("rules")
+    )
     return Receipt(
         source=source.name,
         batch=batch.id,
@@ -162,7 +164,8 @@ def _receipt(
         published=int(mine["wins"].sum()),
         quarantined=refused.height,
         deduplicated=mine.filter(pl.col("fate") == _COPY).height,
-        rejections=dict(sorted(rules.iter_rows())),
+        rejections={rule: count for rule, count, _ in rules.iter_rows()},
+        examples={rule: f"{batch.name}, line {line}" for rule, _, line in rules.iter_rows()},
         unknown_columns=unsifted.unknown_columns,
     ).closed()
 

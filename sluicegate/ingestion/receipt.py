@@ -26,6 +26,7 @@ class Receipt:
     Attributes:
         rejections: rule → rows that broke it. A row that broke two rules counts under both, so
             these do not add up to ``quarantined``.
+        examples: rule → where one row that broke it stands; a place, never a value.
         unknown_columns: columns that came along and that the contract does not name; they are in
             the archive only.
         removed: published rows that left because their source no longer has them. They came with
@@ -41,6 +42,7 @@ class Receipt:
     deduplicated: int = 0
     held: int = 0
     rejections: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
     unknown_columns: tuple[str, ...] = ()
     removed: int = 0
 
@@ -103,5 +105,6 @@ def total(source: str, receipts: Iterable[Receipt]) -> Receipt:
             held=result.held + receipt.held,
             rejections=rejections,
             removed=result.removed + receipt.removed,
+            examples=receipt.examples | result.examples,
         )
     return result

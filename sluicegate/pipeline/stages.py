@@ -6,6 +6,7 @@ discover → ingest → transform → audit → publish
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,9 +15,10 @@ from sluicegate import warehouse
 from sluicegate.errors import AuditFailed, BatchRefused, DataRefused, RefMoved
 from sluicegate.ingestion import Intake, accounts, grow, ingest, total
 from sluicegate.ingestion.ingest import Refusal
-from sluicegate.lake import Branch, Move, Table
+from sluicegate.lake import Branch, Move, Session, Table
 from sluicegate.pipeline.report import Status
 from sluicegate.pipeline.run import Run
+from sluicegate.progress import Progress, untold
 from sluicegate.quality.check import Check, Outcome, verdict_of
 from sluicegate.quality.conservation import Stock, audit_batches, audit_conservation, stock
 from sluicegate.quality.contracts import audit_table
@@ -47,7 +49,7 @@ class Harvest:
     before: dict[str, Stock]
 
 
-def discover(run: Run) -> Offer:
+def discover(run: Run, progress: Progress = untold) -> Offer:
     """Look at every source for batches that are not in the manifest that readers see.
 
     Raises:
@@ -62,10 +64,10 @@ def discover(run: Run) -> Offer:
         with platform.lake.read(run.report.previous) as session:
             manifests = {name: accounts.manifest(session, name) for name in manifests}
             code = accounts.fingerprint(session)
-    found = {
-        name: source.discover(platform.settings, manifests[name], platform.archive)
-        for name, source in sources.items()
-    }
+    found: dict[str, Discovery] = {}
+    for name, source in sources.items():
+        progress(len(found), len(manifests), name)
+        found[name] = source.discover(platform.settings, manifests[name], platform.archive)
     run.report.known = {name: discovery.known for name, discovery in found.items()}
     run.report.waiting = {
         name: discovery.waiting for name, discovery in found.items() if discovery.waiting
@@ -97,12 +99,17 @@ def open_harvest(run: Run, branch: Branch) -> Harvest:
 
 
 def ingest_source(
-    run: Run, branch: Branch, name: str, discovery: Discovery, harvest: Harvest
+    run: Run,
+    branch: Branch,
+    name: str,
+    discovery: Discovery,
+    harvest: Harvest,
+    progress: Progress = untold,
 ) -> Intake:
     """Take a source's new batches into the branch."""
     source = run.platform.catalogue.source(name)
     with branch.session() as session:
-        intake = ingest(source, discovery.new, session, run.id)
+        intake = ingest(source, discovery.new, session, run.id, progress)
     harvest.intakes[name] = intake
     run.report.receipts.extend(intake.receipts)
     run.report.accounts[name] = total(name, intake.receipts)
@@ -130,7 +137,9 @@ def refuse_held(run: Run, harvest: Harvest) -> None:
     )
 
 
-def transform(run: Run, branch: Branch, offer: Offer) -> warehouse.Build:
+def transform(
+    run: Run, branch: Branch, offer: Offer, progress: Progress = untold
+) -> warehouse.Build:
     """Let dbt build its models on the branch.
 
     Unit tests say nothing of data: they run when the code is not the one that was published.
@@ -144,35 +153,30 @@ def transform(run: Run, branch: Branch, offer: Offer) -> warehouse.Build:
         project=platform.dbt_project,
         target=platform.dbt_target,
         unit_tests=offer.code_changed,
-        on_event=lambda step: context.copy().run(_tell, step),
+        on_event=lambda step: context.copy().run(_tell, step, progress),
     )
     run.report.models = list(build.models)
     return build
 
 
-def audit(run: Run, branch: Branch, harvest: Harvest, build: warehouse.Build) -> list[Check]:
+def audit(
+    run: Run,
+    branch: Branch,
+    harvest: Harvest,
+    build: warehouse.Build,
+    progress: Progress = untold,
+) -> list[Check]:
     """Check everything that must hold before anybody may see the branch.
 
     Raises:
         AuditFailed: something does not hold, could not be checked, or nothing was looked at.
     """
-    catalogue = run.platform.catalogue
     checks = [_built(model) for model in build.models]
-    rows = {model.name: model.rows for model in build.models}
-    checks += [_of_dbt(check, rows.get(check.model or "")) for check in build.checks]
+    models = {model.name: model for model in build.models}
+    checks += [_of_dbt(check, models.get(check.model or "")) for check in build.checks]
     with branch.session() as session:
-        for name, source in catalogue.sources.items():
-            table = Table("raw", name)
-            checks += audit_table(table, source.contract, session)
-            intake = harvest.intakes.get(name, Intake(name))
-            checks += audit_conservation(
-                source, harvest.before[name], stock(source, session), intake
-            )
-            checks += audit_batches(source, intake, session, run.id)
-        for model in catalogue.models.values():
-            schema, _, table_name = model.table.partition(".")
-            table = Table(schema, table_name)
-            checks += audit_table(table, model.contract, session, may_be_empty=model.may_be_empty)
+        for audited in _audit_tables(run, session, harvest, progress):
+            checks += audited
     run.report.checks = checks
     failed = [check for check in checks if check.outcome is not Outcome.PASS]
     if failed:
@@ -199,16 +203,37 @@ def _fresh(source: Source, manifest: dict[str, Known], found: Discovery) -> Fres
     return freshness_of(source, arrivals, now)
 
 
+def _audit_tables(
+    run: Run, session: Session, harvest: Harvest, progress: Progress
+) -> Iterator[list[Check]]:
+    sources, models = run.platform.catalogue.sources, run.platform.catalogue.models
+    tables = len(sources) + len(models)
+    for number, (name, source) in enumerate(sources.items()):
+        table = Table("raw", name)
+        progress(number, tables, str(table))
+        intake = harvest.intakes.get(name, Intake(name))
+        yield audit_table(table, source.contract, session)
+        yield audit_conservation(source, harvest.before[name], stock(source, session), intake)
+        yield audit_batches(source, intake, session, run.id)
+    for number, model in enumerate(models.values(), start=len(sources)):
+        progress(number, tables, model.table)
+        schema, _, table_name = model.table.partition(".")
+        table = Table(schema, table_name)
+        yield audit_table(table, model.contract, session, may_be_empty=model.may_be_empty)
+
+
 def _built(model: warehouse.Model) -> Check:
     outcome = Outcome.PASS if model.status == "built" else Outcome.ERROR
     message = "" if outcome is Outcome.PASS else f"it was {model.status}"
     return Check("built", f"{model.schema}.{model.name}", outcome, looked_at=1, message=message)
 
 
-def _of_dbt(check: warehouse.Check, rows: int | None) -> Check:
-    name, on = check.name, check.model or "dbt"
+def _of_dbt(check: warehouse.Check, model: warehouse.Model | None) -> Check:
+    name = check.name
+    on = f"{model.schema}.{model.name}" if model else check.model or "dbt"
     # A view is not counted; its rows are judged by its contract.
-    looked_at = 1 if rows is None or check.kind == "unit" else rows
+    rows = model.rows if model and check.kind != "unit" else None
+    looked_at = 1 if rows is None else rows
     if check.status == "pass" and not check.failures:
         return verdict_of(name, on, looked_at=looked_at, failures=0, message="")
     # A check that was skipped, or that only warned, has not said that its promise holds.
@@ -238,7 +263,8 @@ def _refused(run: Run, failed: list[Check], count: int) -> AuditFailed:
     )
 
 
-def _tell(step: warehouse.Step) -> None:
+def _tell(step: warehouse.Step, progress: Progress) -> None:
+    progress(step.done, step.total, step.name)
     if step.kind == "model" and step.seconds is None:
         log.info("dbt: building %s", step.name)
 

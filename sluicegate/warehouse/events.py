@@ -20,6 +20,7 @@ class Listener:
         self.warnings: list[str] = []
         self._on_step = on_step
         self._error: BaseException | None = None
+        self._number = self._total = 0
 
     def __call__(self, event: Any) -> None:
         """Take one event of dbt's."""
@@ -40,9 +41,12 @@ class Listener:
             return
         if event.info.name == "LogStartLine":
             node = event.data.node_info
-            self._on_step(Step(node.node_name, node.resource_type, "started", None))
+            self._number, self._total = event.data.index, event.data.total
+            self._on_step(self._step(node, "started", None, done=self._number - 1))
         elif event.info.name == "NodeFinished":
             node, ran = event.data.node_info, event.data.run_result
-            self._on_step(
-                Step(node.node_name, node.resource_type, node.node_status, ran.execution_time)
-            )
+            self._on_step(self._step(node, node.node_status, ran.execution_time, self._number))
+
+    def _step(self, node: Any, status: str, seconds: float | None, done: int) -> Step:
+        # With one thread, what was begun before has ended, or was skipped.
+        return Step(node.node_name, node.resource_type, status, seconds, done, self._total)

@@ -96,9 +96,13 @@ class Step:
         kind: ``model``, ``test`` or ``unit_test``, as dbt calls it.
         status: ``started``, or how it ended, in dbt's words: ``success``, ``pass``, ``fail``, ...
         seconds: wall time; None where it has only begun.
+        done: how many models and checks of the build were finished, one way or the other.
+        total: how many there are.
     """
 
     name: str
     kind: str
     status: str
     seconds: float | None
+    done: int = 0
+    total: int = 0

@@ -55,6 +55,13 @@ def test_total_adds_rejections_by_rule() -> None:
     assert total("o", [one, two]).rejections == {"x": 1, "y": 5}
 
 
+def test_total_keeps_the_first_example_of_a_rule() -> None:
+    """Of the rows that break a rule, the place of the first one is shown for the source."""
+    one = Receipt("o", "1", "a", examples={"x": "a, line 2"})
+    two = Receipt("o", "2", "b", examples={"x": "b, line 7", "y": "b, line 9"})
+    assert total("o", [one, two]).examples == {"x": "a, line 2", "y": "b, line 9"}
+
+
 @given(COUNTS)
 def test_held_batch_publishes_nothing(counts: dict[str, int]) -> None:
     """Holding a batch moves all its rows to held, and loses none."""

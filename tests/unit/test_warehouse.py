@@ -112,7 +112,8 @@ def test_build_reports_models_checks_and_steps(workshop, capfd):
     assert (check.status, check.failures) == ("pass", 0)
     assert outcome.complete
     assert outcome.warnings == ()
-    assert steps[0] == Step("orders", "model", "started", None)
+    assert steps[0] == Step("orders", "model", "started", None, done=0, total=3)
+    assert [(s.done, s.total) for s in steps] == [(0, 3), (1, 3), (1, 3), (2, 3), (2, 3), (3, 3)]
     assert [s.status for s in steps if s.seconds is not None] == ["success", "pass", "success"]
     assert Path.cwd() == here
     assert capfd.readouterr() == ("", "")
