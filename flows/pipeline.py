@@ -16,7 +16,13 @@ ATTEMPTS = 3
 """Times that a run starts over when somebody else published to its environment meanwhile."""
 
 
-@flow(name="pipeline", flow_run_name="{env}", persist_result=False, validate_parameters=True)
+def _named() -> str:
+    """What tells a run from others in a list: its environment, and when it was due."""
+    due = flow_run.get_scheduled_start_time()
+    return f"{flow_run.get_parameters()['env']} {due:%Y-%m-%d %H:%M} UTC"
+
+
+@flow(name="pipeline", flow_run_name=_named, persist_result=False, validate_parameters=True)
 def pipeline(env: str = "dev") -> Report:
     """Write, audit, publish: the one path by which data reach an environment's readers.
 

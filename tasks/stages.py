@@ -19,6 +19,7 @@ from sluicegate.pipeline import Run, stages
 from sluicegate.pipeline.stages import Harvest, Offer
 from sluicegate.quality.check import Check
 from sluicegate.sources import Discovery
+from tasks.progress import watched
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,8 +37,8 @@ def _stage(title: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 @_stage("Discover new batches")
 def discover(run: Run) -> Offer:
     """Look at every source for batches that readers do not see yet."""
-    with run.stage("discover"):
-        return stages.discover(run)
+    with run.stage("discover"), watched("discover", run.env, "Discover new batches") as told:
+        return stages.discover(run, told)
 
 
 @_stage("Open the branch")
@@ -52,8 +53,8 @@ def ingest_source(
     run: Run, branch: Branch, name: str, discovery: Discovery, harvest: Harvest
 ) -> Intake:
     """Take a source's new batches into the branch."""
-    with run.stage("ingest"):
-        return stages.ingest_source(run, branch, name, discovery, harvest)
+    with run.stage("ingest"), watched(f"ingest-{name}", run.env, f"Ingest {name}") as told:
+        return stages.ingest_source(run, branch, name, discovery, harvest, told)
 
 
 @_stage("Refuse held batches")
@@ -65,15 +66,15 @@ def refuse_held(run: Run, harvest: Harvest) -> None:
 @_stage("Transform with dbt")
 def transform(run: Run, branch: Branch, offer: Offer) -> warehouse.Build:
     """Let dbt build its models on the branch."""
-    with run.stage("transform"):
-        return stages.transform(run, branch, offer)
+    with run.stage("transform"), watched("transform", run.env, "Transform with dbt") as told:
+        return stages.transform(run, branch, offer, told)
 
 
 @_stage("Audit the branch")
 def audit(run: Run, branch: Branch, harvest: Harvest, build: warehouse.Build) -> list[Check]:
     """Check everything that must hold before anybody may see the branch."""
-    with run.stage("audit"):
-        return stages.audit(run, branch, harvest, build)
+    with run.stage("audit"), watched("audit", run.env, "Audit the branch") as told:
+        return stages.audit(run, branch, harvest, build, told)
 
 
 @_stage("Publish to {branch.ref}")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sluicegate.ingestion import Fate
-from sluicegate.pipeline.report import Report
+from sluicegate.pipeline.report import Report, Status
 from sluicegate.quality.check import Outcome
+
+MOST = 100
+"""Rows of a table in the report; the tables beside it have more (``tables.py``)."""
 
 
 def as_markdown(report: Report) -> str:
@@ -14,6 +17,7 @@ def as_markdown(report: Report) -> str:
     parts = [f"# {report.env}: {report.status.value}", _generation(report)]
     if report.error:
         parts.append(f"```\n{report.error}\n```")
+    parts += ["## Look further", _further(report)]
     if report.accounts:
         parts += ["## Rows", _rows(report)]
         if any(account.rejections for account in report.accounts.values()):
@@ -24,18 +28,30 @@ def as_markdown(report: Report) -> str:
         parts += ["## Models", _models(report)]
     if report.checks:
         parts += ["## Audit", _checks(report)]
-    parts += [
-        "## Time",
-        _table(("stage", "seconds"), ((s, f"{t:.2f}") for s, t in report.seconds.items())),
-    ]
+    if report.seconds:
+        parts += ["## Time", _seconds(report)]
     return "\n\n".join(parts) + "\n"
 
 
 def _generation(report: Report) -> str:
+    if report.generation is None:
+        return "Readers see nothing yet."
     if report.generation == report.previous:
         return f"Readers see generation `{report.generation}`, as before."
     before = f"before, `{report.previous}`" if report.previous else "it is the first one"
     return f"Readers see generation `{report.generation}`; {before}."
+
+
+def _further(report: Report) -> str:
+    commands = [f".venv/bin/sluicegate status --env {report.env}"]
+    if asked := report.query("FROM accounts.quarantine"):
+        commands.append(asked)
+    if report.status is Status.PUBLISHED:
+        commands.append(f".venv/bin/sluicegate lake log --env {report.env}")
+    lines = "```\n" + "\n".join(commands) + "\n```"
+    if report.evidence:
+        lines += f"\n\nEvidence: `{report.evidence}`"
+    return lines
 
 
 def _rows(report: Report) -> str:
@@ -69,22 +85,40 @@ def _waiting(report: Report) -> str:
 
 def _models(report: Report) -> str:
     return _table(
-        ("model", "status", "seconds"),
-        ((f"{m.schema}.{m.name}", m.status, f"{m.seconds:.2f}") for m in report.models),
+        ("model", "status", "rows", "seconds"),
+        (
+            (
+                f"{model.schema}.{model.name}",
+                model.status,
+                "" if model.rows is None else f"{model.rows:,}",
+                f"{model.seconds:.2f}",
+            )
+            for model in report.models
+        ),
     )
 
 
 def _checks(report: Report) -> str:
     failed = [check for check in report.checks if check.outcome is not Outcome.PASS]
-    summary = f"{len(report.checks) - len(failed)} of {len(report.checks)} checks hold."
+    summary = f"{len(report.checks) - len(failed):,} of {len(report.checks):,} checks hold."
     if not failed:
         return summary
     rows = ((c.outcome.value, c.on, c.name, c.message, "; ".join(c.rows)) for c in failed)
     return f"{summary}\n\n{_table(('outcome', 'on', 'check', 'what', 'rows'), rows)}"
 
 
+def _seconds(report: Report) -> str:
+    spent = ((stage, f"{seconds:.2f}") for stage, seconds in report.seconds.items())
+    return _table(("stage", "seconds"), spent)
+
+
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
+    lines = list(rows)
+    left_out = f"\n\nand {len(lines) - MOST:,} more" if len(lines) > MOST else ""
+    shown = [header, ["---"] * len(header), *lines[:MOST]]
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in shown) + left_out
+
+
+def _cell(text: str) -> str:
+    """A line break or a bar would end the cell."""
+    return " ".join(text.split()).replace("|", "\\|")

@@ -60,6 +60,16 @@ class Report:
         self.receipts = [receipt.hold() for receipt in self.receipts]
         self.accounts = {source: account.hold() for source, account in self.accounts.items()}
 
+    def query(self, sql: str) -> str | None:
+        """The command that asks what the run made; None where nothing of it was kept."""
+        if self.status is Status.PUBLISHED:
+            ref = self.env
+        elif self.status is Status.REFUSED and self.evidence:
+            ref = f"refused/{self.run}"
+        else:
+            return None
+        return f'.venv/bin/sluicegate lake sql "{sql}" --ref {ref}'
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON: the ledger's entry, and what ``--json`` prints."""
         return {

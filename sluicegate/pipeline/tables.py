@@ -1,0 +1,145 @@
+"""Tables of a report, for whoever shows tables: receipts, quarantine, models, freshness.
+
+They tell places, rules and counts, never a value of a row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sluicegate.ingestion import Fate, Receipt
+from sluicegate.pipeline.report import Report
+from sluicegate.quality.check import Outcome
+
+MOST = 500
+"""Rows of a table: what a page can show. What is left out is counted in its last row."""
+
+Cell = str | int | float | None
+Row = dict[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A table for people.
+
+    Attributes:
+        name: what it shows, in one word.
+        about: one or two sentences in Markdown, with the command to look further.
+        rows: column → value.
+    """
+
+    name: str
+    about: str
+    rows: list[Row]
+
+
+def tables(report: Report) -> Iterator[Exhibit]:
+    """The tables that there is something to show in."""
+    if report.receipts:
+        yield _receipts(report)
+        yield _quarantine(report)
+    if report.models:
+        yield _models(report)
+    if report.freshness:
+        yield _freshness(report)
+
+
+def _receipts(report: Report) -> Exhibit:
+    # Where not all of them fit, those with rejected rows are the ones to see.
+    fits = len(report.receipts) <= MOST
+    batches = report.receipts if fits else sorted(report.receipts, key=lambda r: -r.quarantined)
+    rows = [_counts(receipt.source, receipt.name, receipt) for receipt in batches]
+    return Exhibit(
+        "receipts",
+        _about(report, f"{len(rows):,} batches", "FROM accounts.batches WHERE run = '{run}'"),
+        _capped(rows),
+    )
+
+
+def _counts(source: str, batch: str, receipt: Receipt) -> Row:
+    fates = {fate.value: getattr(receipt, fate) for fate in Fate}
+    return {"source": source, "batch": batch, "rows in": receipt.rows_in, **fates}
+
+
+def _quarantine(report: Report) -> Exhibit:
+    rows: list[Row] = []
+    for source, account in report.accounts.items():
+        rows += [
+            {"source": source, "rule": rule, "rows": count, "example": account.examples.get(rule)}
+            for rule, count in sorted(account.rejections.items(), key=lambda item: -item[1])
+        ] or [{"source": source, "rule": "none was broken", "rows": 0, "example": None}]
+    rejected = sum(account.quarantined for account in report.accounts.values())
+    what = f"{rejected:,} rows in quarantine"
+    if not rejected and any(account.rejections for account in report.accounts.values()):
+        what = "Rows that would have gone into quarantine"
+    return Exhibit(
+        "quarantine",
+        _about(report, what, "FROM accounts.quarantine WHERE run = '{run}'"),
+        _capped(rows),
+    )
+
+
+def _models(report: Report) -> Exhibit:
+    passed, failed = Counter[str](), Counter[str]()
+    for check in report.checks:
+        (passed if check.outcome is Outcome.PASS else failed)[check.on] += 1
+    rows: list[Row] = []
+    for model in report.models:
+        table = f"{model.schema}.{model.name}"
+        rows.append(
+            {
+                "model": table,
+                "kind": model.kind,
+                "status": model.status,
+                "rows": model.rows,
+                "seconds": round(model.seconds, 2),
+                "checks passed": passed[table] if report.checks else None,
+                "checks failed": failed[table] if report.checks else None,
+            }
+        )
+    built = sum(model.status == "built" for model in report.models)
+    what = f"{built:,} of {len(rows):,} models built"
+    return Exhibit("models", _about(report, what, f"FROM {rows[-1]['model']}"), _capped(rows))
+
+
+def _freshness(report: Report) -> Exhibit:
+    rows: list[Row] = [
+        {
+            "source": source.source,
+            "state": "stale" if source.stale else "fresh",
+            "last": _clock(source.last) or "never",
+            "due": _clock(source.due),
+            "expectation": source.expectation,
+        }
+        for source in report.freshness
+    ]
+    stale = sum(source.stale for source in report.freshness)
+    return Exhibit("freshness", _about(report, f"{stale:,} of {len(rows):,} stale"), _capped(rows))
+
+
+def _about(report: Report, what: str, sql: str | None = None) -> str:
+    sentence = f"Run {report.run}, {report.status.value}. {what}."
+    command = report.query(sql.format(run=report.run)) if sql else None
+    return f"{sentence} Look further: `{command}`" if command else sentence
+
+
+def _capped(rows: Sequence[Row]) -> list[Row]:
+    """As many rows as fit, and one that adds up the others, so that counts stay exact."""
+    if len(rows) <= MOST:
+        return list(rows)
+    kept, rest = rows[: MOST - 1], rows[MOST - 1 :]
+    first = next(iter(rows[0]))
+    last: Row = {name: _sum(rest, name) for name in rows[0]}
+    return [*kept, last | {first: f"and {len(rest):,} more"}]
+
+
+def _sum(rows: Sequence[Row], name: str) -> Cell:
+    numbers = [value for row in rows if isinstance(value := row[name], int | float)]
+    return round(sum(numbers), 2) if numbers else None
+
+
+def _clock(moment: datetime | None) -> str | None:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else None
