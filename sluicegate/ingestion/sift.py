@@ -142,6 +142,13 @@ def _complete(source: Source, batch: Batch, records: Records, columns: tuple[Col
         return
     expected = {column.reads for column in columns}
     others = [name for name in records.header if name not in expected]
+    if len(others) == len(records.header):
+        # Not quoted: of a file without a header, what stands there are values of a row.
+        raise BatchRefused(
+            f"The batch lacks columns of the contract: {', '.join(missing)}.",
+            where=batch.name,
+            hint=f"none of its {len(others)} columns is one of the contract: is there a header?",
+        )
     near = [
         f"{name!r} may be called {match[0]!r} now"
         for name in missing

@@ -51,7 +51,7 @@ def _receipts(report: Report) -> Exhibit:
     # Where not all of them fit, those with rejected rows are the ones to see.
     fits = len(report.receipts) <= MOST
     batches = report.receipts if fits else sorted(report.receipts, key=lambda r: -r.quarantined)
-    rows = [_counts(receipt.source, receipt.name, receipt) for receipt in batches]
+    rows = [_counts(receipt) for receipt in batches]
     return Exhibit(
         "receipts",
         _about(report, f"{len(rows):,} batches", "FROM accounts.batches WHERE run = '{run}'"),
@@ -59,9 +59,15 @@ def _receipts(report: Report) -> Exhibit:
     )
 
 
-def _counts(source: str, batch: str, receipt: Receipt) -> Row:
+def _counts(receipt: Receipt) -> Row:
     fates = {fate.value: getattr(receipt, fate) for fate in Fate}
-    return {"source": source, "batch": batch, "rows in": receipt.rows_in, **fates}
+    return {
+        "source": receipt.source,
+        "batch": receipt.name,
+        "rows in": receipt.rows_in,
+        **fates,
+        "removed": receipt.removed,
+    }
 
 
 def _quarantine(report: Report) -> Exhibit:
@@ -121,7 +127,7 @@ def _freshness(report: Report) -> Exhibit:
 
 
 def _about(report: Report, what: str, sql: str | None = None) -> str:
-    sentence = f"Run {report.run}, {report.status.value}. {what}."
+    sentence = f"{what}. Run {report.run}: {report.status.value}."
     command = report.query(sql.format(run=report.run)) if sql else None
     return f"{sentence} Look further: `{command}`" if command else sentence
 

@@ -108,11 +108,12 @@ def _header(filled: pl.DataFrame, delimiter: str, name: str) -> tuple[str, ...]:
             hint="lines must end in a line feed, and the header must be one of them",
         ) from error
     names = tuple(column.strip() for column in header)
-    twice = sorted({column for column in names if names.count(column) > 1 or not column})
+    twice = [n for n, column in enumerate(names, 1) if names.count(column) > 1 or not column]
     if twice:
-        listed = ", ".join(repr(column) for column in twice)
+        # By number: of a file without a header, what stands there are values of a row.
         raise BatchRefused(
-            f"The header names a column twice or not at all: {listed}.",
+            "The header names a column twice or not at all: "
+            f"its columns {', '.join(map(str, twice))}.",
             where=f"{name}, line {filled[LINE][0]}",
         )
     return names

@@ -75,6 +75,7 @@ def test_batch_of_nothing_but_broken_lines(tmp_path: Path) -> None:
     [
         ("order_id,booked_at,amount", "lacks columns of the contract: paid", "it has: order_id"),
         ("order_id,booked_at,amuont,paid", "contract: amount", "'amuont'"),
+        ("Ann,DE1,a@b.c,1", "contract: order_id", "none of its 4 columns is one of the contract"),
     ],
 )
 def test_batch_without_a_column_is_refused(
@@ -85,6 +86,7 @@ def test_batch_without_a_column_is_refused(
         shaped(source(), tmp_path, f"{header}\n1,2,3,4\n")
     assert hint in str(caught.value.hint)
     assert caught.value.where == "drop.csv"
+    assert "Ann" not in str(caught.value), "what stands there may be a row, not a header"
 
 
 def test_batch_without_a_record_is_refused_unless_declared(tmp_path: Path) -> None:

@@ -1,0 +1,180 @@
+"""Progress: shown late and seldom, to the end, and never at the expense of the work."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sluicegate.ingestion import ingest
+from sluicegate.lake import Session
+from sluicegate.progress import PACE, PATIENCE, Sight, Throttle, Watch
+from sluicegate.sources import Load
+from tests.unit.kit import orders, source
+
+TICK = 0.25
+
+
+class Clock:
+    """A clock that somebody else moves."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Wall:
+    """A screen that remembers what it showed, and lets others wait for it."""
+
+    def __init__(self, before: Callable[[], None] = lambda: None) -> None:
+        self.shown: list[Sight] = []
+        self.seen = threading.Event()
+        self._before = before
+
+    def show(self, sight: Sight) -> None:
+        self._before()
+        self.shown.append(sight)
+        self.seen.set()
+
+
+def impatient() -> Throttle:
+    """Shows at once, and again after a hundredth of a second."""
+    return Throttle(patience=0.0, pace=0.01)
+
+
+def test_nothing_is_shown_of_short_work() -> None:
+    """However much is told, nothing is due before work has lasted for two seconds."""
+    clock = Clock()
+    throttle = Throttle(clock)
+    for number in range(8):
+        throttle(number, 8, "file")
+        assert throttle.due() is None
+        assert throttle.wait == pytest.approx(PATIENCE - number * TICK)
+        clock.now += TICK
+    assert throttle.due() == Sight(87.5, "file")
+
+
+def test_long_work_is_shown_once_a_second() -> None:
+    """Of ten seconds in which forty things are told, nine are shown, each as it was just then."""
+    clock = Clock()
+    throttle = Throttle(clock)
+    shown = []
+    for number in range(40):
+        throttle(number, 40, f"file {number}")
+        if sight := throttle.due():
+            shown.append((clock.now - 1_000.0, sight))
+        clock.now += TICK
+    assert [moment for moment, _ in shown] == [PATIENCE + PACE * n for n in range(8)]
+    assert shown[0][1] == Sight(20.0, "file 8")
+    assert shown[-1][1] == Sight(90.0, "file 36")
+
+
+def test_what_did_not_change_is_not_shown_again() -> None:
+    """A long step without news costs one showing; news are shown when a second has passed."""
+    clock = Clock()
+    throttle = Throttle(clock)
+    throttle(1, 4, "a long one")
+    clock.now += 60
+    assert throttle.due() == Sight(25.0, "a long one")
+    for _ in range(10):
+        clock.now += PACE
+        assert throttle.due() is None
+    throttle(2, 4, "the next")
+    clock.now += PACE
+    assert throttle.due() == Sight(50.0, "the next")
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "percent"), [(0, 0, 0.0), (5, 0, 0.0), (-1, 4, 0.0), (4, 4, 99.0), (9, 4, 99)]
+)
+def test_work_is_not_done_before_it_ended(done: int, total: int, percent: float) -> None:
+    """Whatever is told, the share is between nothing and nearly everything."""
+    throttle = Throttle(Clock())
+    throttle(done, total, "")
+    assert throttle.last.percent == percent
+
+
+def test_a_watch_shows_how_work_ended() -> None:
+    """What is shown last is the end, and nothing is shown after it."""
+    wall = Wall()
+    watch = Watch(wall, impatient())
+    watch.progress(1, 2, "half")
+    assert wall.seen.wait(5)
+    watch.end(Sight(100.0, "done"))
+    watch.progress(2, 2, "late")
+    assert wall.shown[-1] == Sight(100.0, "done")
+    assert "progress" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_watch_is_silent_about_short_work() -> None:
+    """Work that is over within two seconds leaves nothing behind."""
+    wall = Wall()
+    watch = Watch(wall)
+    watch.progress(1, 2, "half")
+    watch.end(Sight(100.0, "done"))
+    assert wall.shown == []
+
+
+def test_a_screen_that_fails_does_not_stop_the_work(caplog: pytest.LogCaptureFixture) -> None:
+    """The failure is logged once, and the screen is left alone from then on."""
+    tries = []
+
+    def fail() -> None:
+        tries.append(1)
+        raise ConnectionError("no server")
+
+    watch = Watch(Wall(before=fail), impatient())
+    with caplog.at_level(logging.WARNING):
+        for number in range(50):
+            watch.progress(number, 50, str(number))
+            threading.Event().wait(0.005)
+        watch.end(Sight(100.0, "done"))
+    assert len(tries) == 1
+    assert [record.message for record in caplog.records] == [
+        "progress cannot be shown; the work goes on"
+    ]
+
+
+def test_a_screen_that_hangs_does_not_hold_the_work_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Telling never waits, and the end waits for a bounded time only."""
+    monkeypatch.setattr("sluicegate.progress.PARTING", 0.05)
+    reached, release = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        reached.set()
+        release.wait(10)
+
+    wall = Wall(before=hang)
+    watch = Watch(wall, impatient())
+    assert reached.wait(5)
+    watch.progress(1, 2, "half")
+    watch.end(Sight(100.0, "done"))
+    assert wall.shown == []
+    release.set()
+    assert wall.seen.wait(5)
+
+
+@pytest.mark.parametrize("load", [Load.APPEND, Load.MERGE])
+def test_ingestion_tells_how_many_bytes_are_done(
+    session: Session, tmp_path: Path, load: Load
+) -> None:
+    """It never goes back, names the batch it is at, and ends with everything, refusals included."""
+    batches = [
+        orders(tmp_path, "a,,1.00,", name="1.csv"),
+        orders(tmp_path, "b,,1.00,", "c,,2.00,", name="2.csv"),
+        orders(tmp_path, name="3.csv"),
+    ]
+    told: list[tuple[int, int, str]] = []
+    intake = ingest(source(load=load), batches, session, "run", lambda *note: told.append(note))
+    assert [refusal.name for refusal in intake.refusals] == ["3.csv"]
+    done = [note[0] for note in told]
+    assert done == sorted(done)
+    assert done[0] == 0
+    assert {total for _, total, _ in told} == {done[-1]}
+    assert {name for _, _, name in told} == {"1.csv", "2.csv", "3.csv"}
+    assert len(set(done)) > 3
