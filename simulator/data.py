@@ -67,7 +67,7 @@ def generate(
     customers.check(first)
     last = start + timedelta(days=days - 1)
     check_known(last)
-    reversals = Reversals(seed, start, days, rows, clean)
+    reversals = Reversals(folders.processor, seed, start, days, rows, clean)
     paid = payments.generate(
         folders.landing / "payments",
         folders.truth,
@@ -90,7 +90,7 @@ def generate(
     listed = merchants.generate(
         folders.landing / "merchants", folders.truth, day=last, days=days, seed=seed, clean=clean
     )
-    given_back = reversals.write(folders.processor, folders.truth)
+    given_back = reversals.write(folders.truth)
     return [paid, known, listed, *given_back.values()]
 
 

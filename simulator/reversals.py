@@ -34,13 +34,18 @@ class Reversals:
     """Collects what is given back, day by day as payments are made, and writes it at the end.
 
     Args:
+        folder: the processor's; what is there of other days stays.
         seed: same seed and same payments, same reversals.
         start: first day.
         days: how many days.
         rows: payments of all days together.
         clean: leave all dirt out.
+
+    Raises:
+        ValueError: the folder holds something else under the names of its files.
     """
 
+    folder: Path
     seed: int
     start: date
     days: int
@@ -49,6 +54,7 @@ class Reversals:
     _rng: Random = field(init=False)
     _plans: dict[str, list[list[str]]] = field(init=False)
     _frames: dict[str, list[pl.DataFrame]] = field(init=False)
+    _others: dict[str, pl.DataFrame] = field(init=False)
     _truths: dict[str, list[Truth]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -59,6 +65,9 @@ class Reversals:
         self._plans = {source: plan(source, rows, self.days, self._rng) for source in SOURCES}
         self._frames = {source: [] for source in SOURCES}
         self._truths = {source: [] for source in SOURCES}
+        self._others = {
+            source: _others(self._file(source), source, self._dates) for source in SOURCES
+        }
 
     def watch(self, day: date, records: pl.DataFrame, stains: Sequence[Stain]) -> None:
         """Take in one day's payments, as ``simulator.payments.generate`` shows them."""
@@ -70,11 +79,18 @@ class Reversals:
             early = drawn["idle"].filter(pl.col("place") < records.height * _SOILED_BEFORE)
             self._soil((day - self.start).days, early)
 
-    def write(self, folder: Path, truth: Path) -> dict[str, Summary]:
+    def write(self, truth: Path) -> dict[str, Summary]:
         """Write the records and the truth about them. Returns a summary for each source."""
-        folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         truth.mkdir(parents=True, exist_ok=True)
-        return {source: self._write(source, folder, truth) for source in SOURCES}
+        return {source: self._write(source, truth) for source in SOURCES}
+
+    @property
+    def _dates(self) -> frozenset[date]:
+        return frozenset(self.start + timedelta(days=offset) for offset in range(self.days))
+
+    def _file(self, source: str) -> Path:
+        return self.folder / f"{source}.ndjson"
 
     def _soil(self, day: int, idle: pl.DataFrame) -> None:
         kinds = [(source, name) for source in SOURCES for name in self._plans[source][day]]
@@ -87,15 +103,13 @@ class Reversals:
             kind = REVERSAL_DIRT[source][name]
             self._truths[source].append(Truth(source, 0, name, kind.outcome, kind.rules, key))
 
-    def _write(self, source: str, folder: Path, truth: Path) -> Summary:
-        days = frozenset(self.start + timedelta(days=offset) for offset in range(self.days))
+    def _write(self, source: str, truth: Path) -> Summary:
         made = pl.concat(self._frames[source])
-        file = folder / f"{source}.ndjson"
         # First of all: whoever stops us half way must not find an old truth about new records.
-        orphans = withdraw_days(truth, days, source)
-        everything = pl.concat([_others(file, source, days), made]).sort("updated", "id")
+        orphans = withdraw_days(truth, self._dates, source)
+        everything = pl.concat([self._others[source], made]).sort("updated", "id")
         content = "".join(f"{line}\n" for line in everything["line"]).encode()
-        write_atomically(file, content)
+        write_atomically(self._file(source), content)
         truths = sorted(self._truths[source], key=lambda each: each.key or "")
         kinds = Counter(each.kind for each in truths)
         rows = made["id"].n_unique()
