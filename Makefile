@@ -56,7 +56,7 @@ stop: ## Stop the services that a target above started
 	@if [[ -x $(BIN)/sluicegate ]]; then $(BIN)/sluicegate down; else echo 'Nothing is running.'; fi
 
 data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=2026 START=2026-10-01)
-	$(say) 'Writing $(ROWS) payments over $(DAYS) days from $(START), and what belongs to them, to data'
+	$(say) 'Writing payments over $(DAYS) days from $(START), and what belongs to them (seed $(SEED))'
 	@$(BIN)/python -m simulator.data --rows '$(ROWS)' --days '$(DAYS)' --seed '$(SEED)' \
 	  --start '$(START)' --landing data/landing --truth data/truth --processor data/processor
 

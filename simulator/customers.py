@@ -9,8 +9,7 @@ escapes, some moments with an offset; neither is dirt. The dirt is in ``simulato
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from random import Random
 
@@ -20,9 +19,9 @@ from simulator.body import timestamps
 from simulator.chance import Chance
 from simulator.changes import Changes
 from simulator.customer_dirt import CUSTOMER_DIRT, soil
-from simulator.drops import write_atomically
 from simulator.names import people, streets, towns
-from simulator.truth import Drop, Summary, Truth, outcomes, withdraw_overlapping, write_truth
+from simulator.registers import Call
+from simulator.truth import Summary, Truth
 from simulator.world import CUSTOMERS, Population
 
 MIN_CUSTOMERS = 300
@@ -68,25 +67,9 @@ def generate(
         Truth(name, line, kind, CUSTOMER_DIRT[kind].outcome, CUSTOMER_DIRT[kind].rules)
         for line, kind in stains
     ]
-    kinds = Counter(kind for _, kind in stains)
-    out.mkdir(parents=True, exist_ok=True)
-    truth.mkdir(parents=True, exist_ok=True)
-    orphans = withdraw_overlapping(truth, {name}, "customers")
     content = b"".join(line + b"\n" for line in lines)
-    write_atomically(out / name, content)
-    summary = Summary(
-        seed,
-        day - timedelta(days=days - 1),
-        days,
-        len(lines),
-        drops=(Drop(name, len(lines), len(content)),),
-        kinds={kind: kinds[kind] for kind in CUSTOMER_DIRT},
-        outcomes=outcomes(len(lines), truths),
-        orphans=orphans,
-        source="customers",
-    )
-    write_truth(truth, truths, summary)
-    return summary
+    call = Call("customers", day, days, seed)
+    return call.write(name, content, len(lines), truths, out=out, truth=truth, kinds=CUSTOMER_DIRT)
 
 
 def check(first: int) -> None:

@@ -125,15 +125,14 @@ def _parser() -> argparse.ArgumentParser:
 def _told(summaries: Sequence[Summary], folders: Folders) -> str:
     lines = [_line(summary) for summary in summaries]
     orphans = [orphan for summary in summaries for orphan in summary.orphans]
-    left = f"; of an older call, now without truth: {orphans[0]} ..." if orphans else ""
-    return "".join(f"{line}\n" for line in [*lines, f"truth        {folders.truth}{left}"])
+    left = f"; an older call's {orphans[0]} and what else it made have none now" if orphans else ""
+    return "".join(f"{line}\n" for line in [*lines, f"The truth is in {folders.truth}{left}."])
 
 
 def _line(summary: Summary) -> str:
-    files = f"{len(summary.drops)} {'file' if len(summary.drops) == 1 else 'files'}"
-    dirty = sum(summary.kinds.values())
-    size = f"{summary.bytes / 1e6:,.1f} MB"
-    return f"{summary.source:<12} {files:>8} {summary.rows:>10,} rows {dirty:>7,} dirty {size:>9}"
+    files = "1 file" if len(summary.drops) == 1 else f"{len(summary.drops)} files"
+    size, dirty = f"{summary.bytes / 1e6:,.1f} MB", sum(summary.kinds.values())
+    return f"{summary.rows:>11,} {summary.source} in {files} ({size}), {dirty:,} of them dirty"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

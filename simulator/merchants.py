@@ -10,10 +10,9 @@ such a merchant is published, and the truth calls it ``unlisted``.
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,11 +21,11 @@ import polars as pl
 
 from simulator.chance import Chance
 from simulator.changes import Changes
-from simulator.drops import write_atomically
 from simulator.iban import break_iban
 from simulator.mcc import HIGH_RISK, UNLISTED, codes_of, listed, trade
 from simulator.names import companies
-from simulator.truth import Drop, Summary, Truth, outcomes, withdraw_overlapping, write_truth
+from simulator.registers import Call
+from simulator.truth import Summary, Truth
 from simulator.world import MERCHANTS, Population
 
 SCHEMA = pl.Schema(
@@ -120,24 +119,16 @@ def generate(
     buffer = io.BytesIO()
     pl.DataFrame(rows, schema=SCHEMA).write_parquet(buffer)
     truths = [Truth(name, line, kind, *_verdict(kind)) for line, kind in stains]
-    out.mkdir(parents=True, exist_ok=True)
-    truth.mkdir(parents=True, exist_ok=True)
-    orphans = withdraw_overlapping(truth, {name}, "merchants")
-    write_atomically(out / name, buffer.getvalue())
-    kinds = Counter(kind for _, kind in stains)
-    summary = Summary(
-        seed,
-        day - timedelta(days=days - 1),
-        days,
+    return Call("merchants", day, days, seed).write(
+        name,
+        buffer.getvalue(),
         len(rows),
-        drops=(Drop(name, len(rows), len(buffer.getvalue())),),
-        kinds={kind: kinds[kind] for kind in KINDS},
-        outcomes=outcomes(len(rows), truths, "unlisted"),
-        orphans=orphans,
-        source="merchants",
+        truths,
+        out=out,
+        truth=truth,
+        kinds=KINDS,
+        special="unlisted",
     )
-    write_truth(truth, truths, summary)
-    return summary
 
 
 def register(day: date, seed: int, *, unlisted: bool = True) -> pl.DataFrame:

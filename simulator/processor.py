@@ -132,10 +132,11 @@ class Versions:
 
     def _read(self) -> list[tuple[datetime, str, str]]:
         found = []
-        for number, line in enumerate(self.file.read_text(encoding="utf-8").split("\n"), 1):
-            if not line:
+        for number, raw in enumerate(self.file.read_bytes().split(b"\n"), 1):
+            if not raw:
                 continue
             try:
+                line = raw.decode()
                 record = json.loads(line)
                 found.append((_moment(record["updated_at"]), str(record[ID[self.source]]), line))
             except (ValueError, TypeError, KeyError, AttributeError) as error:
