@@ -61,7 +61,7 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 	  --start '$(START)' --landing data/landing --truth data/truth --processor data/processor
 
 ##@ Develop
-.PHONY: test test-unit test-integration test-e2e lint format ci lock
+.PHONY: test test-unit test-integration test-e2e lint format ci browser screenshots lock
 test: test-unit test-integration test-e2e ## Run all tests: unit, integration, end to end
 
 test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
@@ -90,6 +90,21 @@ format: $(DEV) ## Format the code and fix what can be fixed
 	@$(BIN)/ruff format --quiet .
 
 ci: lint test ## What continuous integration runs
+
+# Only CI calls this by itself: a test must not install programs on somebody's machine.
+browser: ## Install the browser that looks at Prefect's UI in tests (Debian's chromium, as root)
+	@if command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; \
+	elif [[ $$(id -u) = 0 ]] && command -v apt-get >/dev/null; then \
+	  echo '→ Installing chromium with apt-get'; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium fonts-dejavu-core >/dev/null; \
+	else \
+	  echo 'There is no chromium, and it can be installed only as root with apt-get.' >&2; exit 1; \
+	fi
+
+screenshots: $(DEV) browser ## Take the pictures of docs/images anew, from a run on the default data
+	$(say) 'Taking docs/images/*.png: a run in a folder of its own takes a minute'
+	@$(BIN)/python -m tests.screenshots docs/images
 
 COMPILE = cd requirements && $(abspath $(BIN))/uv --no-config pip compile --quiet --universal \
   --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
