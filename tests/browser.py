@@ -131,15 +131,18 @@ Picture = Callable[[Ui, str], None]
 
 
 def _run(ui: Ui, name: str) -> None:
-    """A run: its stages in time, with their progress, and below it what it made for people."""
+    """The stages of a run in time, with their progress, as large as the window."""
     open_run(ui, name)
-    ui.tab("Artifacts")
-    ui.shows(f"run-report-{name.split(maxsplit=1)[0]}")
-    ui.page.locator("[class*=run-graph] button").last.click()
+    buttons = ui.page.locator("[class*=run-graph] button")
+    center, enlarge, settings = (buttons.nth(place) for place in (-3, -2, -1))
+    settings.click()
     arrows = ui.page.get_by_text("Hide dependency arrows")
     arrows.click()
     ui.page.mouse.click(*NOWHERE)
     arrows.wait_for(state="hidden")
+    enlarge.click()
+    ui.page.wait_for_timeout(DRAWN)
+    center.click()
 
 
 def _report(ui: Ui, name: str) -> None:

@@ -2,58 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.integration.api import Api
 from tests.integration.conftest import Refused, Run
-from tests.support import IBAN, Site, call, ibans, until
-
-
-class Api:
-    """The API of the session's Prefect server, as far as one flow run goes."""
-
-    def __init__(self, ui: str) -> None:
-        server, _, self.run = ui.partition("/runs/flow-run/")
-        self.url = f"{server}/api"
-
-    def flow_run(self) -> dict[str, Any]:
-        """The flow run."""
-        found: dict[str, Any] = call(f"{self.url}/flow_runs/{self.run}")
-        return found
-
-    def task_runs(self) -> list[dict[str, Any]]:
-        """Its task runs, once all of them are in their last state."""
-
-        def look() -> list[dict[str, Any]]:
-            runs = self._filter("task_runs", flow_runs={"id": {"any_": [self.run]}})
-            final = all(run["state_type"] in ("COMPLETED", "FAILED") for run in runs)
-            return runs if final else []
-
-        return until(look)
-
-    def logs(self) -> list[dict[str, Any]]:
-        """What it logged."""
-        logs = {"flow_run_id": {"any_": [self.run]}}
-        return until(lambda: self._filter("logs", logs=logs))
-
-    def artifacts(self) -> list[dict[str, Any]]:
-        """The artifacts it made for people."""
-        mine = {"flow_run_id": {"any_": [self.run]}, "type": {"any_": ["markdown", "table"]}}
-        return self._filter("artifacts", artifacts=mine)
-
-    def everything(self) -> str:
-        """All that the server keeps of it, as one text."""
-        states = call(f"{self.url}/flow_run_states/?flow_run_id={self.run}")
-        kept = [self.flow_run(), states, self.task_runs(), self.logs(), self.artifacts()]
-        return json.dumps(kept)
-
-    def _filter(self, what: str, **filters: Any) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = call(f"{self.url}/{what}/filter", filters)
-        return found
+from tests.support import IBAN, Site, ibans
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +27,7 @@ def test_a_run_is_completed_with_its_stages(good: Api) -> None:
     """The flow run is Completed, and each stage is a task run under a name people understand."""
     run = good.flow_run()
     assert run["state_name"] == "Completed"
-    assert run["name"].startswith("dev")
+    assert re.fullmatch(r"dev \d{4}-\d\d-\d\d \d\d:\d\d UTC", run["name"])
     names = {task["name"]: task["state_name"] for task in good.task_runs()}
     assert names.keys() >= {
         "Discover new batches",
@@ -86,16 +43,19 @@ def test_a_run_is_completed_with_its_stages(good: Api) -> None:
 
 def test_the_report_is_an_artifact_with_a_history(good: Api, bad: Api, first: Run) -> None:
     """Under one key per environment, each run leaves its report, with the counts in it."""
-    (artifact,) = good.artifacts()
-    assert artifact["key"] == "run-report-dev"
+    artifact = good.artifacts()["run-report-dev"]
     assert artifact["type"] == "markdown"
     for account in first.report["sources"].values():
         for fate in ("rows_in", "published", "quarantined", "deduplicated", "held"):
             assert f"| {account[fate]:,} |" in artifact["data"]
     assert first.report["generation"] in artifact["data"]
-    (refused,) = bad.artifacts()
-    assert refused["key"] == artifact["key"]
+    refused = bad.artifacts()["run-report-dev"]
     assert "refused" in refused["data"]
+    history = good.history("run-report-dev")
+    assert [each["id"] for each in history if each["id"] in (artifact["id"], refused["id"])] == [
+        artifact["id"],
+        refused["id"],
+    ]
 
 
 def test_a_refused_run_is_failed_and_says_why(bad: Api, refused: Refused) -> None:
