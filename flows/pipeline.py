@@ -8,7 +8,7 @@ from prefect.runtime import flow_run
 from sluicegate import warehouse
 from sluicegate.errors import RefMoved
 from sluicegate.pipeline import Platform, Report, Run
-from tasks import stages
+from tasks import alerts, stages
 from tasks.logs import hear_the_library, quiet_known_errors
 from tasks.report import show_report
 
@@ -36,13 +36,15 @@ def pipeline(env: str = "dev") -> Report:
     """
     hear_the_library()
     quiet_known_errors()
-    platform = Platform.open(env)
-    run = Run(platform, ui=_address(platform))
-    try:
-        with run.recorded(), run.turn():
-            _until_published(run)
-    finally:
-        show_report(run.report)
+    with alerts.told(env) as told:
+        platform = Platform.open(env)
+        run = Run(platform, ui=_address(platform))
+        told.report = run.report
+        try:
+            with run.recorded(), run.turn():
+                _until_published(run)
+        finally:
+            show_report(run.report)
     return run.report
 
 

@@ -6,6 +6,7 @@ import json as jsonlib
 import logging
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from rich.table import Table
 from sluicegate.errors import SluicegateError
 
 if TYPE_CHECKING:
-    from sluicegate.deploy import Outcome
+    from sluicegate.deploy import Change, Outcome
     from sluicegate.lake import Answer, Export, Move
     from sluicegate.local import Service
     from sluicegate.pipeline import Report
@@ -207,6 +208,26 @@ def deployed(outcome: Outcome, *, json: bool) -> None:
         )
     if outcome.pool_paused:
         out.print(f"[yellow]work pool {outcome.pool} is paused:[/yellow] runs wait")
+    _alerts(outcome)
+
+
+def _alerts(outcome: Outcome) -> None:
+    counts = Counter(each.action for each in outcome.alerts[1:])
+    told = ", ".join(f"{count} {action}" for action, count in counts.items())
+    by = "a line in the log" if outcome.channel == "log" else f"{outcome.channel} and log"
+    out.print(f"alerts by {by}: {told}; what each means: docs/runbook.md")
+    for alert in outcome.alerts:
+        for change in alert.changes:
+            out.print(escape(f"  {alert.name}, {change.field}: {_short(change)}"))
+    for name in outcome.alerts_deleted:
+        out.print(escape(f"  {name}: deleted, nothing needs it any more"))
+
+
+def _short(change: Change) -> str:
+    before, after = repr(change.before), repr(change.after)
+    if len(before) + len(after) > 60:
+        return "changed"
+    return f"{before} → {after}"
 
 
 def moves(moves: Iterable[Move], *, json: bool) -> None:

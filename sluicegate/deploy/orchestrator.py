@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 State = dict[str, Any]
-"""A deployment as it shall be, or as the server holds it: the same plain values for both."""
+"""Something as it shall be, or as the server holds it: the same plain values for both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,17 @@ class Pool:
     paused: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Automation:
+    """An automation as the server holds it. Several may have the same name."""
+
+    number: str
+    name: str
+    state: State
+
+
 class Orchestrator(Protocol):
-    """A server that keeps deployments, and the means to load what they deploy."""
+    """A server that keeps deployments and automations, and the means to load what they deploy."""
 
     @property
     def address(self) -> str:
@@ -73,4 +82,24 @@ class Orchestrator(Protocol):
 
     def delete(self, full_name: str) -> None:
         """Delete a deployment."""
+        ...
+
+    def channel(self, name: str) -> State | None:
+        """How alerts reach people, as the server holds it, secrets included."""
+        ...
+
+    def set_channel(self, name: str, state: State) -> None:
+        """Create a channel, or replace it."""
+        ...
+
+    def automations(self, tag: str) -> list[Automation]:
+        """Automations that carry a tag."""
+        ...
+
+    def set_automation(self, number: str | None, name: str, state: State) -> None:
+        """Replace an automation, or create one where there is no number."""
+        ...
+
+    def delete_automation(self, number: str) -> None:
+        """Delete an automation."""
         ...

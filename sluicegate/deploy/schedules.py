@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -50,3 +51,25 @@ def upcoming(
     zone = ZoneInfo(schedule["timezone"])
     planned = asyncio.run(CronSchedule(**schedule).get_dates(count, start=start))
     return [datetime.fromtimestamp(moment.timestamp(), zone) for moment in planned]
+
+
+def longest_gap(timings: Iterable[Mapping[str, Any]]) -> timedelta:
+    """The longest time between two runs, if all these schedules start the same flow.
+
+    Counted over a year that does not move, so that the same schedules always give the same time:
+    weekends and changes of the clock are in it.
+    """
+    from prefect.server.schemas.schedules import CronSchedule
+
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    end = begin + timedelta(days=366)
+    moments = {begin}
+    for timing in timings:
+        # Prefect stops counting after a thousand; a schedule so dense shows its gaps by then.
+        planned = asyncio.run(CronSchedule(**timing).get_dates(1000, start=begin, end=end))
+        found = [datetime.fromtimestamp(moment.timestamp(), UTC) for moment in planned]
+        if len(found) == 1000:
+            end = min(end, found[-1])
+        moments.update(found)
+    within = sorted(moment for moment in moments if moment <= end)
+    return max(later - earlier for earlier, later in pairwise([*within, end]))

@@ -1,7 +1,8 @@
 """The Prefect server as an orchestrator.
 
-With `schedules`, the only module of the library that needs Prefect. It is imported where it is
-used: by then the command has said which server is meant (`client_environment`).
+With `automations` and `schedules`, the only module of the library that needs Prefect. It is
+imported where it is used: by then the command has said which server is meant
+(`client_environment`).
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from sluicegate.deploy.orchestrator import Flow, Pool, State
+from sluicegate.deploy import automations
+from sluicegate.deploy.orchestrator import Automation, Flow, Pool, State
 from sluicegate.deploy.problems import nearest
 from sluicegate.errors import ConfigurationError, EnvironmentFailed
 
@@ -160,16 +163,47 @@ class PrefectServer:
         with self._client() as client:
             client.delete_deployment(client.read_deployment_by_name(full_name).id)
 
+    def channel(self, name: str) -> State | None:
+        """How alerts reach people, as the server holds it, secrets included."""
+        with self._client() as client:
+            return automations.channel(client, name)
+
+    def set_channel(self, name: str, state: State) -> None:
+        """Create a channel, or replace it."""
+        with self._understood():
+            automations.set_channel(name, state)
+
+    def automations(self, tag: str) -> list[Automation]:
+        """Automations that carry a tag."""
+        with self._client() as client:
+            return automations.automations(client, tag)
+
+    def set_automation(self, number: str | None, name: str, state: State) -> None:
+        """Replace an automation, or create one where there is no number."""
+        with self._client() as client:
+            automations.set_automation(client, number, name, state)
+
+    def delete_automation(self, number: str) -> None:
+        """Delete an automation."""
+        with self._client() as client:
+            client.delete_automation(UUID(number))
+
     @contextmanager
     def _client(self) -> Iterator[SyncPrefectClient]:
         """A client whose failures speak our language."""
-        from httpx import HTTPError
         from prefect.client.orchestration import get_client
+
+        with self._understood(), get_client(sync_client=True) as client:
+            yield client
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """Say in our language what went wrong between client and server."""
+        from httpx import HTTPError
         from prefect.exceptions import PrefectHTTPStatusError
 
         try:
-            with get_client(sync_client=True) as client:
-                yield client
+            yield
         except PrefectHTTPStatusError as error:
             status = error.response.status_code
             denied = status in DENIED

@@ -16,6 +16,9 @@ from sluicegate.errors import ConfigurationError
 if TYPE_CHECKING:
     from sluicegate.settings import Settings
 
+ALERTS_VARIABLE = "SLUICEGATE_ALERTS_LOG"
+"""As in alerts/delivery.py, which is not imported: this module costs less than that one."""
+
 Answer = Callable[[bytes, int], bool]
 """Tells from the body of a health answer whether it comes from the process with this id."""
 
@@ -114,6 +117,7 @@ def _prefect_server(settings: Settings) -> Definition:
             **prefect_environment(settings),
             # On any port but 4200 the UI has to be told where its API is.
             "PREFECT_UI_API_URL": settings.prefect.api_url,
+            ALERTS_VARIABLE: str(settings.state / "logs" / "alerts.log"),
         },
         folder=settings.project,
         port_setting="SLUICEGATE_PREFECT__PORT",
