@@ -62,7 +62,7 @@ def deliver(channel: Channel, subject: str, body: str) -> None:
     Raises:
         Undelivered: the channel did not take it, several times; the log has it.
     """
-    subject = _line(subject)
+    subject = " ".join(subject.split())
     _note(f"{subject}: {_line(body)}")
     send = _SENDERS.get(channel.kind)
     if send is None:
@@ -115,8 +115,12 @@ def _by_webhook(channel: Channel, subject: str, body: str) -> None:
         headers={"Content-Type": "application/json", "User-Agent": f"sluicegate/{__version__}"},
         method="POST",
     )
-    with _opener.open(request, timeout=SECONDS):
-        pass
+    try:
+        _opener.open(request, timeout=SECONDS).close()
+    except urllib.error.HTTPError as error:
+        # It is an answer too, and holds its connection.
+        error.close()
+        raise
 
 
 def _by_email(channel: Channel, subject: str, body: str) -> None:
