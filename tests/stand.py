@@ -9,6 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,15 +79,25 @@ class Clone:
         assert process.returncode == 0, process.stdout + process.stderr
         return process.stdout
 
-    def ask(self, path: str, body: object = None) -> Any:
+    def ask(self, path: str, body: object = None, method: str | None = None) -> Any:
         """Ask the server's API as anybody could: without our code, and without Prefect's."""
         request = urllib.request.Request(
             f"{self.api}{path}",
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
+            method=method,
         )
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return json.loads(response.read() or b"null")
+        for patience in (5, 4, 3, 2, 1, 0):
+            try:
+                with urllib.request.urlopen(request, timeout=30) as response:
+                    return json.loads(response.read() or b"null")
+            except urllib.error.HTTPError as error:
+                # A server on SQLite says so when others write; Prefect's client asks again too.
+                error.close()
+                if error.code != 503 or not patience:
+                    raise
+                time.sleep(1)
+        return None
 
     def heads(self) -> dict[str, str | None]:
         refs = Lake(self.root / "data" / "lake").refs
