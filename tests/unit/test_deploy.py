@@ -6,10 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,6 @@ import yaml
 from sluicegate import __version__
 from sluicegate.deploy import (
     FILE,
-    Flow,
     Outcome,
     Pool,
     client_environment,
@@ -30,54 +26,12 @@ from sluicegate.deploy import (
     worker_command,
 )
 from sluicegate.deploy.schedules import upcoming
-from sluicegate.deploy.server import objection
 from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
 from sluicegate.settings import ENVIRONMENTS, Settings, load_settings
+from tests.unit.server import Fake
 
 ROOT = Path(__file__).parents[2]
 ENVS = ("dev", "staging", "prod")
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"env": {"type": "string", "default": "dev"}, "days": {"type": "integer"}},
-}
-
-
-@dataclass
-class Fake:
-    """A server in memory, and a flow that takes ``env`` and ``days``."""
-
-    pools: dict[str, Pool] = field(default_factory=dict)
-    states: dict[str, dict[str, Any]] = field(default_factory=dict)
-    done: list[str] = field(default_factory=list)
-    forgetful: bool = False
-    address: str = "http://server/api"
-
-    def flow(self, project: Path, entrypoint: str) -> Flow:
-        if not (project / entrypoint.partition(":")[0]).is_file():
-            raise ConfigurationError(f"there is no file {entrypoint!r} in the project")
-        return Flow("pipeline", SCHEMA, partial(objection, SCHEMA))
-
-    def pool(self, name: str) -> Pool | None:
-        return self.pools.get(name)
-
-    def create_pool(self, name: str, kind: str) -> None:
-        self.done.append(f"create {name}")
-        self.pools[name] = Pool(name, kind, paused=False)
-
-    def state(self, flow: str, name: str) -> dict[str, Any] | None:
-        return deepcopy(self.states.get(f"{flow}/{name}"))
-
-    def apply(self, flow: Flow, name: str, state: Mapping[str, Any]) -> None:
-        self.done.append(f"apply {flow.name}/{name}")
-        kept = {**deepcopy(dict(state)), **({"version": None} if self.forgetful else {})}
-        self.states[f"{flow.name}/{name}"] = kept
-
-    def deployments_of(self, pool: str) -> list[str]:
-        return [name for name, state in self.states.items() if state["work_pool"] == pool]
-
-    def delete(self, full_name: str) -> None:
-        self.done.append(f"delete {full_name}")
-        del self.states[full_name]
 
 
 @pytest.fixture

@@ -74,6 +74,16 @@ def test_unknown_environment_is_told_with_near_names(project: Path) -> None:
         ("env = 'prod'\n" + FILE, "name 'env' or 'project'"),
         ("[lake\n", "cannot be read"),
         ("lake = 3\n[landing]\nroot = 'x'\n", "lake: input should be"),
+        (FILE + "[alerts]\nchanel = 'log'\n", "alerts.chanel: extra inputs are not permitted"),
+        (FILE + "[alerts]\nchannel = 'pager'\n", "alerts.channel: input should be 'log', 'webh"),
+        (FILE + "[alerts]\nwebhook_url = 'ftp://x'\n", "alerts.webhook_url: .* no http or https"),
+        (FILE + "[alerts]\nwebhook_url = 'https:/x'\n", "alerts.webhook_url: .* no http or https"),
+        (FILE + "[alerts]\nsmtp_from = 'me'\n", "alerts.smtp_from: .* no mail address"),
+        (FILE + "[alerts]\nsmtp_to = 'a@b, c'\n", "alerts.smtp_to.1: .* no mail address"),
+        (FILE + '[alerts]\nsmtp_to = ["a@b\\nBcc: c@d"]\n', "smtp_to.0: .* no mail address"),
+        (FILE + "[alerts]\nsmtp_host = 'http://x'\n", "alerts.smtp_host: .* no name of a host"),
+        (FILE + "[alerts]\nsmtp_security = 'ssl'\n", "alerts.smtp_security: input should be"),
+        (FILE + "[alerts]\nmissed_after_seconds = 9\n", "missed_after_seconds: input should be"),
     ],
 )
 def test_wrong_settings_are_told_by_place(project: Path, text: str, message: str) -> None:
@@ -108,6 +118,25 @@ def test_variables_override(project: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert settings.endpoint("ecb") == "http://ecb.example"
 
 
+def test_alerts_are_a_line_in_the_log_unless_set(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several addresses come by one variable; a secret is not in what settings show."""
+    assert load_settings("dev", project).alerts.channel == "log"
+    monkeypatch.setenv("SLUICEGATE_ALERTS__CHANNEL", "email")
+    monkeypatch.setenv("SLUICEGATE_ALERTS__SMTP_TO", "a@example.com, b@example.com")
+    monkeypatch.setenv("SLUICEGATE_ALERTS__SMTP_PASSWORD", "hunter2")
+    settings = load_settings("dev", project)
+    assert settings.alerts.smtp_to == ["a@example.com", "b@example.com"]
+    assert settings.alerts.smtp_password is not None
+    assert settings.alerts.smtp_password.get_secret_value() == "hunter2"
+    assert "hunter2" not in repr(settings)
+    monkeypatch.setenv("SLUICEGATE_ALERTS__WEBHOOK_URL", "T0ken")
+    with pytest.raises(ConfigurationError, match=r"alerts\.webhook_url") as caught:
+        load_settings("dev", project)
+    assert "T0ken" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "variable", ["SLUICEGATE_LAKE", "SLUICEGATE_LKE__ROOT", "SLUICEGATE_ENV", "SLUICEGATE_ENV__X"]
 )
@@ -118,7 +147,7 @@ def test_unknown_variable_is_refused(
     monkeypatch.setenv(variable, "x")
     with pytest.raises(ConfigurationError, match=f"{variable} names no setting") as caught:
         load_settings("dev", project)
-    assert "endpoints, lake, landing" in str(caught.value.hint)
+    assert "alerts, endpoints, lake, landing" in str(caught.value.hint)
 
 
 def test_variable_with_an_unknown_key_is_refused(
