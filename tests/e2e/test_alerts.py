@@ -255,7 +255,7 @@ def test_nobody_is_told_twice_or_of_what_did_not_happen(
         "staging": ["a run was cut off", "a source is stale"],
     }
     assert _titles(scene.texts("prod")).count("a run is late") == 1
-    assert not [line for line in scene.log if "not delivered" in line]
+    assert not [line for line in scene.log if "not delivered by" in line]
     assert scene.web.paths == [f"/{TOKEN}"] * 3, "the first was answered with an error"
     assert {tuple(each) for each in scene.mail.envelopes} == {
         ("oncall@example.com", "lead@example.com")
@@ -279,8 +279,12 @@ def test_the_events_say_which_run_it_was(scene: Scene, troubles: dict[str, str])
     }
     roles = {related["prefect.resource.role"] for related in event["related"]}
     assert {"flow-run", "flow"} <= roles
-    asked = {"filter": {"event": {"name": ["sluicegate.source.stale"]}}}
-    (event,) = scene.clone.ask("/events/filter", asked)["events"]
+    asked = {"filter": {"event": {"prefix": ["sluicegate."]}}}
+    told = {each["event"]: each for each in scene.clone.ask("/events/filter", asked)["events"]}
+    assert set(told) == {
+        f"sluicegate.{each}" for each in ("run.failed", "run.refused", "source.stale")
+    }
+    event = told["sluicegate.source.stale"]
     assert "sluicegate.source.payments" in {
         each["prefect.resource.id"] for each in event["related"]
     }

@@ -6,12 +6,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from sluicegate.deploy import FILE
 from tests.stand import ENVS, SLUICEGATE, Clone, copied, working
+from tests.support import alive, until
 
 pytestmark = pytest.mark.e2e
 
@@ -82,6 +85,22 @@ def test_a_triggered_run_publishes_its_environment_and_no_other(
     assert after["dev"]
     assert {**after, "dev": None} == before
     _logs_arrive(clone, flow_run["id"])
+    _nobody_is_alerted(clone, int(flow_run["infrastructure_pid"].rpartition(":")[2]))
+
+
+def _nobody_is_alerted(clone: Clone, pid: int) -> None:
+    """A run that ended well raises no alert; what it had to say, it said before this fence."""
+    assert until(lambda: not alive(pid), seconds=30)
+    about = {"prefect.resource.id": "test.fence"}
+    now = datetime.now(UTC).isoformat()
+    fence = {"event": "test.fence", "resource": about, "occurred": now, "id": str(uuid4())}
+    clone.ask("/events", [fence])
+    asked = {"filter": {"event": {"name": ["test.fence"]}}}
+    assert until(lambda: clone.ask("/events/filter", asked)["events"])
+    asked = {"filter": {"event": {"prefix": ["sluicegate."]}}}
+    assert clone.ask("/events/filter", asked)["events"] == []
+    log = clone.root / ".sluicegate" / "logs" / "alerts.log"
+    assert "[dev]" not in (log.read_text() if log.exists() else "")
 
 
 def _logs_arrive(clone: Clone, flow_run: str) -> None:
