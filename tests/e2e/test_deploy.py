@@ -24,8 +24,9 @@ FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     clone = copied(tmp_path_factory.mktemp("clone") / "project")
-    data = ("--rows", "300", "--days", "2", "--out", "drops/payments", "--truth", "data/truth")
-    clone.run(sys.executable, "-m", "simulator.payments", *data)
+    places = ("--landing", "drops", "--truth", "data/truth", "--processor", "data/processor")
+    data = ("--rows", "300", "--days", "2", "--customers", "300", *places)
+    clone.run(sys.executable, "-m", "simulator.data", *data)
     try:
         clone.run(SLUICEGATE, "up")
         yield clone
