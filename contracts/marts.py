@@ -6,7 +6,6 @@ import polars as pl
 
 from sluicegate.contracts import (
     ISO_4217,
-    PII,
     Contract,
     Date,
     Model,
@@ -19,23 +18,7 @@ from sluicegate.contracts import (
 )
 
 _CORRIDOR = "[A-Z]{2}-[A-Z]{2}"
-
-
-class StagedPayments(Contract):
-    """One row a payment, with the business day and the corridor it belongs to."""
-
-    payment_id: str = key()
-    booked_on: Date = field()
-    booked_at: UtcTimestamp = field()
-    amount: Money = field(gt=0)
-    currency: str = field(isin=ISO_4217)
-    corridor: str = field(matches=_CORRIDOR)
-
-    @rule
-    def booked_on_that_day(self) -> pl.Expr:
-        """The business day begins at most one hour before midnight UTC, or two in summer."""
-        shift = pl.col("booked_on").cast(pl.Datetime("us", "UTC")) - pl.col("booked_at")
-        return shift.is_between(-pl.duration(hours=24), pl.duration(hours=2))
+_RATE_SOURCES = ("identity", "ecb", "none")
 
 
 class StagedRates(Contract):
@@ -46,18 +29,34 @@ class StagedRates(Contract):
     rate: Rate = field(gt=0)
 
 
+class RatesInForce(Contract):
+    """One row a business day and currency in which something was paid on it."""
+
+    booked_on: Date = key()
+    currency: str = key(isin=ISO_4217)
+    rate_source: str = field(isin=_RATE_SOURCES)
+    rate: Rate = field(nullable=True, gt=0)
+
+
 class PaymentsEur(Contract):
     """One row a payment, in euro at the rate in force on its business day."""
 
     payment_id: str = key()
     booked_on: Date = field()
-    customer_id: str = field(pii=PII.INDIRECT)
+    booked_at: UtcTimestamp = field()
+    corridor: str = field(matches=_CORRIDOR)
     amount: Money = field(gt=0)
     currency: str = field(isin=ISO_4217)
     rate: Rate = field(nullable=True, gt=0)
     rate_date: Date = field(nullable=True)
-    rate_source: str = field(isin=("identity", "ecb", "none"))
+    rate_source: str = field(isin=_RATE_SOURCES)
     amount_eur: Money = field(nullable=True, ge=0)
+
+    @rule
+    def booked_on_that_day(self) -> pl.Expr:
+        """The business day begins at most one hour before midnight UTC, or two in summer."""
+        shift = pl.col("booked_on").cast(pl.Datetime("us", "UTC")) - pl.col("booked_at")
+        return shift.is_between(-pl.duration(hours=24), pl.duration(hours=2))
 
     @rule
     def rate_was_known(self) -> pl.Expr:
@@ -84,11 +83,20 @@ class DailyCorridorVolume(Contract):
     payments: int = field(ge=1)
     volume_eur: Money = field(ge=0)
     unconverted_payments: int = field(ge=0)
+    refunded_eur: Money = field(ge=0)
+    charged_back_eur: Money = field(ge=0)
+    net_eur: Money = field()
 
     @rule
     def part_of_the_payments(self) -> pl.Expr:
         """No more payments are unconverted than there are."""
         return pl.col("unconverted_payments") <= pl.col("payments")
+
+    @rule
+    def net_is_what_is_left(self) -> pl.Expr:
+        """Net = volume - refunded - charged back, to the cent."""
+        left = pl.col("volume_eur") - pl.col("refunded_eur") - pl.col("charged_back_eur")
+        return pl.col("net_eur") == left
 
 
 class FxCoverage(Contract):
@@ -107,8 +115,8 @@ class FxCoverage(Contract):
         return pl.col("converted_payments") + pl.col("unconverted_payments") == pl.col("payments")
 
 
-stg_payments = Model("staging.stg_payments", contract=StagedPayments)
 stg_fx_rates = Model("staging.stg_fx_rates", contract=StagedRates)
+int_rates_in_force = Model("intermediate.int_rates_in_force", contract=RatesInForce)
 payments_eur = Model("marts.payments_eur", contract=PaymentsEur)
 daily_corridor_volume = Model("marts.daily_corridor_volume", contract=DailyCorridorVolume)
 fx_coverage = Model("marts.fx_coverage", contract=FxCoverage)

@@ -68,6 +68,8 @@ refunds = Pages(
     changed="updated_at",
     load=Load.MERGE,
     tolerate="5 %",
+    # Nobody may have asked for anything yet.
+    may_be_empty=True,
     owner="payments",
 )
 
@@ -79,5 +81,7 @@ chargebacks = Pages(
     changed="updated_at",
     load=Load.MERGE,
     tolerate="5 %",
+    # Nobody may have asked for anything yet.
+    may_be_empty=True,
     owner="disputes",
 )

@@ -2,6 +2,6 @@
 
 from sluicegate.ingestion.ingest import Intake, Refusal, ingest
 from sluicegate.ingestion.receipt import Fate, Receipt, total
-from sluicegate.ingestion.table import grow, raw_table
+from sluicegate.ingestion.table import create, grow, raw_table
 
-__all__ = ["Fate", "Intake", "Receipt", "Refusal", "grow", "ingest", "raw_table", "total"]
+__all__ = ["Fate", "Intake", "Receipt", "Refusal", "create", "grow", "ingest", "raw_table", "total"]

@@ -6,14 +6,15 @@ discover → ingest → transform → audit → publish
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sluicegate import warehouse
+from sluicegate.contracts import Model
 from sluicegate.errors import AuditFailed, BatchRefused, DataRefused, RefMoved
-from sluicegate.ingestion import Intake, accounts, grow, ingest, total
+from sluicegate.ingestion import Intake, accounts, create, grow, ingest, total
 from sluicegate.ingestion.ingest import Refusal
 from sluicegate.lake import Branch, Move, Session, Table
 from sluicegate.pipeline.report import Status
@@ -93,6 +94,8 @@ def open_harvest(run: Run, branch: Branch) -> Harvest:
         accounts.record_run(session, run=run.id, env=run.env, code=run.platform.fingerprint)
         sources = run.platform.catalogue.sources
         for source in sources.values():
+            # Also that of a source that has nothing yet: the models read them all.
+            create(source, session)
             grow(source, session)
         before = {name: stock(source, session) for name, source in sources.items()}
     return Harvest({}, before)
@@ -173,7 +176,8 @@ def audit(
     """
     checks = [_built(model) for model in build.models]
     models = {model.name: model for model in build.models}
-    checks += [_of_dbt(check, models.get(check.model or "")) for check in build.checks]
+    promised = run.platform.catalogue.models
+    checks += [_of_dbt(check, models.get(check.model or ""), promised) for check in build.checks]
     with branch.session() as session:
         for audited in _audit_tables(run, session, harvest, progress):
             checks += audited
@@ -212,7 +216,7 @@ def _audit_tables(
         table = Table("raw", name)
         progress(number, tables, str(table))
         intake = harvest.intakes.get(name, Intake(name))
-        yield audit_table(table, source.contract, session)
+        yield audit_table(table, source.contract, session, may_be_empty=source.may_be_empty)
         yield audit_conservation(source, harvest.before[name], stock(source, session), intake)
         yield audit_batches(source, intake, session, run.id)
     for number, model in enumerate(models.values(), start=len(sources)):
@@ -228,14 +232,17 @@ def _built(model: warehouse.Model) -> Check:
     return Check("built", f"{model.schema}.{model.name}", outcome, looked_at=1, message=message)
 
 
-def _of_dbt(check: warehouse.Check, model: warehouse.Model | None) -> Check:
+def _of_dbt(
+    check: warehouse.Check, model: warehouse.Model | None, promised: Mapping[str, Model]
+) -> Check:
     name = check.name
     on = f"{model.schema}.{model.name}" if model else check.model or "dbt"
     # A view is not counted; its rows are judged by its contract.
     rows = model.rows if model and check.kind != "unit" else None
     looked_at = 1 if rows is None else rows
     if check.status == "pass" and not check.failures:
-        return verdict_of(name, on, looked_at=looked_at, failures=0, message="")
+        empty = on in promised and promised[on].may_be_empty
+        return verdict_of(name, on, looked_at=looked_at, failures=0, message="", may_be_empty=empty)
     # A check that was skipped, or that only warned, has not said that its promise holds.
     failed = check.status == "fail" or bool(check.failures)
     return Check(
@@ -265,7 +272,7 @@ def _refused(run: Run, failed: list[Check], count: int) -> AuditFailed:
 
 def _tell(step: warehouse.Step, progress: Progress) -> None:
     progress(step.done, step.total, step.name)
-    if step.kind == "model" and step.seconds is None:
+    if step.kind in ("model", "snapshot") and step.seconds is None:
         log.info("dbt: building %s", step.name)
 
 

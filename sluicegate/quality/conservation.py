@@ -51,6 +51,7 @@ def audit_conservation(source: Source, before: Stock, after: Stock, intake: Inta
             looked_at=rows,
             failures=abs(missing),
             message=f"the table has {missing:+,} rows against its receipts",
+            may_be_empty=source.may_be_empty,
         ),
         verdict_of(
             "conservation:quarantined",
@@ -58,6 +59,7 @@ def audit_conservation(source: Source, before: Stock, after: Stock, intake: Inta
             looked_at=rows,
             failures=abs(lost),
             message=f"the quarantine has {lost:+,} rows against its receipts",
+            may_be_empty=source.may_be_empty,
         ),
     ]
 

@@ -107,7 +107,7 @@ class Terms(TypedDict, total=False):
     owner: Required[str]
     """Team to ask."""
     may_be_empty: bool
-    """Whether a batch without a single row is an answer; otherwise it is refused."""
+    """Whether a batch, or the table, without a single row is an answer; otherwise it is refused."""
     may_shrink: str
     """For ``Load.REPLACE``, and required there: share of the published rows that a batch may lack.
     One that lacks more is refused: half an export deletes nothing."""

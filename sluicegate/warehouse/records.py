@@ -17,7 +17,7 @@ class Model:
     Attributes:
         name: the model's name, which is its table's.
         schema: the schema it was built in.
-        kind: how dbt materializes it: ``view``, ``table``, ``incremental``, ...
+        kind: how dbt materializes it: ``view``, ``table``, ``incremental``, ``snapshot``, ...
         status: ``built``; ``failed``, where its data broke one of its promises; or ``skipped``,
             because something it reads failed.
         seconds: wall time.
@@ -93,7 +93,7 @@ class Step:
 
     Attributes:
         name: of the model or the test.
-        kind: ``model``, ``test`` or ``unit_test``, as dbt calls it.
+        kind: ``model``, ``snapshot``, ``test`` or ``unit_test``, as dbt calls it.
         status: ``started``, or how it ended, in dbt's words: ``success``, ``pass``, ``fail``, ...
         seconds: wall time; None where it has only begun.
         done: how many models and checks of the build were finished, one way or the other.

@@ -11,6 +11,7 @@ from sluicegate.warehouse import failures
 from sluicegate.warehouse.records import Check, CheckStatus, Model
 
 _CHECKS = {"test": "data", "unit_test": "unit"}
+_MODELS = ("model", "snapshot")
 _CHECK_STATUS: dict[str, CheckStatus] = {
     "pass": "pass",
     "success": "pass",
@@ -99,7 +100,7 @@ def _check(result: Any, kind: str, built: list[Model]) -> Check:
 
 def _subject(node: Any, built: list[Model]) -> str | None:
     """The model a node is about: itself, what a test hangs on, or the last one built it reads."""
-    if node.resource_type == "model":
+    if node.resource_type in _MODELS:
         return str(node.name)
     hangs_on = getattr(node, "tested_node_unique_id", None) or getattr(node, "attached_node", None)
     if hangs_on:

@@ -65,7 +65,7 @@ def test_our_own_contracts_load() -> None:
     """The reference domain is declared without a fault."""
     catalogue = load_catalogue(Path(__file__).parents[2])
     assert {"payments", "fx_rates"} <= catalogue.sources.keys()
-    assert {"marts.payments_eur", "staging.stg_payments"} <= catalogue.models.keys()
+    assert {"marts.payments_eur", "staging.stg_fx_rates"} <= catalogue.models.keys()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 select
     payment_id,
     booked_at,
-    cast(booked_at at time zone '{{ var("business_timezone") }}' as date) as booked_on,
+    {{ business_day('booked_at') }} as booked_on,
     settled_at,
     amount,
     currency,
