@@ -13,6 +13,8 @@ ROWS ?= 200000
 DAYS ?= 30
 SEED ?= 2026
 START ?= 2026-10-01
+CASE ?=
+RUNS ?= 3
 VENV ?= .venv
 
 BIN := $(VENV)/bin
@@ -61,7 +63,7 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 	  --start '$(START)' --landing data/landing --truth data/truth --processor data/processor
 
 ##@ Develop
-.PHONY: test test-unit test-integration test-e2e lint format ci browser screenshots lock
+.PHONY: test test-unit test-integration test-e2e bench lint format ci browser screenshots lock
 test: test-unit test-integration test-e2e ## Run all tests: unit, integration, end to end
 
 test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
@@ -75,6 +77,9 @@ test-integration: $(DEV) ## Run the tests against one Prefect server
 test-e2e: $(DEV) ## Run the tests that use the commands as a person would
 	$(say) 'End-to-end tests'
 	@$(BIN)/python -m pytest tests/e2e
+
+bench: $(DEV) ## Measure cases beside their baselines (CASE=pipeline RUNS=3 ROWS=200000)
+	@$(BIN)/python -m benchmarks --case '$(CASE)' --runs '$(RUNS)' --rows '$(ROWS)'
 
 lint: $(DEV) ## Check style, types, layers and locks
 	$(say) 'Checking style, types, layers and locks'

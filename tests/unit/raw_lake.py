@@ -42,13 +42,12 @@ def create_raw(connection: Connection) -> None:
 
 
 def put(connection: Connection, source: str, *rows: dict[str, Any]) -> None:
-    """Insert rows; what a row does not say is what the source's defaults say, or NULL."""
-    for row in rows:
-        full = {**DEFAULTS.get(source, {}), **row, "_batch": "batch", "_line": 1}
-        marks = ", ".join("?" for _ in full)
-        connection.execute(
-            f"INSERT INTO lake.raw.{source} ({', '.join(full)}) VALUES ({marks})", [*full.values()]
-        )
+    """Insert rows at once; what a row does not say is what the defaults say, or NULL."""
+    names = [*columns(source), "_batch", "_line"]
+    full = [{"_batch": "b", "_line": 1, **DEFAULTS.get(source, {}), **row} for row in rows]
+    marks = ", ".join(["(" + ", ".join("?" for _ in names) + ")"] * len(full))
+    values = [row.get(name) for row in full for name in names]
+    connection.execute(f"INSERT INTO lake.raw.{source} VALUES {marks}", values)
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {

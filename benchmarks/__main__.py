@@ -1,0 +1,62 @@
+"""The command line of the benchmarks; see ``make bench``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from benchmarks.case import compare
+from benchmarks.cases import CASES
+from benchmarks.measure import CommandFailedError
+from benchmarks.results import FILE, Conditions, section, write
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the chosen cases and write down what they cost. Returns the exit code."""
+    chosen = _parser().parse_args(arguments)
+    for name in [chosen.case] if chosen.case else CASES:
+        conditions = Conditions.now(f"make bench CASE={name} RUNS={chosen.runs} ROWS={chosen.rows}")
+        _tell(f"{name}: getting ready ({chosen.rows:,} payments)")
+        try:
+            with CASES[name](chosen.rows) as case:
+                _tell(f"{name}: {case.subject.name}, beside {case.baseline.name}")
+                made = section(compare(case, chosen.runs, _tell), chosen.rows, conditions)
+        except CommandFailedError as error:
+            sys.stderr.write(f"{name}: {error}\n")
+            return 1
+        write(made)
+        _tell(f"\n{made}\n")
+    _tell(f"Written to {FILE.name} in {FILE.parent.name}/")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure cases beside their baselines."
+    )
+    parser.add_argument(
+        "--case",
+        type=lambda text: text or None,  # make hands on an empty CASE
+        choices=[*CASES, None],
+        help=f"one of {', '.join(CASES)}; by default all of them",
+    )
+    parser.add_argument("--runs", type=_count, default=3, help="pairs of runs")
+    parser.add_argument("--rows", type=_count, default=200_000, help="payments in the input")
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

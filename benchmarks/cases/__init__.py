@@ -1,0 +1,20 @@
+"""The cases, one a module: each prepares two sides and says what it compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from benchmarks.case import Case
+from benchmarks.cases import cold, noop, pipeline, warehouse
+
+Prepare = Callable[[int], AbstractContextManager[Case]]
+"""Makes a case ready for some number of payments, and cleans up at the end."""
+
+CASES: dict[str, Prepare] = {
+    "pipeline": pipeline.prepared,
+    "noop": noop.prepared,
+    "cold": cold.prepared,
+    "dbt": warehouse.prepared,
+}
+"""What ``CASE=`` may say."""
