@@ -32,7 +32,7 @@ DEV := $(VENV)/.dev-$(call key,requirements/dev.txt pyproject.toml)
 say = @printf '→ %s\n'
 
 ##@ Use
-.PHONY: help run deploy worker stop data
+.PHONY: help run deploy worker docs stop data
 help: ## Show this help
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -53,6 +53,9 @@ deploy: $(RUNTIME) ## Put the environment's flows and schedules on the Prefect s
 worker: $(RUNTIME) ## Run what was deployed, as it falls due, until Ctrl-C (ENV=dev)
 	@$(BIN)/sluicegate up --env '$(ENV)'
 	@exec $(BIN)/sluicegate worker --env '$(ENV)'
+
+docs: $(RUNTIME) ## Write the documentation of the models as one page (ENV=dev)
+	@$(BIN)/sluicegate docs --env '$(ENV)'
 
 stop: ## Stop the services that a target above started
 	@if [[ -x $(BIN)/sluicegate ]]; then $(BIN)/sluicegate down; else echo 'Nothing is running.'; fi
@@ -94,7 +97,7 @@ format: $(DEV) ## Format the code and fix what can be fixed
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-ci: lint test ## What continuous integration runs
+ci: browser lint test ## What continuous integration runs
 
 # Only CI calls this by itself: a test must not install programs on somebody's machine.
 browser: ## Install the browser that looks at Prefect's UI in tests (Debian's chromium, as root)

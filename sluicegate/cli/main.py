@@ -84,6 +84,14 @@ def worker(env: Env = "dev") -> None:
     work(load_settings(env))
 
 
+@app.command()
+def docs(env: Env = "dev", json: Json = False) -> None:
+    """Write the documentation of an environment's models as one page."""
+    from sluicegate.pipeline.docs import document
+
+    render.documented(document(load_settings(env).env), json=json)
+
+
 @lake_app.command("log")
 def lake_log(env: Env = "dev", json: Json = False) -> None:
     """Show every move of an environment's ref, newest first."""

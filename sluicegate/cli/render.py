@@ -18,6 +18,8 @@ from rich.table import Table
 from sluicegate.errors import SluicegateError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sluicegate.deploy import Change, Outcome
     from sluicegate.lake import Answer, Export, Move
     from sluicegate.local import Service
@@ -272,6 +274,14 @@ def exported(export: Export, *, json: bool) -> None:
         table.add_row(name, f"{rows:,}")
     out.print(table)
     out.print(f"written to {escape(str(export.file))}", soft_wrap=True)
+
+
+def documented(page: Path, *, json: bool) -> None:
+    """A page about the models."""
+    if json:
+        _print_json({"page": str(page)})
+        return
+    out.print(f"[bold]Documentation of the models:[/bold] {escape(str(page))}", soft_wrap=True)
 
 
 def answer(answer: Answer, *, json: bool) -> None:

@@ -126,26 +126,7 @@ def record_batches(session: Session, run: str, loaded: Sequence[tuple[Batch, Rec
     session.insert(
         BATCHES,
         pl.DataFrame(
-            [
-                {
-                    "run": run,
-                    "source": receipt.source,
-                    "batch": batch.id,
-                    "name": batch.name,
-                    "size": batch.size,
-                    "modified_ns": batch.modified_ns,
-                    "cursor": batch.cursor,
-                    "rows_in": receipt.rows_in,
-                    "published": receipt.published,
-                    "quarantined": receipt.quarantined,
-                    "deduplicated": receipt.deduplicated,
-                    "held": receipt.held,
-                    "removed": receipt.removed,
-                    "unknown_columns": list(receipt.unknown_columns),
-                    "at": now,
-                }
-                for batch, receipt in loaded
-            ],
+            [_manifest_row(run, batch, receipt, now) for batch, receipt in loaded],
             schema_overrides={
                 "modified_ns": pl.Int64,
                 "cursor": pl.String,
@@ -162,6 +143,22 @@ def record_batches(session: Session, run: str, loaded: Sequence[tuple[Batch, Rec
     if rejections:
         columns = list(_TABLES[REJECTIONS])
         session.insert(REJECTIONS, pl.DataFrame(rejections, schema=columns, orient="row"))
+
+
+def _manifest_row(run: str, batch: Batch, receipt: Receipt, at: datetime) -> dict[str, Any]:
+    counts = ("rows_in", "published", "quarantined", "deduplicated", "held", "removed")
+    return {
+        "run": run,
+        "source": receipt.source,
+        "batch": batch.id,
+        "name": batch.name,
+        "size": batch.size,
+        "modified_ns": batch.modified_ns,
+        "cursor": batch.cursor,
+        **{count: getattr(receipt, count) for count in counts},
+        "unknown_columns": list(receipt.unknown_columns),
+        "at": at,
+    }
 
 
 def last_runs(session: Session) -> dict[str, dict[str, Any]]:

@@ -130,17 +130,7 @@ class Source:
     """
 
     def __init__(self, name: str, format: Format, **terms: Unpack[Terms]) -> None:  # noqa: A002
-        if unknown := sorted(terms.keys() - Terms.__annotations__.keys()):
-            near = get_close_matches(unknown[0], Terms.__annotations__, n=1)
-            raise ContractError(
-                f"The source {name!r} is declared with {unknown[0]!r}, which no source knows.",
-                hint=f"did you mean {near[0]!r}?" if near else None,
-            )
-        if missing := sorted(Terms.__required_keys__ - terms.keys()):
-            raise ContractError(
-                f"The source {name!r} is declared without {', '.join(missing)}.",
-                hint="say it beside its contract; docs/contracts.md tells what it means",
-            )
+        _require_terms(name, terms)
         contract = terms["contract"]
         if not _NAME.match(name):
             raise ContractError(
@@ -194,6 +184,21 @@ class Source:
             EnvironmentFailed: the source cannot be reached.
         """
         raise NotImplementedError
+
+
+def _require_terms(name: str, terms: Mapping[str, object]) -> None:
+    """Say by name what a declaration has too much, and what it lacks."""
+    if unknown := sorted(terms.keys() - Terms.__annotations__.keys()):
+        near = get_close_matches(unknown[0], Terms.__annotations__, n=1)
+        raise ContractError(
+            f"The source {name!r} is declared with {unknown[0]!r}, which no source knows.",
+            hint=f"did you mean {near[0]!r}?" if near else None,
+        )
+    if missing := sorted(Terms.__required_keys__ - terms.keys()):
+        raise ContractError(
+            f"The source {name!r} is declared without {', '.join(missing)}.",
+            hint="say it beside its contract; docs/contracts.md tells what it means",
+        )
 
 
 def _share(text: str, what: str) -> Decimal:

@@ -1,7 +1,8 @@
 """dbt in process, on a branch of the lake."""
 
 from sluicegate.warehouse.build import build, warm_up
+from sluicegate.warehouse.docs import write_docs
 from sluicegate.warehouse.fingerprint import fingerprint
 from sluicegate.warehouse.records import Build, Check, Model, Step
 
-__all__ = ["Build", "Check", "Model", "Step", "build", "fingerprint", "warm_up"]
+__all__ = ["Build", "Check", "Model", "Step", "build", "fingerprint", "warm_up", "write_docs"]

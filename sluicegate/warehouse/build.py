@@ -25,8 +25,6 @@ _QUIET = [
     "--no-version-check",
     "--no-fail-fast",
     "--partial-parse",
-    # What dbt would write down is read from its results in memory; only the parse cache is kept.
-    "--no-write-json",
     "--threads=1",
 ]
 
@@ -74,29 +72,34 @@ def build(
         # Attaching would make a new, empty lake of it.
         raise EnvironmentFailed("There is no branch here to build on.", where=str(branch_catalog))
     listener = Listener(on_event)
-    with handed(branch_catalog.resolve(), files.resolve()) as branch, _closing(branch):
-        outcome = _invoke(project, target, listener, unit_tests=unit_tests)
+    with handed(branch_catalog.resolve(), files.resolve()) as branch, closing(branch):
+        # What dbt would write down is read from its results in memory; only the parse cache stays.
+        arguments = ["build", "--no-write-json"]
+        if not unit_tests:
+            arguments.append("--exclude-resource-type=unit_test")
+        outcome = invoke(arguments, project, target, listener)
         if outcome.exception is not None:
             raise failures.of_run(outcome.exception, project) from None
         models, checks = results.read(outcome.result.results, project, _counter(branch))
     return Build(models, checks, tuple(listener.warnings), time.perf_counter() - began)
 
 
-def _invoke(project: Path, target: Path, listener: Listener, *, unit_tests: bool) -> Any:
+def invoke(arguments: list[str], project: Path, target: Path, listener: Listener) -> Any:
+    """One command of dbt, in this process, with everything that it would print told to nobody.
+
+    Raises:
+        BaseException: what a callback raised, or Ctrl-C.
+    """
     from dbt.cli.main import dbtRunner
 
-    arguments = [
-        "build",
+    folders = [
         f"--project-dir={project}",
         f"--profiles-dir={project}",
         f"--target-path={target}",
         f"--log-path={target}",
-        *_QUIET,
     ]
-    if not unit_tests:
-        arguments.append("--exclude-resource-type=unit_test")
     try:
-        outcome = dbtRunner(callbacks=[listener]).invoke(arguments)
+        outcome = dbtRunner(callbacks=[listener]).invoke([*arguments, *folders, *_QUIET])
     finally:
         # Its messages quote the values that a query tripped over, which may be personal, as its
         # log would. Whoever needs the results has them from this process.
@@ -109,7 +112,7 @@ def _invoke(project: Path, target: Path, listener: Listener, *, unit_tests: bool
 
 
 @contextmanager
-def _closing(branch: Handover) -> Iterator[None]:
+def closing(branch: Handover) -> Iterator[None]:
     """Leave no connection behind, and take over none that another user of dbt left."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt_common.events.event_manager_client import cleanup_event_logger

@@ -164,6 +164,9 @@ def drop(seed: int) -> Callable[..., str]:
 
 _MINUTES = count(59, -1)
 
+RATES = "/service/data"
+"""Where the provider serves rates, as the ECB does."""
+
 
 @dataclass(frozen=True)
 class Provider:
@@ -171,19 +174,19 @@ class Provider:
 
     url: str
 
-    def fault(self, kind: str, **more: Any) -> None:
-        """Order a fault."""
-        call(f"{self.url}/_control/faults", {"kind": kind, **more})
+    def fault(self, kind: str, *, path: str = RATES, **more: Any) -> None:
+        """Order a fault of the ECB's API, or of another one."""
+        call(f"{self.url}/_control/faults", {"kind": kind, "path": path, **more})
 
     def revise(self, currency: str, day: date, value: str) -> None:
         """Give a rate another value."""
         order = {"currency": currency, "date": day.isoformat(), "value": value}
         call(f"{self.url}/_control/revise", order)
 
-    def requests(self) -> list[dict[str, Any]]:
-        """Data requests since the test began."""
+    def requests(self, path: str = RATES) -> list[dict[str, Any]]:
+        """Data requests to one API since the test began."""
         seen: list[dict[str, Any]] = call(f"{self.url}/_control/requests")["requests"]
-        return seen
+        return [request for request in seen if request["path"].startswith(path)]
 
 
 @contextmanager

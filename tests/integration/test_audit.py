@@ -59,7 +59,7 @@ def _fail_in_dbt(dbt: Path) -> None:
     test = "select booked_on from {{ ref('fx_coverage') }} where currency = 'USD'"
     (dbt / "tests" / "nobody_pays_in_dollars.sql").write_text(test)
     odd = "(select cast(debtor_iban as bigint) as n from {{ ref('stg_payments') }}) as odd"
-    old = "from {{ ref('payments_eur') }}"
+    old = "from {{ ref('payments_net') }}"
     _edit(dbt / "models/marts/daily_corridor_volume.sql", old, f"{old} left join {odd} on n = 1")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import DAYS, Run
-from tests.support import Outcome, Site, copy_project, free_port
+from tests.support import Outcome, Site, copy_project, free_port, ibans
 
 
 def _unknown_column(contracts: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_missing_landing_folder_is_explained(published: Site) -> None:
     outcome = _explained(
         published.having(landing__root=published.folder / "x").sluicegate("run"), 4
     )
-    assert str(published.folder / "x" / "payments") in outcome.err
+    assert str(published.folder / "x" / "customers") in outcome.err
     assert "SLUICEGATE_LANDING__ROOT" in outcome.err
     assert published.moves() == moves
 
@@ -174,7 +174,7 @@ def test_every_command_speaks_json(services: Site, second: Run, tmp_path: Path) 
     assert status["generation"] == second.report["generation"]
     assert status["last_run"]["run"] == second.report["run"]
     fates = {"rows_in", "published", "quarantined", "deduplicated", "held"}
-    assert status["sources"].keys() == {"payments", "fx_rates"}
+    assert status["sources"].keys() >= {"payments", "fx_rates", "customers", "refunds"}
     assert all(account.keys() >= fates for account in status["sources"].values())
     assert status["sources"]["payments"]["rows_in"] == 600
     log = site.sluicegate("lake", "log", "--json").ends(0).json
@@ -191,6 +191,19 @@ def test_every_command_speaks_json(services: Site, second: Run, tmp_path: Path) 
     empty = site.of(copy_project(tmp_path / "project"))
     assert empty.sluicegate("down", "--json").ends(0).json == []
     assert site.sluicegate("lake", "rollback", "--json").ends(0).json["action"] == "rollback"
+
+
+def test_the_models_are_documented(services: Site, first: Run, tmp_path: Path) -> None:
+    """One page has every model with its description, and no value of any row."""
+    site = first.site.copy(tmp_path / "site")
+    page = Path(site.sluicegate("docs", "--json").ends(0).json["page"])
+    text = page.read_text(encoding="utf-8")
+    for model in first.report["models"]:
+        assert f'"name": "{model["name"].partition(".")[2]}"' in text
+    assert "Every payment with its amount in EUR" in text
+    assert not [iban for iban in ibans(site) if iban in text]
+    nothing = _explained(site.sluicegate("docs", "--env", "prod"), 2)
+    assert "prod" in nothing.err
 
 
 def _explained(outcome: Outcome, code: int) -> Outcome:

@@ -54,7 +54,8 @@ def test_a_dirty_record_of_an_api_is_quarantined(first: Run, source: str, key: s
         f" FROM accounts.quarantine WHERE source = '{source}' ORDER BY key"
     )
     meant = _meant(first.site, source).select("key", "rules").sort("key")
-    assert not meant.is_empty()
+    # Of a handful of chargebacks none is spoilt: at most one in fifty is.
+    assert source == "chargebacks" or not meant.is_empty()
     # A version after the provider's clock is not there yet, so the truth may know of more.
     assert_frame_equal(found, meant.join(found.select("key"), on="key", how="semi"))
     assert set(found["key"]) <= set(meant["key"])
@@ -133,7 +134,9 @@ def test_a_page_that_comes_twice_changes_nothing(
     """Its rows are deduplicated, the account closes, and the same is published as without it."""
     shutil.copytree(world.landing / "payments", fresh.payments, dirs_exist_ok=True)
     provider.fault("duplicate_page", path="/processor/v1/refunds")
-    account = fresh.run()["sources"]["refunds"]
+    # As a worker runs it: the console would look for news first, and meet the fault there.
+    fresh.flow().ends(0)
+    account = fresh.sluicegate("status", "--json").ends(0).json["sources"]["refunds"]
     whole = first.report["sources"]["refunds"]
     assert account["deduplicated"] > 0
     assert account["published"] == whole["published"]

@@ -250,7 +250,11 @@ LEAKS = {
     "refunds as they ended": (WEEKS, r"where booked_at <= asked_at", "where is_netted"),
     "payments that came later": (WEEKS, r"where booked_at <= asked_at", "where true"),
     "a week too many": (FINAL, "3 preceding and current row", "3 preceding and 1 following"),
-    "the last payment of all": (FINAL, r"max\(last_booked_on\) over \w+", "current_date"),
+    "the last payment of all": (
+        FINAL,
+        r"max\(last_booked_on\) over \w+",
+        "max(last_booked_on) over (partition by customer_id)",
+    ),
     "merchants of next week": (FINAL, r"between paid.monday and", "between paid.monday - 7 and"),
     "customers of today": (FINAL, r"versions.valid_from < .*\n.*", "versions.is_current"),
     "a version that begins then": (FINAL, "versions.valid_from <", "versions.valid_from <="),

@@ -194,7 +194,9 @@ def test_continuous_integration_calls_make() -> None:
     text = script.read_text(encoding="utf-8")
     assert "set -euo pipefail" in text
     assert re.search(r"^exec make ci$", text, re.MULTILINE)
-    assert re.search(r"^ci: lint test\b", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert re.search(
+        r"^ci: browser lint test\b", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
+    )
 
 
 def test_make_help_lists_the_interface() -> None:
