@@ -16,6 +16,7 @@ START ?= 2026-10-01
 CASE ?=
 RUNS ?= 3
 VENV ?= .venv
+WORKERS ?= auto
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
@@ -71,7 +72,7 @@ test: test-unit test-integration test-e2e ## Run all tests: unit, integration, e
 
 test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
 	$(say) 'Unit tests'
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/unit
 
 test-integration: $(DEV) ## Run the tests against one Prefect server
 	$(say) 'Integration tests'
@@ -128,7 +129,7 @@ lock: $(BOOTSTRAP) ## Resolve the locks again (LOCK=--upgrade, LOCK='-P NAME' to
 ##@ Clean up
 .PHONY: clean distclean
 clean: stop ## Stop the services; remove lake, landing files, state and caches
-	@rm -rf data/lake data/landing data/processor data/truth .sluicegate $(CACHES) \
+	@rm -rf data/lake data/landing data/processor data/truth data/marts.duckdb .sluicegate $(CACHES) \
 	  dbt_project/target dbt_project/logs logs
 	@find $(PACKAGES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + \
 	  2>/dev/null || true
