@@ -62,10 +62,13 @@ class Scene:
             return [f"{mail['Subject']}\n{mail.get_content()}" for mail in list(self.mail.mails)]
         return [line for line in self.log if f"[{env}]" in line]
 
-    def told(self, env: str, title: str) -> str:
-        """The alert of that title, which comes soon."""
+    def told(self, env: str, title: str, about: str = "") -> str:
+        """The alert of that title, which comes soon; where there may be several, about what."""
         head = f"[{env}] {title}"
-        found = until(lambda: [text for text in self.texts(env) if head in text], seconds=40)
+        found = until(
+            lambda: [text for text in self.texts(env) if head in text and about in text],
+            seconds=40,
+        )
         assert found, (self.texts(env), self.log)
         return found[0]
 
@@ -137,6 +140,9 @@ def troubles(scene: Scene) -> dict[str, str]:
         killed = _triggered(clone, "staging")
         _kill(clone, killed, worker)
         ended = [(process.communicate(timeout=150), process.returncode) for process in runs]
+        # It is the worker who finds it dead: it must live that long.
+        died = until(lambda: _state(clone, killed) == "CRASHED", seconds=60)
+    assert died, (clone.root / "worker.log").read_text()
     assert [code for _, code in ended] == [4, 3], ended
     return {"crashed": killed, "late": late}
 
@@ -145,6 +151,11 @@ def _triggered(clone: Clone, env: str) -> str:
     number = clone.ask(f"/deployments/name/pipeline/{env}")["id"]
     flow_run: str = clone.ask(f"/deployments/{number}/create_flow_run", {})["id"]
     return flow_run
+
+
+def _state(clone: Clone, flow_run: str) -> str:
+    state: str = clone.ask(f"/flow_runs/{flow_run}")["state_type"]
+    return state
 
 
 def _kill(clone: Clone, flow_run: str, worker: subprocess.Popen[str]) -> None:
@@ -220,7 +231,7 @@ def test_an_alert_reaches_people_with_what_happened_and_where_to_look(
 ) -> None:
     """By the environment's channel, and always as a line in the log."""
     env, title, needles = ALERTS[case]
-    text = scene.told(env, title)
+    text = scene.told(env, title, "customers" if case == "stale" else "")
     for needle in needles:
         assert re.search(needle.format(env=env) if needle == STATUS else needle, text), text
     if case in troubles:
@@ -234,6 +245,7 @@ def test_nobody_is_told_twice_or_of_what_did_not_happen(
     """One message for each trouble; what is fresh and what is off is not told."""
     for env, title, _ in ALERTS.values():
         scene.told(env, title)
+    assert until(lambda: len(scene.web.texts) >= 4), scene.log
     titles = {env: sorted(_titles(scene.texts(env))) for env in ("dev", "staging")}
     assert titles == {
         "dev": ["a run failed", "a run was refused", *["a source is stale"] * 2],
@@ -270,12 +282,16 @@ def test_the_events_say_which_run_it_was(scene: Scene, troubles: dict[str, str])
     roles = {related["prefect.resource.role"] for related in event["related"]}
     assert {"flow-run", "flow"} <= roles
     asked = {"filter": {"event": {"prefix": ["sluicegate."]}}}
-    told = scene.clone.ask("/events/filter", asked)["events"]
+    told = until(lambda: _four(scene.clone.ask("/events/filter", asked)["events"]))
     assert sorted(each["event"].removeprefix("sluicegate.") for each in told) == [
         *("run.failed", "run.refused", "source.stale", "source.stale"),
     ]
     about = {resource["prefect.resource.id"] for each in told for resource in each["related"]}
     assert "sluicegate.source.customers" in about
+
+
+def _four(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return events if len(events) >= 4 else []
 
 
 def test_deploying_says_what_it_did_with_alerts(scene: Scene) -> None:

@@ -25,7 +25,7 @@ FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     clone = copied(tmp_path_factory.mktemp("clone") / "project")
     places = ("--landing", "drops", "--truth", "data/truth", "--processor", "data/processor")
-    data = ("--rows", "300", "--days", "2", "--customers", "300", *places)
+    data = ("--rows", "1600", "--days", "16", "--customers", "2000", *places)
     clone.run(sys.executable, "-m", "simulator.data", *data)
     try:
         clone.run(SLUICEGATE, "up")
