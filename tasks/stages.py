@@ -44,8 +44,8 @@ def discover(run: Run) -> Offer:
 @_stage("Open the branch")
 def open_harvest(run: Run, branch: Branch) -> Harvest:
     """Open the branch's accounts and take stock of what it holds."""
-    with run.stage("ingest"):
-        return stages.open_harvest(run, branch)
+    with run.stage("ingest"), watched("open", run.env, "Open the branch") as told:
+        return stages.open_harvest(run, branch, told)
 
 
 @_stage("Ingest {name}")
@@ -80,5 +80,5 @@ def audit(run: Run, branch: Branch, harvest: Harvest, build: warehouse.Build) ->
 @_stage("Publish to {branch.ref}")
 def publish(run: Run, branch: Branch) -> Move:
     """Let readers of the environment see the branch, all tables at once."""
-    with run.stage("publish"):
+    with run.stage("publish"), watched("publish", run.env, f"Publish to {run.env}"):
         return stages.publish(run, branch)

@@ -79,7 +79,7 @@ def discover(run: Run, progress: Progress = untold) -> Offer:
     return Offer(found, code_changed=code != platform.fingerprint)
 
 
-def open_harvest(run: Run, branch: Branch) -> Harvest:
+def open_harvest(run: Run, branch: Branch, progress: Progress = untold) -> Harvest:
     """Open the branch's accounts and take stock of what it holds.
 
     Raises:
@@ -93,7 +93,8 @@ def open_harvest(run: Run, branch: Branch) -> Harvest:
         accounts.open_accounts(session)
         accounts.record_run(session, run=run.id, env=run.env, code=run.platform.fingerprint)
         sources = run.platform.catalogue.sources
-        for source in sources.values():
+        for number, source in enumerate(sources.values()):
+            progress(number, len(sources), source.name)
             # Also that of a source that has nothing yet: the models read them all.
             create(source, session)
             grow(source, session)
