@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from benchmarks.case import compare
 from benchmarks.cases import CASES
@@ -25,9 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except CommandFailedError as error:
             sys.stderr.write(f"{name}: {error}\n")
             return 1
-        write(made)
+        write(made, chosen.results)
         _tell(f"\n{made}\n")
-    _tell(f"Written to {FILE.name} in {FILE.parent.name}/")
+    _tell(f"Written to {chosen.results}")
     return 0
 
 
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--runs", type=_count, default=3, help="pairs of runs")
     parser.add_argument("--rows", type=_count, default=200_000, help="payments in the input")
+    parser.add_argument("--results", type=Path, default=FILE, help="file to write to")
     return parser
 
 

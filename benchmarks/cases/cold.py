@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from benchmarks.case import Case, Side
 from benchmarks.measure import CommandFailedError, Spent, cpu_of_tree, peak_of_tree
@@ -55,6 +55,8 @@ def _up_and_run(site: Site) -> Spent:
 def _server_alone(site: Site) -> Spent:
     """Start the server with Prefect's own command, and wait until it is well."""
     _forget(site)
+    home = site.project / ".sluicegate" / "prefect"
+    home.mkdir(parents=True)
     url = f"http://127.0.0.1:{site.ports[0]}/api"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
     log = (site.folder / "server.log").open("wb")
@@ -65,7 +67,7 @@ def _server_alone(site: Site) -> Spent:
             cwd=site.project,  # where prefect.toml is
             env={
                 **site.environment,
-                "PREFECT_HOME": str(site.project / ".sluicegate" / "prefect"),
+                "PREFECT_HOME": str(home),
                 "PREFECT_API_URL": url,
             },
             stdout=log,
@@ -77,7 +79,8 @@ def _server_alone(site: Site) -> Spent:
         wall = time.perf_counter() - began
         return Spent(wall, 0.0, peak_of_tree(server.pid), server=cpu_of_tree(server.pid))
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
 
 
