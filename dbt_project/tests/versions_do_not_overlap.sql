@@ -1,5 +1,5 @@
--- A customer is one thing at a time: a version ends before the next one begins, and only the last one
--- may be valid still.
+-- A customer is one thing at a time: a version ends before the next one begins, and only the last
+-- one may be valid still.
 select customer_id, version, valid_to, next_from
 from (
     select

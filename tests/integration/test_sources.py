@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 from simulator import data
 from simulator.truth import read_summaries, read_truth
 from tests.integration.conftest import DAYS, START, Provider, Run, settle
-from tests.support import Site
+from tests.support import Site, call
 
 NEXT = START + timedelta(days=DAYS)
 QUARANTINE = "SELECT file, line, list_sort(rules) AS rules FROM accounts.quarantine"
@@ -159,6 +159,53 @@ def test_a_provider_that_is_down_for_a_whole_run(published: Site, provider: Prov
     assert published.moves() == moves
 
 
+<<<<<<< HEAD
+def test_a_first_run_before_anything_was_given_back(
+    fresh: Site, world: data.Folders, provider: Provider
+) -> None:
+    """Lists that are empty yet are an answer: everything else is published."""
+    shutil.copytree(world.landing / "payments", fresh.payments, dirs_exist_ok=True)
+    call(f"{provider.url}/_control/clock", {"now": f"{START}T00:00:00+00:00"})
+    report = fresh.run()
+    assert report["status"] == "published"
+    rows = {model["name"]: model["rows"] for model in report["models"]}
+    assert rows["intermediate.int_reversals"] == rows["marts.unmatched_reversals"] == 0
+    assert fresh.rows("SELECT count(*) FROM marts.payments_net WHERE net <> amount") == [(0,)]
+    assert fresh.rows("SELECT count(*) > 0 FROM marts.merchants WHERE NOT mcc_is_listed") == [
+        (True,)
+    ]
+
+
+def test_a_late_day_is_counted_where_it_belongs(
+    fresh: Site, world: data.Folders, first: Run
+) -> None:
+    """A file of a past day, a run late, leads to what a file in time would have led to.
+
+    What was given back of its payments is unmatched until they are there.
+    """
+    shutil.copytree(world.landing / "payments", fresh.payments, dirs_exist_ok=True)
+    day = START + timedelta(days=3)
+    late = fresh.payments / f"payments_{day:%Y-%m-%d}.csv"
+    aside = late.rename(fresh.folder / late.name)
+    waiting = (
+        "SELECT kind, reversal_id FROM marts.unmatched_reversals WHERE reason = 'payment_unknown'"
+        f" AND payment_id LIKE 'P{day:%Y%m%d}%' ORDER BY ALL"
+    )
+    fresh.run()
+    assert len(fresh.rows(waiting)) > len(first.site.rows(waiting))
+    aside.rename(late)
+    report = fresh.run()
+    assert fresh.rows(waiting) == first.site.rows(waiting)
+    assert report["sources"].keys() == {"payments"}
+    corridors = "FROM marts.daily_corridor_volume ORDER BY ALL"
+    # A record that repeats one of the late file may have come first this time: counts stay.
+    assert fresh.frame(f"SELECT booked_on, corridor, payments {corridors}").equals(
+        first.site.frame(f"SELECT booked_on, corridor, payments {corridors}")
+    )
+
+
+=======
+>>>>>>> fc0ea92e3abf0a3d50da2d91817d11217d33ab9f
 def test_a_corrected_day_does_not_overwrite(published: Site) -> None:
     """Equal rows are deduplicated; a changed amount is quarantined, and the first one stays."""
     file = published.payments / f"payments_{START:%Y-%m-%d}.csv"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sluicegate.ingestion import Intake, Receipt, ingest, raw_table
+from sluicegate.ingestion import Intake, Receipt, create, ingest, raw_table
 from sluicegate.ingestion.accounts import QUARANTINE
 from sluicegate.lake import Session
 from sluicegate.quality.check import Outcome
@@ -136,3 +136,18 @@ def test_batch_that_was_loaded_twice_is_found(session: Session, tmp_path: Path) 
     ingest(declared, [same], session, "run-1")
     intake = ingest(declared, [same], session, "run-2")
     assert by_batch(declared, intake, session, "run-2")["once"] is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("may_be_empty", "outcome"), [(False, Outcome.ERROR), (True, Outcome.PASS)]
+)
+def test_source_that_has_sent_nothing_yet(
+    session: Session, may_be_empty: bool, outcome: Outcome
+) -> None:
+    """A table without a row proves nothing, unless that is an answer; it is there in any case."""
+    quiet = source(may_be_empty=may_be_empty)
+    create(quiet, session)
+    nothing = stock(quiet, session)
+    assert nothing == Stock(0, 0)
+    found = outcomes(quiet, nothing, nothing, Intake(quiet.name))
+    assert {found["published"], found["quarantined"]} == {outcome}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ import duckdb
 import pytest
 
 from sluicegate.lake.connection import Connection
+from tests.unit.month import AS_OF, dispute, moment, payment, write_world
 from tests.unit.raw_lake import (
+    ask,
     build_here,
     chargeback,
     create_raw,
@@ -22,9 +24,6 @@ from tests.unit.raw_lake import (
     put_reference,
     refund,
 )
-
-AS_OF = datetime(2026, 1, 18, 23, tzinfo=UTC)
-"""Monday, 19 January 2026, 00:00 in Berlin: in the middle of the data."""
 
 MODELS = (
     *("stg_payments", "stg_fx_rates", "stg_refunds", "stg_chargebacks"),
@@ -35,61 +34,6 @@ MODELS = (
 """Everything that the features are made of, in an order in which it can be built."""
 
 FEATURES = "FROM lake.marts.customer_credit_features WHERE as_of <= ? ORDER BY ALL"
-
-
-def moment(dice: random.Random, first: datetime, days: float) -> datetime:
-    """A moment within some days from another, often that very moment."""
-    return first + timedelta(seconds=dice.choice([0, 1, dice.uniform(0, days * 86_400)]))
-
-
-def payment(dice: random.Random, number: str, booked: datetime) -> dict[str, Any]:
-    """A payment between anybody and anybody."""
-    status = dice.choice(["settled", "settled", "captured", "authorised", "failed"])
-    arrived = booked + timedelta(days=dice.uniform(0, 9)) if status == "settled" else None
-    return {
-        "payment_id": number,
-        "booked_at": booked,
-        "settled_at": arrived,
-        "amount": dice.randrange(1, 90_000) / 100,
-        "currency": dice.choice(["EUR", "USD", "XAU"]),
-        "merchant_id": f"M{dice.randrange(1, 7):06}",
-        "customer_id": f"C{dice.randrange(1, 9):07}",
-        "status": status,
-    }
-
-
-def dispute(dice: random.Random, number: str, paid: str, opened: datetime) -> dict[str, Any]:
-    """A chargeback that may have been decided within days."""
-    status = dice.choice(["open", "won", "lost"])
-    decided = None if status == "open" else moment(dice, opened, 12)
-    return chargeback(number, paid, str(opened), resolved_at=decided, status=status)
-
-
-def write_world(connection: Connection, dice: random.Random) -> None:
-    """January 2026: customers, merchants, their payments, and what was given back of them."""
-    first = datetime(2026, 1, 1, 9, tzinfo=UTC)
-    moments = [moment(dice, dice.choice([first, AS_OF]), 17) for _ in range(240)]
-    moments.append(AS_OF - timedelta(seconds=1))
-    paid = [payment(dice, f"p{n}", booked) for n, booked in enumerate(moments)]
-    put(connection, "payments", *paid)
-    days = [first.date() + timedelta(days=n) for n in range(-3, 33)]
-    quotes = [{"currency": "USD", "rate_date": day, "rate": 1 + day.day / 100} for day in days]
-    put(connection, "fx_rates", *quotes)
-    # Some ask before they pay, and some for what nobody paid.
-    pairs = [(f"{n}", dice.choice([*paid, None])) for n in range(90)]
-    asked = [(n, p["payment_id"], p["booked_at"]) if p else (n, f"no{n}", first) for n, p in pairs]
-    waits = [timedelta(days=dice.uniform(-1, 12)) for _ in asked]
-    later = [(number, p, at + wait) for (number, p, at), wait in zip(asked, waits, strict=True)]
-    states = ["pending", "succeeded", "failed"]
-    refunds = [refund(n, p, str(at), status=dice.choice(states)) for n, p, at in later[:45]]
-    put(connection, "refunds", *refunds)
-    put(connection, "chargebacks", *(dispute(dice, n, p, at) for n, p, at in later[45:]))
-    known = ["2025-11-01 10:00:00+00", "2026-01-13 10:00:00+00", AS_OF]
-    people = [{"customer_id": f"C{n:07}", "updated_at": known[n % 3]} for n in range(1, 8)]
-    put(connection, "customers", *people)
-    codes = ["5411", "7995", "5967", "9998", "7995"]
-    listed = [{"merchant_id": f"M{n:06}", "mcc": mcc} for n, mcc in enumerate(codes, 1)]
-    put(connection, "merchants", *listed)
 
 
 @pytest.fixture(scope="module")
@@ -272,3 +216,123 @@ def test_leak_is_noticed(memory: Connection, queries: dict[str, str], mistake: s
     spoiled, count = re.subn(right, wrong, queries[model])
     assert count
     assert leaks(memory, {**queries, model: spoiled}, range(6))
+
+
+def test_features_are_what_counting_by_hand_gives(
+    memory: Connection, queries: dict[str, str]
+) -> None:
+    """Counted anew for every row, from facts by their moments, each is the same."""
+    rebuild(memory, queries)
+    counted = memory.execute(
+        """
+        WITH rows AS (FROM lake.marts.customer_credit_features),
+        paid AS (
+            SELECT customer_id, as_of, (as_of AT TIME ZONE 'Europe/Berlin')::DATE AS day,
+                p.* EXCLUDE (customer_id), p.status <> 'failed' AS counts,
+                p.booked_at >= as_of - INTERVAL 7 DAY AS in_7d,
+                p.booked_at >= as_of - INTERVAL 28 DAY AS in_28d
+            FROM rows JOIN lake.marts.payments_eur p USING (customer_id) WHERE p.booked_at < as_of
+        ),
+        payments AS (
+            SELECT customer_id, as_of,
+                count(*) FILTER (counts AND in_7d) AS payments_7d,
+                coalesce(sum(amount_eur) FILTER (counts AND in_7d), 0) AS volume_eur_7d,
+                count(*) FILTER (counts AND in_28d) AS payments_28d,
+                coalesce(sum(amount_eur) FILTER (counts AND in_28d), 0) AS volume_eur_28d,
+                count(DISTINCT merchant_id) FILTER (counts AND in_28d) AS merchants_28d,
+                count(*) FILTER (counts AND coalesce(settled_at, as_of) >= as_of) AS unsettled,
+                date_diff('day', min(booked_on), day) AS first,
+                date_diff('day', max(booked_on), day) AS last
+            FROM paid GROUP BY customer_id, as_of, day
+        ),
+        asked AS (
+            SELECT customer_id, as_of,
+                count(*) FILTER (kind = 'refund' AND asked_at >= as_of - INTERVAL 28 DAY)
+                    AS refunds,
+                count(*) FILTER (kind = 'chargeback') AS chargebacks,
+                count(*) FILTER (kind = 'chargeback' AND r.status = 'lost' AND resolved_at < as_of)
+                    AS lost
+            FROM paid JOIN lake.intermediate.int_reversals r USING (payment_id, customer_id)
+            WHERE asked_at >= paid.booked_at AND asked_at < as_of GROUP BY ALL
+        )
+        SELECT customer_id, as_of, p.payments_7d, p.volume_eur_7d, p.payments_28d, p.volume_eur_28d,
+            p.merchants_28d, unsettled, first, last, coalesce(refunds, 0),
+            coalesce(asked.chargebacks, 0), coalesce(lost, 0)
+        FROM payments p LEFT JOIN asked USING (customer_id, as_of) ORDER BY ALL
+        """
+    ).fetchall()
+    modelled = memory.execute(
+        """
+        SELECT customer_id, as_of, payments_7d, volume_eur_7d, payments_28d, volume_eur_28d,
+            merchants_28d, unsettled_payments, days_since_first_payment, days_since_last_payment,
+            refunds_28d, chargebacks, chargebacks_lost
+        FROM lake.marts.customer_credit_features ORDER BY ALL
+        """
+    ).fetchall()
+    assert modelled == counted
+    assert {as_of.day for _, as_of, *_ in modelled} == {11, 18, 25, 1}
+    # Nothing that is compared is zero everywhere.
+    assert all(any(column) for column in zip(*modelled, strict=True))
+
+
+def test_a_chargeback_that_arrives_before_its_payment(
+    memory: Connection, queries: dict[str, str]
+) -> None:
+    """It is unmatched until the payment is there, and netted then; one that is older never is."""
+    story = "SELECT reason FROM lake.marts.unmatched_reversals WHERE reversal_id = 'early'"
+    net = "SELECT net, net_eur FROM lake.marts.payments_net WHERE payment_id = 'awaited'"
+    memory.execute("BEGIN")
+    try:
+        put(memory, "chargebacks", chargeback("early", "awaited", "2026-01-20 12:00:00+00"))
+        rebuild(memory, queries)
+        assert memory.execute(story).fetchall() == [("payment_unknown",)]
+        paid = {"payment_id": "awaited", "booked_at": "2026-01-20 11:00:00+00", "amount": 25}
+        put(memory, "payments", paid)
+        rebuild(memory, queries)
+        assert memory.execute(story).fetchall() == []
+        assert memory.execute(net).fetchall() == [(15, 15)]
+        memory.execute(
+            "UPDATE lake.raw.payments SET booked_at = '2026-01-20 12:00:01+00'"
+            " WHERE payment_id = 'awaited'"
+        )
+        rebuild(memory, queries)
+        assert memory.execute(story).fetchall() == [("before_payment",)]
+        assert memory.execute(net).fetchall() == [(25, 25)]
+    finally:
+        memory.execute("ROLLBACK")
+
+
+def test_dbt_builds_on_what_it_built_before(folder: Path, tmp_path: Path) -> None:
+    """Customers change, leave and come back, a merchant moves: history grows, the past stays."""
+    days = shutil.copytree(folder, tmp_path / "days")
+    before = ask(days, FEATURES, [AS_OF])
+    with open_writable(days) as connection:
+        # The newest export: one has moved, one is gone.
+        connection.execute(
+            "UPDATE lake.raw.customers SET country = 'FR', updated_at = '2026-02-01 10:00:00+00'"
+            " WHERE customer_id = 'C0000001'"
+        )
+        connection.execute("DELETE FROM lake.raw.customers WHERE customer_id = 'C0000003'")
+        connection.execute(
+            "UPDATE lake.raw.merchants SET mcc = '7995', updated_at = '2026-01-20 10:00:00+00'"
+        )
+    outcome = build_here(days, folder / "target")
+    assert outcome.complete
+    assert not outcome.failed
+    versions = (
+        "SELECT version, country, is_current, is_deleted FROM lake.marts.customers"
+        " WHERE customer_id = ? ORDER BY version"
+    )
+    moved = [(1, "DE", False, False), (2, "FR", True, False)]
+    assert ask(days, versions, ["C0000001"]) == moved
+    assert ask(days, versions, ["C0000002"]) == [(1, "DE", True, False)]
+    assert ask(days, versions, ["C0000003"]) == [(1, "DE", False, True)]
+    assert ask(days, FEATURES, [AS_OF]) == before
+
+    with open_writable(days) as connection:
+        back = {"customer_id": "C0000003", "updated_at": "2025-11-01 10:00:00+00"}
+        put(connection, "customers", back)
+    assert build_here(days, folder / "target").complete
+    assert ask(days, versions, ["C0000003"]) == [(1, "DE", False, False), (2, "DE", True, False)]
+    assert ask(days, versions, ["C0000001"]) == moved
+    assert ask(days, FEATURES, [AS_OF]) == before

@@ -46,12 +46,13 @@ class Workshop:
 
     def write(self, **files: str) -> None:
         """Make these the only files of the project: ``orders_sql``, ``models_yml``, ..."""
-        for folder in ("models", "tests"):
+        for folder in ("models", "tests", "snapshots"):
             shutil.rmtree(self.project / folder, ignore_errors=True)
             (self.project / folder).mkdir()
         for name, content in files.items():
             stem, _, suffix = name.rpartition("_")
-            folder = "tests" if stem.startswith("check") else "models"
+            kinds = {"check": "tests", "history": "snapshots"}
+            folder = kinds.get(stem.partition("_")[0], "models")
             (self.project / folder / f"{stem}.{suffix}").write_text(content)
 
     def branch(self, rows: str = "(1, '10')") -> Path:
@@ -159,6 +160,49 @@ def test_failing_test_is_reported_not_raised(workshop):
     ]
     assert not outcome.complete
     assert len(ask(catalog, check.compiled_sql)) == 2
+
+
+HISTORY = """
+{% snapshot history %}
+{{ config(unique_key='id', strategy='check', check_cols='all', hard_deletes='invalidate') }}
+SELECT
+{% endsnapshot %}
+"""
+
+
+def test_snapshot_is_a_model_that_remembers(workshop):
+    """It is counted like one, keeps what changes and leaves, and goes back with its branch."""
+
+    def remember(catalog: Path, query: str = MODEL):
+        workshop.write(
+            history_sql=HISTORY.replace("SELECT", query),
+            today_sql="{{ config(materialized='table') }} select * from {{ ref('history') }}",
+            models_yml=TESTED.replace("orders", "today"),
+        )
+        steps = []
+        outcome = workshop.build(catalog, on_event=steps.append)
+        assert outcome.complete
+        assert steps[0].kind == "snapshot"
+        return next((m.name, m.kind, m.rows) for m in outcome.models)
+
+    def change(catalog: Path, statement: str):
+        with open_writable(catalog, catalog.parent / "files") as connection:
+            connection.execute(statement)
+
+    catalog = workshop.branch("(1, '10'), (2, '20')")
+    assert remember(catalog) == ("history", "snapshot", 2)
+    assert remember(catalog) == ("history", "snapshot", 2)
+    published = shutil.copytree(catalog.parent, workshop.folder / "published") / catalog.name
+    change(catalog, "UPDATE lake.raw.orders SET amount = '11' WHERE id = 1")
+    change(catalog, "DELETE FROM lake.raw.orders WHERE id = 2")
+    assert remember(catalog) == ("history", "snapshot", 3)
+    known = "SELECT id, amount, dbt_valid_to IS NULL FROM main.history ORDER BY ALL"
+    assert ask(catalog, known) == [(1, "10", False), (1, "11", True), (2, "20", False)]
+    # The branch that was published before knows nothing of it, and gains a column.
+    more = "select id, amount, id * 2 as twice from lake.raw.orders"
+    assert remember(published, more) == ("history", "snapshot", 4)
+    grown = "SELECT id, twice, dbt_valid_to IS NULL FROM main.history ORDER BY ALL"
+    assert ask(published, grown) == [(1, 2, True), (1, None, False), (2, 4, True), (2, None, False)]
 
 
 CONTRACT = """

@@ -10,7 +10,8 @@ mondays as (
     -- The first one has less than a week behind it and gives no features, only what it counts.
     select
         cast(monday as date) as monday,
-        cast(monday as date) >= first_day + cast((8 - isodow(first_day)) % 7 + 7 as integer) as is_as_of,
+        cast(monday as date) >= first_day + cast((8 - isodow(first_day)) % 7 + 7 as integer)
+            as is_as_of,
         cast(least(cast(monday as date) - first_day, 28) as bigint) as observed_days
     from days,
         generate_series(

@@ -64,7 +64,8 @@ select
     cast(coalesce(activity.refunded_eur, 0) as decimal(18, 2)) as refunded_eur,
     cast(coalesce(activity.charged_back_eur, 0) as decimal(18, 2)) as charged_back_eur,
     -- Shares are NULL where there is nothing to take a share of.
-    {{ share('activity.failed_payments', 'activity.payments + activity.failed_payments') }} as failed_share,
+    {{ share('activity.failed_payments', 'activity.payments + activity.failed_payments') }}
+        as failed_share,
     {{ share('activity.moto_payments', 'activity.payments_with_channel') }} as moto_share,
     {{ share('activity.refunded_payments', 'activity.payments') }} as refund_rate,
     {{ share('activity.refunded_eur', 'activity.volume_eur') }} as refund_volume_rate,

@@ -6,7 +6,8 @@ select
     client_id,
     default_next_month = 1 as is_default,
     limit_bal as credit_limit_twd,
-    case sex when 1 then 'male' when 2 then 'female' end as sex,
+    -- Published as 1 and 2; this edition has 0 and 1.
+    case sex when 0 then 'male' when 1 then 'female' end as sex,
     age as age_years,
     case
         when education_1 = 1 then 'graduate school'
