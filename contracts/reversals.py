@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from sluicegate.contracts import ISO_4217, Contract, Money, UtcTimestamp, field, key, rule
-from sluicegate.sources import Load, Pages
+from sluicegate.sources import Load, Pages, within
 
 
 class Refunds(Contract):
@@ -71,6 +71,7 @@ refunds = Pages(
     # Nobody may have asked for anything yet.
     may_be_empty=True,
     owner="payments",
+    fresh=within("3 days"),
 )
 
 chargebacks = Pages(
@@ -84,4 +85,5 @@ chargebacks = Pages(
     # Nobody may have asked for anything yet.
     may_be_empty=True,
     owner="disputes",
+    fresh=within("5 days"),
 )

@@ -63,7 +63,7 @@ def _unknown_payment(tokens: Tokens, rng: Random) -> Tokens:
 
 
 def _unknown_status(_tokens: Tokens, rng: Random) -> Tokens:
-    return {"status": rng.choice(('"SETTLED?"', '"in_review"', '""'))}
+    return {"status": rng.choice(('"SETTLED?"', '"in_review"', '"SUCCEEDED"'))}
 
 
 def _before_payment(tokens: Tokens, rng: Random) -> Tokens:

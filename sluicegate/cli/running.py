@@ -9,7 +9,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 from sluicegate.cli import render
-from sluicegate.errors import EnvironmentFailed, SluicegateError
+from sluicegate.errors import EnvironmentFailed
 from sluicegate.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,9 +49,10 @@ def _nothing_new(settings: Settings) -> Report | None:
         run = Run(Platform.open(settings.env), ui=settings.prefect.ui_url)
         with run.stage("discover"):
             offer = stages.discover(run)
-    except SluicegateError:
+    except Exception:  # noqa: BLE001 - it happens again in the flow, and is put on record there.
         return None
-    if not offer.nothing:
+    if not offer.nothing or any(each.stale for each in run.report.freshness):
+        # Only the flow can raise the alert that a source is stale.
         return None
     with run.recorded():
         run.nothing_new()

@@ -22,6 +22,11 @@ from sluicegate.lake.connection import identifier
 from sluicegate.sources import LINE, Load, Source
 
 _ROW = "_row"
+# Names that no column of a contract can have.
+_FATE = ":fate"
+_WINS = ":wins"
+_SUPERSEDES = ":supersedes"
+
 _COPY = "copy"
 _CONFLICT = "conflict"
 _FRESH = "fresh"
@@ -52,24 +57,24 @@ def load(source: Source, sifted: Sifted, session: Session, run: str) -> Loaded:
     fates = _fates(rows, contract, table, session, corrects=corrects)
     superseding = (pl.col("fate") == _CONFLICT) & pl.col("published") & pl.lit(corrects)
     judged = rows.with_columns(
-        fates["fate"],
-        supersedes=fates.select(superseding).to_series(),
-        wins=fates.select((pl.col("fate") == _FRESH) | superseding).to_series(),
+        fates["fate"].alias(_FATE),
+        fates.select(superseding).to_series().alias(_SUPERSEDES),
+        fates.select((pl.col("fate") == _FRESH) | superseding).to_series().alias(_WINS),
     )
-    taken = judged.filter((pl.col("fate") == _CONFLICT) & ~pl.col("wins"))
+    taken = judged.filter((pl.col(_FATE) == _CONFLICT) & ~pl.col(_WINS))
     rejected = pl.concat([sifted.rejected, _taken(taken, sifted.texts, contract)])
     receipts = [_receipt(source, unsifted, judged, rejected) for unsifted in sifted.batches]
-    gone = departed(source, rows, rejected, session) if source.load is Load.REPLACE else None
+    gone = departed(source, rows, sifted, session) if source.load is Load.REPLACE else None
     if gone is not None:
         receipts = [replace(receipt, removed=gone.height) for receipt in receipts]
     batches = [unsifted.batch for unsifted in sifted.batches]
     with session.transaction(f"{run}: {source.name}"):
         create(source, session)
-        superseded = _remove(session, table, judged.filter("supersedes"), contract)
+        superseded = _remove(session, table, judged.filter(_SUPERSEDES), contract)
         if gone is not None:
             superseded += _remove(session, table, gone, contract)
-        session.insert(table, judged.filter("wins").drop(_ROW, "fate", "wins", "supersedes"))
-        _require_originals(session, table, judged.filter(pl.col("fate") == _COPY), contract)
+        session.insert(table, judged.filter(_WINS).drop(_ROW, _FATE, _WINS, _SUPERSEDES))
+        _require_originals(session, table, judged.filter(pl.col(_FATE) == _COPY), contract)
         accounts.quarantine(session, run, source.name, batches, rejected)
         accounts.record_batches(session, run, list(zip(batches, receipts, strict=True)))
     return Loaded(receipts, superseded)
@@ -161,9 +166,9 @@ def _receipt(
         batch=batch.id,
         name=batch.name,
         rows_in=unsifted.rows_in,
-        published=int(mine["wins"].sum()),
+        published=int(mine[_WINS].sum()),
         quarantined=refused.height,
-        deduplicated=mine.filter(pl.col("fate") == _COPY).height,
+        deduplicated=mine.filter(pl.col(_FATE) == _COPY).height,
         rejections={rule: count for rule, count, _ in rules.iter_rows()},
         examples={rule: f"{batch.name}, line {line}" for rule, _, line in rules.iter_rows()},
         unknown_columns=unsifted.unknown_columns,

@@ -49,12 +49,15 @@ class Sifted:
         accepted: rows that keep every rule of the contract; its columns, ``_batch``, ``_line``.
         texts: the same rows as they were written, for those found to break a rule later.
         rejected: ``_batch``, ``_line``, ``rules`` and the text ``record`` of the others.
+        refused: key and text ``record`` of those of the others that could be parsed; what cannot be
+            read of a key is null.
     """
 
     batches: Sequence[Unsifted]
     accepted: pl.DataFrame
     texts: pl.DataFrame
     rejected: pl.DataFrame
+    refused: pl.DataFrame
 
 
 def shape(source: Source, batch: Batch, records: Records) -> Unsifted:
@@ -106,6 +109,7 @@ def sift(source: Source, group: Sequence[Unsifted]) -> Sifted:
         accepted=typed.filter(~rejected),
         texts=texts.filter(~rejected),
         rejected=pl.concat([broken, *(unsifted.rejects for unsifted in group)]),
+        refused=typed.filter(rejected).select(source.contract.key()).with_columns(broken["record"]),
     )
 
 
@@ -133,10 +137,15 @@ def _absent(rule: str, mask: pl.Series, readings: dict[str, Reading]) -> pl.Seri
 
 
 def _complete(source: Source, batch: Batch, records: Records, columns: tuple[Column, ...]) -> None:
+    if not records.named and records.count == 0:
+        return
     missing = [
         column.reads
         for column in columns
-        if column.reads not in (*records.header, LINE) and column.since is None
+        if column.reads not in (*records.header, LINE)
+        and column.since is None
+        # Where each record names its own members, one that is absent from all has no value.
+        and (records.named or not column.nullable)
     ]
     if not missing:
         return

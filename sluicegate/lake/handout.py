@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -67,19 +68,29 @@ def export_marts(settings: Settings, file: Path) -> Export:
         raise ConfigurationError(
             "The marts are written to a DuckDB file.", where=str(file), hint="call it *.duckdb"
         )
+    for ours in (settings.lake.root, settings.state):
+        if file.resolve().is_relative_to(ours.resolve()):
+            raise ConfigurationError(
+                "An export does not go where the lake and its services keep their own files.",
+                where=str(file),
+                hint="choose a place outside, such as data/marts.duckdb",
+            )
     lake = Lake(settings.lake.root)
     generation = lake.refs.require(settings.env).generation
     draft = file.with_name(f".{file.name}.{uuid4().hex}")
     try:
         durable.make_folder(file.parent)
         tables = _write(lake, generation, draft)
+        # Left by somebody who died writing to the export before: DuckDB would replay it into ours.
+        file.with_name(file.name + ".wal").unlink(missing_ok=True)
         os.replace(draft, file)  # noqa: PTH105 - the target may be there
     except (OSError, duckdb.IOException) as error:
         raise EnvironmentFailed(
             f"The file cannot be written: {str(error).splitlines()[0]}", where=str(file)
         ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
     return Export(file, generation, tables)
 
 

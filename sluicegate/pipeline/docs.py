@@ -19,10 +19,12 @@ def document(env: str) -> Path:
     """
     platform = Platform.open(env)
     lake = platform.lake
+    generation = lake.refs.require(env).generation
     page = platform.settings.state / "docs" / env / "index.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=platform.settings.state, prefix="docs-") as folder:
         catalog = Path(folder) / "catalog.db"
-        copy_catalog(lake.catalog(lake.refs.require(env).generation), catalog)
+        copy_catalog(lake.catalog(generation), catalog)
         warehouse.write_docs(
             catalog,
             lake.files,

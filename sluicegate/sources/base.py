@@ -117,6 +117,10 @@ class Terms(TypedDict, total=False):
     """When there must be something new; without it, nobody waits for anything."""
 
 
+# Written down again: under postponed annotations a TypedDict does not know what it requires.
+_REQUIRED = frozenset({"contract", "load", "tolerate", "owner"})
+
+
 class Source:
     """Base of the declarations. What a subclass adds is where batches come from.
 
@@ -194,15 +198,15 @@ def _require_terms(name: str, terms: Mapping[str, object]) -> None:
             f"The source {name!r} is declared with {unknown[0]!r}, which no source knows.",
             hint=f"did you mean {near[0]!r}?" if near else None,
         )
-    if missing := sorted(Terms.__required_keys__ - terms.keys()):
+    if missing := sorted(_REQUIRED - terms.keys()):
         raise ContractError(
             f"The source {name!r} is declared without {', '.join(missing)}.",
             hint="say it beside its contract; docs/contracts.md tells what it means",
         )
 
 
-def _share(text: str, what: str) -> Decimal:
-    match = _PERCENT.match(text)
+def _share(text: object, what: str) -> Decimal:
+    match = _PERCENT.match(text) if isinstance(text, str) else None
     if not match or Decimal(match[1]) > 100:
         raise ContractError(
             f"{what} {text!r}, which is not a share.",

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sluicegate.errors import ContractError
 
-_SPAN = re.compile(r"\s*(\d+)\s*(h|days?)\s*\Z")
+_SPAN = re.compile(r"\s*(\d{1,5})\s*(h|days?)\s*\Z")
 
 
 class Expectation(Protocol):
@@ -82,7 +82,7 @@ def daily(*, by: str, tz: str) -> Daily:
     """
     try:
         return Daily(time.fromisoformat(by), ZoneInfo(tz))
-    except (ValueError, ZoneInfoNotFoundError) as error:
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
         raise ContractError(
             f"daily(by={by!r}, tz={tz!r}) names no time of a place.",
             hint='write by="06:00", tz="Europe/Berlin"',

@@ -175,6 +175,7 @@ def _gathered(records: Iterable[tuple[int, Any]]) -> Records:
         tuple(header),
         frame.with_columns(pl.Series(LINE, numbers, dtype=pl.Int64)),
         rejects_of(rejects),
+        named=False,
     )
 
 
@@ -185,6 +186,8 @@ def _flat(value: Any) -> dict[str, str | None]:
     for name, cell in _cells(value, ""):
         if name in row or name == LINE:
             raise _Unreadable(DUPLICATE_KEY)
+        if not (_is_text(name) and _is_text(cell or "")):
+            raise _Unreadable(ENCODING)
         row[name] = cell
     return row
 
@@ -211,5 +214,14 @@ def _text(cell: Any) -> str | None:
     raise AssertionError(type(cell))
 
 
+def _is_text(text: str) -> bool:
+    """Half of a surrogate pair is no character, and a NUL ends a text elsewhere."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 def _dumped(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=lambda _: "NaN")
+    text = json.dumps(value, ensure_ascii=False, default=lambda _: "NaN")
+    return text if _is_text(text) else json.dumps(value, default=lambda _: "NaN")

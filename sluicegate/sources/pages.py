@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Unpack
 
 from sluicegate.errors import ContractError, ProviderFailed
@@ -29,6 +29,9 @@ _LIMIT = "500"
 """Records that a page may have."""
 
 _MOST_PAGES = 10_000
+_AHEAD = timedelta(days=1)
+"""How far a provider's clock may be ahead of the moment of its answer."""
+
 _ATTEMPTS = 3
 """Times that a list is asked for whose total changes, or whose pages do not add up to it."""
 
@@ -41,13 +44,18 @@ class _Answered:
 
     bodies: list[bytes] = field(default_factory=list)
     distinct: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
     totals: set[int] = field(default_factory=set)
     newest: datetime | None = None
 
     @property
     def whole(self) -> bool:
-        """Whether the pages add up to what the API said all along."""
-        return self.totals == {len(self.distinct)}
+        """Whether the pages add up to what the API said all along.
+
+        A record that is there in two states changed on the way, and may have pushed another one
+        from a page that was still to come to one that was not.
+        """
+        return self.totals == {len(self.distinct)} == {len(self.keys)}
 
 
 class Pages(Source):
@@ -142,12 +150,22 @@ class Pages(Source):
         total, follow = _envelope(page, shown(url))
         answered.bodies.append(answer.body.strip())
         answered.totals.add(total)
+        # A record whose clock is wrong must not make us skip those that are yet to come.
+        latest = (answer.as_of or datetime.now(UTC)) + _AHEAD
         for record in page[_RECORDS]:
-            answered.distinct.add(json.dumps(record, sort_keys=True, default=str))
+            text = json.dumps(record, sort_keys=True, default=str)
+            answered.distinct.add(text)
+            answered.keys.add(self._key(record) or text)
             moment = _moment(record.get(self.changed) if isinstance(record, dict) else None)
-            if moment and (answered.newest is None or moment > answered.newest):
-                answered.newest = moment
+            if moment and moment <= latest:
+                answered.newest = max(moment, answered.newest or moment)
         return follow
+
+    def _key(self, record: Any) -> str | None:
+        """What identifies a record, if all of it is there."""
+        reads = [column.reads for column in self.contract.columns() if column.key]
+        parts = [record.get(name) if isinstance(record, dict) else None for name in reads]
+        return None if None in parts else json.dumps(parts, default=str)
 
 
 def _envelope(page: dict[str, Any], where: str) -> tuple[int, str | None]:
@@ -179,6 +197,6 @@ def _whole(answer: Answer) -> bool:
 def _moment(text: object) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
+        return moment.astimezone(UTC) if moment and moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment and moment.tzinfo else None

@@ -20,19 +20,20 @@ class Parquet:
 
     def read(self, content: Path, *, name: str, columns: Sequence[str]) -> Records:
         """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
-        del columns
         try:
             frame = pl.read_parquet(content, glob=False, hive_partitioning=False)
-        except (pl.exceptions.PolarsError, OSError) as error:
+            frame = _unnested(frame)
+            # What the contract does not read may be of any type, and stays in the archive.
+            schema = frame.schema.items()
+            texts = frame.select(_as_text(each, dtype) for each, dtype in schema if each in columns)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise BatchRefused(
-                "The file is no Parquet, or a damaged one.",
+                "The file is no Parquet, or a damaged one, or of types that cannot be read.",
                 where=name,
                 hint="have the provider send it again",
             ) from error
-        frame = _unnested(frame)
         if LINE in frame.columns:
             raise BatchRefused(f"The file has a column of its own called {LINE!r}.", where=name)
-        texts = frame.select(_as_text(column, dtype) for column, dtype in frame.schema.items())
         numbers = pl.int_range(1, frame.height + 1, dtype=pl.Int64, eager=True).alias(LINE)
         return Records(tuple(frame.columns), texts.with_columns(numbers), rejects_of([]))
 

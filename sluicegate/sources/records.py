@@ -27,11 +27,13 @@ class Records:
         header: column names as sent; those of nested values are joined with a dot.
         rows: one text column a header name, and ``_line``.
         rejects: ``_line``, ``text`` and ``rule`` of every record that could not be parsed.
+        named: whether the header was sent by itself; if not, it is what the records name.
     """
 
     header: tuple[str, ...]
     rows: pl.DataFrame
     rejects: pl.DataFrame
+    named: bool = True
 
     @property
     def count(self) -> int:

@@ -159,7 +159,6 @@ def test_a_provider_that_is_down_for_a_whole_run(published: Site, provider: Prov
     assert published.moves() == moves
 
 
-<<<<<<< HEAD
 def test_a_first_run_before_anything_was_given_back(
     fresh: Site, world: data.Folders, provider: Provider
 ) -> None:
@@ -204,8 +203,6 @@ def test_a_late_day_is_counted_where_it_belongs(
     )
 
 
-=======
->>>>>>> fc0ea92e3abf0a3d50da2d91817d11217d33ab9f
 def test_a_corrected_day_does_not_overwrite(published: Site) -> None:
     """Equal rows are deduplicated; a changed amount is quarantined, and the first one stays."""
     file = published.payments / f"payments_{START:%Y-%m-%d}.csv"

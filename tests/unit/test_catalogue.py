@@ -74,6 +74,8 @@ def test_our_own_contracts_load() -> None:
         ("source = orders(", "SyntaxError: '.' was never closed", 12),
         ("import nothing_of_that_name", "ModuleNotFoundError: No module named", 12),
         ("source = 1 / 0", "ZeroDivisionError: division by zero", 12),
+        ("source = Files('x', match='*', contract=Orders)", "without load, owner, tolerate", None),
+        ("source = orders(tolerate=0.05)", "tolerates 0.05, which is not a share", None),
         ("source = orders(colour='blue')", "declared with 'colour', which no source knows", 11),
         ("source = orders(load='upsert')", "ValueError: 'upsert' is not a valid Load", 11),
         ("source = orders(load='replace')", "must say how far a batch may shrink", None),

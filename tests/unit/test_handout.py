@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from itertools import count
 from pathlib import Path
 
@@ -107,3 +109,29 @@ def test_an_export_goes_to_a_duckdb_file(tmp_path: Path, lake: Lake, name: str) 
         export_marts(settings_of(tmp_path), tmp_path / name)
     assert sorted(tmp_path.iterdir()) == before
     assert numbers(lake) == [1]
+
+
+@pytest.mark.parametrize("place", ["lake/catalogs/x.db", ".sluicegate/prefect/prefect.db"])
+def test_an_export_never_replaces_our_own_files(tmp_path: Path, lake: Lake, place: str) -> None:
+    """Not a generation, and not the database of a service."""
+    generation = publish(lake, 1)
+    wanted = place.replace("x", generation)
+    with pytest.raises(ConfigurationError, match="keep their own files"):
+        export_marts(settings_of(tmp_path), tmp_path / wanted)
+    assert numbers(lake) == [1]
+
+
+def test_an_export_is_not_spoilt_by_what_somebody_left(tmp_path: Path, lake: Lake) -> None:
+    """Who died writing to it before leaves a log, which is not replayed into the new one."""
+    publish(lake, 1)
+    file = tmp_path / "marts.duckdb"
+    export_marts(settings_of(tmp_path), file)
+    script = (
+        f"import duckdb, os; c = duckdb.connect({str(file)!r});"
+        "c.execute('INSERT INTO numbers VALUES (99)'); os._exit(1)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False)
+    assert file.with_name("marts.duckdb.wal").exists()
+    export_marts(settings_of(tmp_path), file)
+    with duckdb.connect(str(file), read_only=True) as reader:
+        assert reader.sql("FROM numbers").fetchall() == [(1,)]

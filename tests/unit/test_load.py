@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sluicegate.contracts import Contract, UtcTimestamp, field, key
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion import Intake, ingest, raw_table
 from sluicegate.ingestion.accounts import manifest
 from sluicegate.lake import Session
 from sluicegate.sources import Batch, Files, Load
-from tests.unit.kit import HEADER, batch, orders, source
+from tests.unit.kit import HEADER, batch, fresh_name, orders, source
 
 Fates = tuple[int, int, int, int]
 """Rows in, published, quarantined, deduplicated."""
@@ -113,7 +114,7 @@ def test_replace_takes_a_batch_for_the_whole(session: Session, tmp_path: Path) -
     assert published(session, declared) == {"a": "1.00", "b": "2.00", "d": "4.00"}
 
 
-@pytest.mark.parametrize("line", ["b,soon,1.00,", "b,,0.00,", 'b,"open'])
+@pytest.mark.parametrize("line", ["b,soon,1.00,", "b,,0.00,", 'b,"open', "B,,0.00,"])
 def test_a_rejected_record_is_no_deletion(session: Session, tmp_path: Path, line: str) -> None:
     """A row whose new version cannot be taken keeps the one before; the others leave."""
     declared = source(load=Load.REPLACE)
@@ -137,6 +138,42 @@ def test_half_an_export_deletes_nothing(
     if refused:
         assert "lacks 2 of the 10 rows" in intake.refusals[0].error.message
         assert [(r.rows_in, r.held) for r in intake.receipts] == [(left, left)]
+
+
+class Readings(Contract):
+    """Names that a loader might use for itself, and a key that is no text."""
+
+    meter: int = key()
+    read_at: UtcTimestamp = key()
+    fate: str = field(nullable=True)
+    wins: int = field(ge=0)
+    supersedes: str = field(nullable=True)
+
+
+def test_a_key_that_is_no_text_is_compared_by_value(session: Session, tmp_path: Path) -> None:
+    """However it is written; and no column of a contract is taken for one of the loader's."""
+    header = "meter,read_at,fate,wins,supersedes\n"
+    declared = Files(
+        fresh_name(),
+        contract=Readings,
+        match="*",
+        load=Load.REPLACE,
+        may_shrink="100 %",
+        tolerate="100 %",
+        owner="grid",
+    )
+    lines = [f"{n},2026-10-30T10:00:00Z,lost,{n},x\n" for n in (1, 2, 5)]
+    run(session, declared, batch(tmp_path, header + "".join(lines)))
+    table = raw_table(declared).sql
+    rows = f"SELECT meter, fate, wins, supersedes FROM {table} ORDER BY meter"
+    assert session.rows(rows) == [(n, "lost", n, "x") for n in (1, 2, 5)]
+    again = [
+        lines[0],
+        "02,2026-10-30T11:00:00+01:00,lost,-5,x\n",
+    ]
+    intake = run(session, declared, batch(tmp_path, header + "".join(again)))
+    assert intake.receipts[0].removed == 1
+    assert session.rows(f"SELECT meter FROM {table} ORDER BY meter") == [(1,), (2,)]
 
 
 def test_absent_values_are_compared_too(session: Session, tmp_path: Path) -> None:

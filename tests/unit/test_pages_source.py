@@ -210,10 +210,12 @@ class Odd:
         return made
 
 
-def page(*names: str, total: int | None = None, follow: str | None = None) -> str:
+def page(
+    *names: str, total: int | None = None, follow: str | None = None, at: str = "2026-10-01"
+) -> str:
     """A page with these records."""
     meta = {} if total is None else {"total": total}
-    data = [{"refund_id": name, "updated_at": "2026-10-01T00:00:00Z"} for name in names]
+    data = [{"refund_id": name, "updated_at": f"{at}T00:00:00Z"} for name in names]
     return json.dumps({"data": data, "meta": meta, "links": {"next_cursor": follow}})
 
 
@@ -245,6 +247,27 @@ def test_records_that_move_between_pages(stage: Stage, processor: Processor) -> 
     stage.provider = Odd(*moved, page("a", "b", "c", total=3)).app()
     (batch,) = processor.discover().new
     assert records(batch) == ["a", "b", "c"]
+
+
+def test_a_record_that_moves_on_the_way_hides_none(stage: Stage, processor: Processor) -> None:
+    """One that comes in two states pushed another from page to page: it is all asked for again."""
+    moved = [page("a", "b", total=4, follow="x"), page("d", "a", total=4, at="2026-10-02")]
+    whole = page("a", "b", "c", "d", total=4)
+    stage.provider = Odd(*moved, whole).app()
+    (batch,) = processor.discover().new
+    assert records(batch) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("wrong", ["2999-01-01", "0001-01-01"])
+def test_a_wrong_clock_does_not_move_the_cursor(
+    stage: Stage, processor: Processor, wrong: str
+) -> None:
+    """A record from the far future would hide all that are yet to come."""
+    odd = json.loads(page("a", total=2))
+    odd["data"].append({"refund_id": "b", "updated_at": f"{wrong}T00:00:00+14:00"})
+    stage.provider = Odd(json.dumps(odd)).app()
+    (batch,) = processor.discover().new
+    assert batch.cursor == "2026-10-01T00:00:00+00:00"
 
 
 def test_a_list_goes_by_a_column_of_its_contract() -> None:

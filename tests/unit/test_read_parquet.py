@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,11 +16,16 @@ from sluicegate.lake import Session
 from sluicegate.sources import Files, Load, Parquet, Records
 from tests.unit.kit import batch, fresh_name
 
+NAMES = (
+    *("text", "whole", "money", "share", "flag", "day", "moment", "local", "place.town.name"),
+    *("many", "raw", "absent", "berlin", "kind"),
+)
+
 
 def read(tmp_path: Path, frame: pl.DataFrame) -> Records:
     """Records of a frame that was written and read."""
     frame.write_parquet(tmp_path / "drop.parquet")
-    return Parquet().read(tmp_path / "drop.parquet", name="drop.parquet", columns=())
+    return Parquet().read(tmp_path / "drop.parquet", name="drop.parquet", columns=NAMES)
 
 
 def test_every_type_as_text(tmp_path: Path) -> None:
@@ -124,3 +129,14 @@ def test_typed_values_meet_the_contract(session: Session, tmp_path: Path) -> Non
         (1, "2026-10-30 12:00:00+00", date(2026, 10, 30), Decimal("1.10"), 1),
         (3, "2026-10-30 12:00:00+00", None, Decimal("3.00"), 3),
     ]
+
+
+def test_what_the_contract_does_not_read_may_be_of_any_type(tmp_path: Path) -> None:
+    """It is named, and costs nothing; of a type that has no text, a column that is read refuses."""
+    span = pl.Series("span", [timedelta(seconds=1)])
+    frame = pl.DataFrame({"text": ["x"]}).with_columns(span)
+    records = read(tmp_path, frame)
+    assert (records.header, records.rows.columns) == (("text", "span"), ["text", "_line"])
+    twice = pl.DataFrame({"a.b": [1], "a": [{"b": 2}]})
+    with pytest.raises(BatchRefused, match="of types that cannot be read"):
+        read(tmp_path, twice)

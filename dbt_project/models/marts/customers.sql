@@ -9,7 +9,8 @@ with versions as (
         ) as ended_before
     from {{ ref('customers_history') }}
     window in_order as (
-        partition by customer_id order by dbt_valid_from, dbt_valid_to nulls last
+        -- By when they ended: who comes back from a backup brings an older moment of change along.
+        partition by customer_id order by dbt_valid_to nulls last, dbt_valid_from
     )
 
 )
