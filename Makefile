@@ -67,17 +67,12 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 	  --start '$(START)' --landing data/landing --truth data/truth --processor data/processor
 
 ##@ Develop
-.PHONY: test test-unit test-services test-integration test-e2e bench lint format ci browser screenshots lock
-test: test-unit test-services ## Run all tests: unit, integration, end to end
+.PHONY: test test-unit test-integration test-e2e bench lint format ci browser screenshots lock
+test: test-unit test-integration test-e2e ## Run all tests: unit, integration, end to end
 
 test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
 	$(say) 'Unit tests'
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/unit
-
-# Both suites below, each session of services in a process of its own.
-test-services: $(DEV)
-	$(say) 'Integration and end-to-end tests'
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/integration tests/e2e
 
 test-integration: $(DEV) ## Run the tests against one Prefect server
 	$(say) 'Integration tests'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from sluicegate.contracts import ISO_4217, Contract, Money, UtcTimestamp, field, key, rule
-from sluicegate.sources import Load, Pages, within
+from sluicegate.sources import Load, Pages
 
 
 class Refunds(Contract):
@@ -71,7 +71,6 @@ refunds = Pages(
     # Nobody may have asked for anything yet.
     may_be_empty=True,
     owner="payments",
-    fresh=within("3 days"),
 )
 
 chargebacks = Pages(
@@ -85,5 +84,4 @@ chargebacks = Pages(
     # Nobody may have asked for anything yet.
     may_be_empty=True,
     owner="disputes",
-    fresh=within("5 days"),
 )

@@ -24,10 +24,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-            # The browser looks at what the walk through the README has left.
-            stem = item.path.stem
-            group = "test_readme" if stem == "test_ui" else stem
-            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @dataclass

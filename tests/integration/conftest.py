@@ -23,8 +23,7 @@ from simulator import data
 from simulator.payments import generate
 from tests.support import Forge, Outcome, Site, call, copy_project, free_port
 
-# Processes that share the tests inherit the seed that the first one printed.
-SEED = int(os.environ.setdefault("TEST_SEED", str(secrets.randbelow(1_000_000))))
+SEED = int(os.environ.get("TEST_SEED") or secrets.randbelow(1_000_000))
 START = date(2026, 10, 5)
 """Between this day and the last, every form of file and every kind of dirt comes up."""
 DAYS = 16
@@ -42,8 +41,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.integration)
-            # One server, and what the session has made: all in one process.
-            item.add_marker(pytest.mark.xdist_group("integration"))
 
 
 @pytest.fixture(scope="session")
