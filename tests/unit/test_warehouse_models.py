@@ -199,6 +199,7 @@ ONE = f"{CUSTOMERS} LIMIT 1"
 UNCONVERTED = "rate_source = 'none', rate_date = NULL, rate = NULL, amount_eur = NULL"
 
 TAMPERINGS = [
+    ("DELETE FROM lake.marts.customer_credit_features", {"features_are_there"}),
     (f"INSERT INTO {EUR} FROM {EUR} {ONE_ECB}", {"every_payment_is_modelled_once"}),
     (f"DELETE FROM {EUR} {ONE_ECB}", {"every_payment_is_modelled_once", "payments_stay_payments"}),
     (f"UPDATE {EUR} SET payment_id = 'new' {ONE_ECB}", {"every_payment_is_modelled_once"}),
