@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sluicegate.lake import DataFiles, Lake
+
 CHECKS = ("test", "unit_test")
 
 
@@ -16,15 +18,15 @@ def main() -> None:
     """Build, and print what it took."""
     parser = argparse.ArgumentParser(description="One dbt build on a branch.")
     parser.add_argument("side", choices=("reported", "bare"))
-    for place in ("catalog", "files", "project", "target"):
+    for place in ("catalog", "lake", "project", "target"):
         parser.add_argument(f"--{place}", type=Path, required=True)
     chosen = parser.parse_args()
     build = reported if chosen.side == "reported" else bare
-    told = build(chosen.catalog, chosen.files, chosen.project, chosen.target)
+    told = build(chosen.catalog, Lake(chosen.lake).files, chosen.project, chosen.target)
     sys.stdout.write(json.dumps(told))
 
 
-def reported(catalog: Path, files: Path, project: Path, target: Path) -> dict[str, float]:
+def reported(catalog: Path, files: DataFiles, project: Path, target: Path) -> dict[str, float]:
     """As a run builds: every step told, every result read, every table counted."""
     import dbt.adapters.duckdb
     import dbt.cli.main  # noqa: F401 - imported here, so that it does not count below
@@ -42,7 +44,7 @@ def reported(catalog: Path, files: Path, project: Path, target: Path) -> dict[st
     return {"cpu": spent, "models": len(build.models), "checks": len(build.checks)}
 
 
-def bare(catalog: Path, files: Path, project: Path, target: Path) -> dict[str, float]:
+def bare(catalog: Path, files: DataFiles, project: Path, target: Path) -> dict[str, float]:
     """Dbt as it comes, on the same branch and with the same flags."""
     import dbt.adapters.duckdb  # noqa: F401 - as above
     from dbt.cli.main import dbtRunner
@@ -52,7 +54,7 @@ def bare(catalog: Path, files: Path, project: Path, target: Path) -> dict[str, f
 
     began = time.process_time()
     # Which branch the project's profile means is handed over inside the process.
-    with handed(catalog.resolve(), files.resolve()):
+    with handed(catalog.resolve(), files):
         outcome = dbtRunner().invoke(
             [
                 "build",

@@ -112,11 +112,13 @@ def _number(value: float) -> str:
 
 
 def _commit() -> str:
-    told = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return told.stdout.strip() or "unknown"
+    """The commit that was measured; what earlier cases wrote here does not make it another."""
+    commit = _git("describe", "--always", "--exclude=*") or "unknown"
+    changed = _git("status", "--porcelain", "--", ".", ":(exclude)benchmarks/results.md")
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return told.stdout.strip()

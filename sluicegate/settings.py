@@ -42,9 +42,15 @@ class _Section(BaseModel):
 
 
 class Lake(_Section):
-    """Where generations, refs, data files and evidence are kept."""
+    """Where generations, refs, data files and evidence are kept.
+
+    Attributes:
+        ref: what runs start from and publish to, and readers see; by default the environment's
+            name. A branch of your own is a ref of another name.
+    """
 
     root: Path
+    ref: str | None = None
 
 
 class Landing(_Section):
@@ -176,6 +182,11 @@ class Settings(_Section):
         if address == LOOPBACK:
             return f"http://{self.provider.host}:{self.provider.port}{_LOOPBACK_PATHS[name]}"
         return address.rstrip("/")
+
+    @property
+    def ref(self) -> str:
+        """The ref that runs publish to and readers see."""
+        return self.lake.ref or self.env
 
     @property
     def state(self) -> Path:

@@ -51,7 +51,7 @@ def _build(site: Site, side: str, origin: Path) -> Spent:
         "benchmarks.build",
         side,
         f"--catalog={catalog}",
-        f"--files={site.lake / 'files'}",
+        f"--lake={site.lake}",
         f"--project={site.project / 'dbt_project'}",
         f"--target={site.folder / side / 'target'}",
     )

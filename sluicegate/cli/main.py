@@ -11,13 +11,12 @@ from typing import Annotated
 import typer
 
 from sluicegate.cli import render
+from sluicegate.cli.lake import lake_app
+from sluicegate.cli.options import Env, Json
 from sluicegate.errors import Bug, SluicegateError
 from sluicegate.settings import load_settings, project_root
 
 INTERRUPTED = 130
-
-Env = Annotated[str, typer.Option("--env", help="Environment, as in deployments/environments/.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 app = typer.Typer(
     help="Sluicegate: data CI/CD on Prefect.",
@@ -25,7 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-lake_app = typer.Typer(help="Look at the lake, and move it back.", no_args_is_help=True)
 app.add_typer(lake_app, name="lake")
 
 
@@ -90,60 +88,6 @@ def docs(env: Env = "dev", json: Json = False) -> None:
     from sluicegate.pipeline.docs import document
 
     render.documented(document(load_settings(env).env), json=json)
-
-
-@lake_app.command("log")
-def lake_log(env: Env = "dev", json: Json = False) -> None:
-    """Show every move of an environment's ref, newest first."""
-    from sluicegate.lake import Lake
-
-    lake = Lake(load_settings(env).lake.root)
-    lake.refs.require(env)
-    render.moves(list(lake.refs.log(env)), json=json)
-
-
-@lake_app.command("sql")
-def lake_sql(
-    query: Annotated[str, typer.Argument(help="One statement that reads.")],
-    env: Env = "dev",
-    ref: Annotated[
-        str | None, typer.Option("--ref", help="A generation, or refused/<run>.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Answer a query on what readers of an environment see; nothing can be changed."""
-    from sluicegate.lake import Lake
-    from sluicegate.lake import query as ask
-
-    lake = Lake(load_settings(env).lake.root)
-    render.answer(ask(lake, ref or env, query), json=json)
-
-
-@lake_app.command("export")
-def lake_export(
-    file: Annotated[Path, typer.Argument(help="File to write, such as marts.duckdb.")],
-    env: Env = "dev",
-    json: Json = False,
-) -> None:
-    """Write the marts that readers see into one DuckDB file, for BI tools."""
-    from sluicegate.lake import export_marts
-
-    render.exported(export_marts(load_settings(env), file), json=json)
-
-
-@lake_app.command("rollback")
-def lake_rollback(
-    env: Env = "dev",
-    to: Annotated[
-        str | None, typer.Option("--to", help="Generation; by default the one before.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Let readers see an earlier generation again, at once and without loss."""
-    from sluicegate.lake import Lake
-
-    lake = Lake(load_settings(env).lake.root)
-    render.moved(lake.rollback(env, to), json=json)
 
 
 def main() -> None:

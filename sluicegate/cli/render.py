@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sluicegate.deploy import Change, Outcome
-    from sluicegate.lake import Answer, Export, Move
     from sluicegate.local import Service
     from sluicegate.pipeline import Report
 
@@ -72,7 +71,7 @@ def progress(*, quiet: bool) -> Callable[[str], None]:
 def report(report: Report, *, json: bool) -> None:
     """The report of a run that ended well."""
     if json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
         return
     if report.status.value == "nothing new":
         known = ", ".join(f"{name} {count:,}" for name, count in report.known.items())
@@ -96,7 +95,7 @@ def report(report: Report, *, json: bool) -> None:
 def status(status: Mapping[str, Any], *, json: bool) -> None:
     """What an environment shows, and its last run."""
     if json:
-        _print_json(status)
+        print_json(status)
         return
     if moved := status["moved"]:
         how = "since its publish" if moved["action"] == "publish" else "since a rollback"
@@ -116,7 +115,7 @@ def status(status: Mapping[str, Any], *, json: bool) -> None:
 def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> None:
     if not accounts:
         return
-    table = _table("source", "rows in", *FATES, numbers=5)
+    table = table_of("source", "rows in", *FATES, numbers=5)
     for name, account in accounts.items():
         table.add_row(name, *(f"{account[fate]:,}" for fate in ("rows_in", *FATES)))
     out.print(table)
@@ -130,7 +129,7 @@ def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> None:
         for rule, count in sorted(account["rejections"].items(), key=lambda item: -item[1])
     ]
     if rejections:
-        table = _table("quarantined by rule", "source", "rows", numbers=1)
+        table = table_of("quarantined by rule", "source", "rows", numbers=1)
         for name, rule, count in rejections:
             table.add_row(rule, name, f"{count:,}")
         out.print(table)
@@ -138,7 +137,7 @@ def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> None:
 
 def _models(report: Report) -> None:
     built = [model for model in report.models if model.status == "built"]
-    table = _table(f"{len(built)} models built", "kind", "rows", "seconds", numbers=2)
+    table = table_of(f"{len(built)} models built", "kind", "rows", "seconds", numbers=2)
     for model in built:
         rows = "" if model.rows is None else f"{model.rows:,}"
         table.add_row(f"{model.schema}.{model.name}", model.kind, rows, f"{model.seconds:.2f}")
@@ -171,7 +170,7 @@ def _stale(report: Report) -> None:
 def services(services: Sequence[Service], *, json: bool) -> None:
     """What runs on this machine."""
     if json:
-        _print_json([_service(service) for service in services])
+        print_json([_service(service) for service in services])
         return
     for service in services:
         if service.state.value != "running":
@@ -181,7 +180,7 @@ def services(services: Sequence[Service], *, json: bool) -> None:
 def stopped(services: Sequence[Service], *, json: bool) -> None:
     """What was stopped."""
     if json:
-        _print_json([_service(service) for service in services])
+        print_json([_service(service) for service in services])
     else:
         names = ", ".join(service.name for service in services)
         out.print(f"stopped: {names}" if names else "nothing was running")
@@ -190,7 +189,7 @@ def stopped(services: Sequence[Service], *, json: bool) -> None:
 def deployed(outcome: Outcome, *, json: bool) -> None:
     """What deploying an environment did."""
     if json:
-        _print_json(outcome.to_dict())
+        print_json(outcome.to_dict())
         return
     done = "deployed" if outcome.changed else "nothing to deploy, the server has it all"
     out.print(f"[bold]{outcome.env}: {done}.[/bold] {outcome.server}")
@@ -232,74 +231,18 @@ def _short(change: Change) -> str:
     return f"{before} → {after}"
 
 
-def moves(moves: Iterable[Move], *, json: bool) -> None:
-    """The log of a ref."""
-    if json:
-        _print_json([_move(move) for move in moves])
-        return
-    table = _table("#", "when (UTC)", "action", "generation", "before", "run")
-    for move in moves:
-        table.add_row(
-            str(move.number),
-            f"{move.at:%Y-%m-%d %H:%M:%S}",
-            move.action,
-            move.generation,
-            move.previous or "",
-            move.run or "",
-        )
-    out.print(table)
-
-
-def moved(move: Move, *, json: bool) -> None:
-    """One move of a ref."""
-    if json:
-        _print_json(_move(move))
-        return
-    out.print(
-        f"[bold]{move.ref} shows generation {move.generation} again[/bold] "
-        f"(before: {move.previous})."
-    )
-    out.print("The next run loads what this generation does not have, from the same sources.")
-
-
-def exported(export: Export, *, json: bool) -> None:
-    """A file of marts."""
-    if json:
-        tables = {"file": str(export.file), "generation": export.generation}
-        _print_json({**tables, "tables": export.tables})
-        return
-    out.print(f"[bold]{len(export.tables)} marts of generation {export.generation}[/bold]")
-    table = _table("table", "rows", numbers=1)
-    for name, rows in export.tables.items():
-        table.add_row(name, f"{rows:,}")
-    out.print(table)
-    out.print(f"written to {escape(str(export.file))}", soft_wrap=True)
-
-
 def documented(page: Path, *, json: bool) -> None:
     """A page about the models."""
     if json:
-        _print_json({"page": str(page)})
+        print_json({"page": str(page)})
         return
     out.print(f"[bold]Documentation of the models:[/bold] {escape(str(page))}", soft_wrap=True)
-
-
-def answer(answer: Answer, *, json: bool) -> None:
-    """Rows of a query."""
-    if json:
-        rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
-        _print_json(rows)
-        return
-    table = _table(*(escape(column) for column in answer.columns))
-    for row in answer.rows:
-        table.add_row(*("" if value is None else escape(str(value)) for value in row))
-    out.print(table)
 
 
 def error(error: SluicegateError, *, json: bool) -> None:
     """An error, on the standard error stream, with the exit code that follows."""
     if json:
-        _print_json(
+        print_json(
             {
                 "error": type(error).__name__,
                 "message": error.message,
@@ -330,19 +273,7 @@ def _clock(moment: str) -> str:
     return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _move(move: Move) -> dict[str, Any]:
-    return {
-        "number": move.number,
-        "ref": move.ref,
-        "generation": move.generation,
-        "previous": move.previous,
-        "action": move.action,
-        "run": move.run,
-        "at": move.at.isoformat(),
-    }
-
-
-def _table(*headers: str, numbers: int = 0) -> Table:
+def table_of(*headers: str, numbers: int = 0) -> Table:
     """A table whose last columns hold numbers."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for position, header in enumerate(headers):
@@ -351,5 +282,6 @@ def _table(*headers: str, numbers: int = 0) -> Table:
     return table
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
+    """Print a value as JSON."""
     sys.stdout.write(jsonlib.dumps(value, indent=1, default=str) + "\n")

@@ -7,16 +7,20 @@ from sluicegate.lake.lake import Lake, development_branch
 from sluicegate.lake.query import Answer, query
 from sluicegate.lake.refs import Move, Refs
 from sluicegate.lake.session import Session, Table
+from sluicegate.lake.store import DataFiles, Folder, Store
 
 __all__ = [
     "Answer",
     "Archive",
     "Branch",
+    "DataFiles",
     "Export",
+    "Folder",
     "Lake",
     "Move",
     "Refs",
     "Session",
+    "Store",
     "Table",
     "development_branch",
     "export_marts",

@@ -14,34 +14,35 @@ from pathlib import Path
 from uuid import uuid4
 
 from sluicegate.lake import durable
+from sluicegate.lake.store import Store
 
 ID_DIGITS = 16
 """Digits of the SHA-256 that name a batch: 64 bits, enough for 10⁸ batches."""
 
 
 class Archive:
-    """An archive in a folder: ``<first two digits>/<SHA-256>``."""
+    """Raw bytes below ``archive/``: ``<first two digits>/<SHA-256>``."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def keep_file(self, file: Path) -> tuple[str, Path, int]:
-        """Keep a file's bytes; returns the batch id, the place and the size."""
+        """Keep a file's bytes; returns the batch id, a file to read them from, and the size."""
         with self._draft() as draft:
             with file.open("rb") as source, draft.open("xb") as target:
                 shutil.copyfileobj(source, target, 1 << 20)
             return self._settle(draft)
 
     def keep_bytes(self, content: bytes) -> tuple[str, Path, int]:
-        """Keep bytes; returns the batch id, the place and the size."""
+        """Keep bytes; returns the batch id, a file to read them from, and the size."""
         with self._draft() as draft:
             draft.write_bytes(content)
             return self._settle(draft)
 
     @contextmanager
     def _draft(self) -> Iterator[Path]:
-        durable.make_folder(self._root)
-        draft = self._root / f".{uuid4().hex}"
+        folder = durable.make_folder(self._store.workspace / "archive")
+        draft = folder / f".{uuid4().hex}"
         try:
             yield draft
         finally:
@@ -51,8 +52,8 @@ class Archive:
         # The copy is hashed, not the source: the name must fit what is kept.
         with draft.open("rb") as copy:
             digest = hashlib.file_digest(copy, "sha256").hexdigest()
-        place = self._root / digest[:2] / digest
+        key = f"archive/{digest[:2]}/{digest}"
         size = draft.stat().st_size
-        if not place.exists():
-            durable.settle(draft, place)
-        return digest[:ID_DIGITS], place, size
+        if not self._store.exists(key):
+            self._store.settle(draft, key)
+        return digest[:ID_DIGITS], self._store.local(key), size

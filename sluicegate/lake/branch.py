@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,21 +18,15 @@ from typing import TextIO
 from sluicegate.errors import BranchBusy, Bug
 from sluicegate.lake import durable
 from sluicegate.lake.connection import Connection, attach, connect, detach
+from sluicegate.lake.inventory import data_files
 from sluicegate.lake.refs import Move
 from sluicegate.lake.session import Session
+from sluicegate.lake.store import Store
 
 CATALOG = "catalog.db"
+GENERATIONS = "catalogs/"
 _LOCK = "lock"
 _LEFTOVERS = ("-journal", "-wal", "-shm")
-
-_WRITTEN_SINCE = """
-SELECT coalesce(s.path, '') || coalesce(t.path, '') || f.path
-FROM (SELECT table_id, path, begin_snapshot FROM ducklake_data_file
-      UNION ALL SELECT table_id, path, begin_snapshot FROM ducklake_delete_file) AS f
-JOIN (SELECT DISTINCT table_id, schema_id, path FROM ducklake_table) AS t USING (table_id)
-JOIN ducklake_schema AS s USING (schema_id)
-WHERE f.begin_snapshot > ?
-"""
 
 
 class Branch:
@@ -43,19 +36,18 @@ class Branch:
         ref: the environment that it will be published to.
         base: where that ref pointed when the branch was made; None for a new lake.
         catalog: its catalog file, which dbt is handed too.
-        files: the folder of data files, common to the whole lake.
+        files: where its data files go, as those of the whole lake.
     """
 
-    def __init__(self, folder: Path, files: Path, ref: str, base: Move | None) -> None:
+    def __init__(self, folder: Path, store: Store, ref: str, base: Move | None) -> None:
         self.name = folder.name
         self.ref = ref
         self.base = base
         self.catalog = folder / CATALOG
-        self.files = files
-        self._folder = folder
+        self.files = store.files
+        self._store = store
         self._connection: Connection | None = None
         self._open = False
-        self._base_snapshot = _snapshot(self.catalog) if self.catalog.exists() else -1
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -76,7 +68,7 @@ class Branch:
             self._connection.close()
             self._connection = None
 
-    def seal(self, catalogs: Path) -> str:
+    def seal(self) -> str:
         """Turn the branch into an immutable generation and return its name.
 
         Data files reach the disk before the catalog that names them, and the catalog before any
@@ -86,44 +78,34 @@ class Branch:
         # An open session would go on writing to the file that readers see by then.
         if self._open or any(leftover.exists() for leftover in leftovers):
             raise Bug("A branch was published while it was open.", where=str(self.catalog))
-        self._sync_data()
-        digest = hashlib.sha256(self.catalog.read_bytes()).hexdigest()
-        generation = f"g{digest[:12]}"
-        self.catalog.chmod(0o444)
-        durable.settle(self.catalog, catalogs / f"{generation}.db")
+        self._store.sync(_keys(self.catalog) - self._durable())
+        generation = name_of(self.catalog)
+        self._store.settle(self.catalog, key_of(generation))
         return generation
 
-    def keep(self, place: Path) -> None:
+    def _durable(self) -> set[str]:
+        """What is on the disk already: the base names it."""
+        return _keys(self._store.local(key_of(self.base.generation))) if self.base else set()
+
+    def keep(self, key: str) -> None:
         """Keep a refused branch's catalog as evidence, to be looked at but never published."""
         if self.catalog.exists():
-            self.catalog.chmod(0o444)
-            durable.settle(self.catalog, place)
-
-    def _sync_data(self) -> None:
-        with sqlite3.connect(_read_only(self.catalog), uri=True) as catalog:
-            rows = catalog.execute(_WRITTEN_SINCE, (self._base_snapshot,)).fetchall()
-        catalog.close()
-        # A file that the branch wrote and dropped again is gone from disk but still on record.
-        written = {file for (path,) in rows if (file := self.files / path).exists()}
-        for file in written:
-            durable.sync_file(file)
-        for folder in {file.parent for file in written}:
-            durable.sync_folder(folder)
+            self._store.settle(self.catalog, key)
 
 
-def _read_only(catalog: Path) -> str:
-    """The address of a catalog for SQLite; a path may hold ``#``, ``?`` and ``%``."""
-    return f"{catalog.absolute().as_uri()}?mode=ro"
+def name_of(catalog: Path) -> str:
+    """The name of a generation with this catalog: its content decides."""
+    with catalog.open("rb") as content:
+        return f"g{hashlib.file_digest(content, 'sha256').hexdigest()[:12]}"
 
 
-def _snapshot(catalog: Path) -> int:
-    """Newest snapshot number of a DuckLake catalog that nobody writes at the moment."""
-    connection = sqlite3.connect(_read_only(catalog), uri=True)
-    try:
-        ((number,),) = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshot")
-    finally:
-        connection.close()
-    return int(number)
+def key_of(generation: str) -> str:
+    """Where the catalog of a generation is kept."""
+    return f"{GENERATIONS}{generation}.db"
+
+
+def _keys(catalog: Path) -> set[str]:
+    return {file.key for file in data_files(catalog)}
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from sluicegate.errors import EnvironmentFailed
+from sluicegate.lake.store import DataFiles
 
 Connection = duckdb.DuckDBPyConnection
 """A connection, for those who are handed one and must not open any."""
@@ -45,22 +46,31 @@ def prepare(connection: Connection) -> None:
     connection.execute("SET TimeZone = 'UTC'")
 
 
-def attach(connection: Connection, catalog: Path, files: Path, *, read_only: bool) -> None:
+def attach(
+    connection: Connection,
+    catalog: Path,
+    files: DataFiles,
+    *,
+    read_only: bool,
+    alias: str = ALIAS,
+) -> None:
     """Attach a catalog of the lake as ``lake``; a missing catalog is created when writable.
+
+    Only who compares two catalogs calls one of them something else.
 
     Raises:
         EnvironmentFailed: the catalog cannot be opened.
     """
     # What does not fit into memory is spilled beside the lake, not into somebody's working folder.
-    connection.execute(f"SET temp_directory = {literal(str(files.parent / 'spill'))}")
-    options = f"DATA_PATH {literal(f'{files}/')}, OVERRIDE_DATA_PATH true"
+    connection.execute(f"SET temp_directory = {literal(str(files.spill))}")
+    options = f"DATA_PATH {literal(files.path)}, OVERRIDE_DATA_PATH true"
     # Inlined rows would live in the catalog, where a branch could not share them as files.
     options += ", DATA_INLINING_ROW_LIMIT 0"
     if read_only:
         options += ", READ_ONLY"
     source = literal(f"ducklake:sqlite:{catalog}")
     try:
-        connection.execute(f"ATTACH {source} AS {ALIAS} ({options})")
+        connection.execute(f"ATTACH {source} AS {identifier(alias)} ({options})")
     except duckdb.Error as error:
         raise EnvironmentFailed(
             f"The catalog cannot be opened: {str(error).splitlines()[0]}", where=str(catalog)
@@ -72,12 +82,12 @@ def detach(connection: Connection) -> None:
     connection.execute(f"DETACH {ALIAS}")
 
 
-def open_read_only(catalog: Path, files: Path) -> duckdb.DuckDBPyConnection:
+def open_read_only(catalog: Path, files: DataFiles) -> duckdb.DuckDBPyConnection:
     """A connection that sees one generation, may change nothing and reaches no other file."""
     connection = connect()
     attach(connection, catalog, files, read_only=True)
     connection.execute(f"USE {ALIAS}")
-    connection.execute(f"SET allowed_directories = [{literal(f'{files}/')}]")
+    connection.execute(f"SET allowed_directories = [{literal(files.path)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection

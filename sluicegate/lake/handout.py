@@ -46,9 +46,9 @@ def reader(settings: Settings, ref: str | None = None) -> Connection:
     Raises:
         UnknownName: nothing was published there yet, or there is no such ref.
     """
-    lake = Lake(settings.lake.root)
+    lake = Lake.of(settings)
     connection = connect()
-    attach(connection, lake.resolve(ref or settings.env), lake.files, read_only=True)
+    attach(connection, lake.resolve(ref or settings.ref), lake.files, read_only=True)
     connection.execute(f"USE {ALIAS}.{MARTS}" if _has_marts(connection) else f"USE {ALIAS}")
     return connection
 
@@ -75,8 +75,8 @@ def export_marts(settings: Settings, file: Path) -> Export:
                 where=str(file),
                 hint="choose a place outside, such as data/marts.duckdb",
             )
-    lake = Lake(settings.lake.root)
-    generation = lake.refs.require(settings.env).generation
+    lake = Lake.of(settings)
+    generation = lake.refs.require(settings.ref).generation
     draft = file.with_name(f".{file.name}.{uuid4().hex}")
     try:
         durable.make_folder(file.parent)

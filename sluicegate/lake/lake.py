@@ -3,76 +3,82 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sluicegate.errors import EnvironmentFailed, RefMoved, UnknownName
-from sluicegate.lake import durable
-from sluicegate.lake.branch import CATALOG, Branch, copy_catalog, doorway, hold, sweep
+from sluicegate.errors import ConfigurationError, EnvironmentFailed, RefMoved, UnknownName
+from sluicegate.lake.branch import (
+    CATALOG,
+    GENERATIONS,
+    Branch,
+    copy_catalog,
+    doorway,
+    hold,
+    key_of,
+    sweep,
+)
 from sluicegate.lake.connection import open_read_only
 from sluicegate.lake.refs import Move, Refs
 from sluicegate.lake.session import Session
+from sluicegate.lake.store import Folder, Store
 
 if TYPE_CHECKING:
     from sluicegate.settings import Settings
 
 
 class Lake:
-    """One lake in one folder.
+    """One lake in one store.
 
     ====================  ======================================================================
     ``refs/<ref>/``       the log of each ref; its newest entry is where the ref points
     ``catalogs/<g>.db``   generations: immutable DuckLake catalogs, named after their content
     ``files/``            Parquet data files, shared by all catalogs
-    ``branches/<run>/``   work in progress, one folder a writer
     ``evidence/<run>/``   what a refused run left behind, its catalog included
     ``archive/``          raw bytes of every ingested batch, named after their content
-    ``ledger/<env>/``     what happened, run by run
+    ``ledger/<ref>/``     what happened, run by run
     ====================  ======================================================================
+
+    Work in progress is on this machine, in the store's workspace: ``branches/<run>/``, one folder
+    a writer.
+
+    Attributes:
+        store: where all this is.
+        root: the workspace; of a lake in a folder, that folder.
+        files: where data files are, as DuckDB is told.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.files = root / "files"
-        self.catalogs = root / "catalogs"
-        self.branches = root / "branches"
-        self.evidence = root / "evidence"
-        self.archive = root / "archive"
-        self.ledger = root / "ledger"
-        self.refs = Refs(root / "refs")
+    def __init__(self, store: Store | Path) -> None:
+        self.store = Folder(store) if isinstance(store, Path) else store
+        self.files = self.store.files
+        self.root = self.store.workspace
+        self.branches = self.root / "branches"
+        self.refs = Refs(self.store)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Lake:
+        """The lake that the settings name."""
+        return cls(settings.lake.root)
 
     def prepare(self) -> None:
-        """Make the folders, be sure that we may write, and sweep what dead runs left.
+        """Be sure that we may write, and sweep what dead runs left.
 
         Raises:
             EnvironmentFailed: we may not, or the disk is full.
         """
-        probe = self.root / f".probe-{os.getpid()}"
-        try:
-            for folder in (self.root, self.files, self.catalogs, self.branches, self.archive):
-                durable.make_folder(folder)
-            probe.write_bytes(b"x")
-            probe.unlink()
-            with doorway(self.branches):
-                # A run that finds nothing to do makes no branch, and must not leave those of the
-                # killed lying about.
-                sweep(self.branches)
-        except OSError as error:
-            raise EnvironmentFailed(
-                f"The lake's folder cannot be written: {error.strerror or error}.",
-                where=str(self.root),
-                hint="give this user write permission, or set SLUICEGATE_LAKE__ROOT elsewhere",
-            ) from error
+        self.store.prepare()
+        with doorway(self.branches):
+            # A run that finds nothing to do makes no branch, and must not leave those of the
+            # killed lying about.
+            sweep(self.branches)
 
     @contextmanager
     def branch(self, ref: str, name: str) -> Iterator[Branch]:
         """A private copy of what readers of a ref see, gone at the end unless published.
 
         Args:
-            ref: environment that the branch starts from and will be published to.
+            ref: where the branch starts from and will be published to.
             name: name of the branch, usually the run's.
 
         Raises:
@@ -86,7 +92,7 @@ class Lake:
             base = self.refs.head(ref)
             if base is not None:
                 copy_catalog(self.catalog(base.generation), folder / CATALOG)
-            branch = Branch(folder, self.files, ref, base)
+            branch = Branch(folder, self.store, ref, base)
             try:
                 yield branch
             finally:
@@ -104,7 +110,7 @@ class Lake:
                 f"The environment {branch.ref!r} was published to while this run worked.",
                 hint="run again: the work is repeated on top of what was published",
             )
-        generation = branch.seal(self.catalogs)
+        generation = branch.seal()
         return self.refs.move(branch.ref, branch.base, generation, action="publish", run=run)
 
     def rollback(self, ref: str, to: str | None = None) -> Move:
@@ -126,40 +132,98 @@ class Lake:
         self.catalog(target)
         return self.refs.move(ref, head, target, action="rollback")
 
+    def start(self, ref: str, source: str) -> Move:
+        """Make a new ref that shows what another one shows; no data are copied.
+
+        Args:
+            ref: its name.
+            source: a ref or generation.
+
+        Raises:
+            UnknownName: there is no such source.
+            ConfigurationError: there is a ref of that name, or it cannot be a name.
+        """
+        generation = self.generation(source)
+        if self.refs.head(ref) is not None:
+            raise ConfigurationError(
+                f"There is a ref called {ref!r} already.",
+                where=self.store.where(f"refs/{ref}"),
+                hint=f"take another name, or delete it first: sluicegate lake delete {ref}",
+            )
+        return self.refs.move(ref, None, generation, action="branch")
+
+    def delete(self, ref: str) -> Move:
+        """Delete a ref; what nobody else shows is free to be collected then.
+
+        Raises:
+            UnknownName: there is no such ref.
+        """
+        return self.refs.delete(self.refs.require(ref))
+
+    def generations(self) -> list[str]:
+        """Every generation whose catalog is kept."""
+        names = self.store.names(GENERATIONS)
+        return sorted(name.removesuffix(".db") for name in names if name.endswith(".db"))
+
+    def generation(self, name: str) -> str:
+        """The generation behind a name: a ref, or a generation itself.
+
+        Raises:
+            UnknownName: it is neither.
+        """
+        # Looked up among what there is, never joined into a path: a name may hold anything.
+        names = self.refs.names()
+        if name in names:
+            return self.refs.require(name).generation
+        generations = self.generations()
+        if name in generations:
+            return name
+        known = [*names, *generations]
+        raise UnknownName.of("ref or generation", name, known, where=self.store.address)
+
     def resolve(self, name: str) -> Path:
         """The catalog behind a name: a ref, a generation, or ``refused/<run>``.
 
         Raises:
             UnknownName: it is none of these.
         """
-        # Looked up among what there is, never joined into a path: a name may hold anything.
-        if name in (refs := self.refs.names()):
-            return self.catalog(self.refs.require(name).generation)
-        places = {file.stem: file for file in self.catalogs.glob("g*.db")}
-        for kept in self.evidence.glob(f"*/{CATALOG}"):
-            places[f"refused/{kept.parent.name}"] = kept
-        if name in places:
-            return places[name]
-        raise UnknownName.of("ref or generation", name, [*refs, *places], where=str(self.root))
+        refused = self.refused_runs()
+        if name in refused:
+            return self.store.local(refused[name])
+        try:
+            return self.catalog(self.generation(name))
+        except UnknownName:
+            if not name.startswith("refused/"):
+                raise
+            raise UnknownName.of(
+                "refused run", name, refused, where=self.store.where("evidence")
+            ) from None
 
     def catalog(self, generation: str) -> Path:
-        """The catalog file of a generation.
+        """The catalog file of a generation, on this machine.
 
         Raises:
             EnvironmentFailed: the lake lost it.
         """
-        file = self.catalogs / f"{generation}.db"
-        if not file.is_file():
+        key = key_of(generation)
+        try:
+            return self.store.local(key)
+        except FileNotFoundError as error:
             raise EnvironmentFailed(
                 f"The catalog of generation {generation} is missing.",
-                where=str(file),
+                where=self.store.where(key),
                 hint="restore the lake from a backup, or roll back to another generation",
-            )
-        return file
+            ) from error
 
-    def refused(self, run: str) -> Path:
-        """Where the catalog of a refused run is kept."""
-        return self.evidence / run / CATALOG
+    def refused(self, run: str) -> str:
+        """Key of the catalog of a refused run."""
+        return f"evidence/{run}/{CATALOG}"
+
+    def refused_runs(self) -> dict[str, str]:
+        """Name → key of the catalog, of every refused run that left one."""
+        keys = (stored.key for stored in self.store.list("evidence/"))
+        catalogs = (key for key in keys if key.endswith(f"/{CATALOG}"))
+        return {f"refused/{key.split('/')[1]}": key for key in catalogs}
 
     @contextmanager
     def read(self, name: str) -> Iterator[Session]:
@@ -187,7 +251,7 @@ def development_branch(settings: Settings) -> Path:
     Raises:
         UnknownName: nothing was published to ``dev`` yet.
     """
-    lake = Lake(settings.lake.root)
+    lake = Lake.of(settings)
     head = lake.refs.require("dev")
     folder = lake.root / "development"
     catalog, origin = folder / CATALOG, folder / "origin.json"

@@ -1,7 +1,8 @@
 """Refs: names that point at generations, moved by compare-and-swap, their log kept.
 
 A ref *is* its log: it points where the newest entry says. Moving it appends the entry after the
-one that the mover saw; if that place is taken, somebody else moved the ref first.
+one that the mover saw; if that place is taken, somebody else moved the ref first. Deleting a ref is
+an entry too: its log stays, and a writer that still sees the ref loses against it.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sluicegate.errors import ConfigurationError, RefMoved, UnknownName
-from sluicegate.lake.log import Log
+from sluicegate.lake.log import SUFFIX, Log
+from sluicegate.lake.store import Store
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*\Z")
+DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +29,31 @@ class Move:
     generation: str
     previous: str | None
     action: str
-    """``publish`` or ``rollback``."""
+    """``publish``, ``rollback``, ``branch`` (the ref was made) or ``delete``."""
     run: str | None
     at: datetime
 
 
 class Refs:
-    """All refs of one lake."""
+    """All refs of one lake: the logs below ``refs/``."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def names(self) -> list[str]:
-        """Every ref that was ever pointed at a generation."""
-        if not self._folder.is_dir():
-            return []
-        first = self._folder.rglob("00000001.json")
-        return sorted(str(entry.parent.relative_to(self._folder)) for entry in first)
+        """Every ref that points at a generation."""
+        return [name for name in self.all_names() if self.head(name) is not None]
+
+    def all_names(self) -> list[str]:
+        """Every ref that there is or was, deleted ones included."""
+        first = f"/{1:08d}{SUFFIX}"
+        keys = (stored.key for stored in self._store.list("refs/"))
+        return sorted(key[len("refs/") : -len(first)] for key in keys if key.endswith(first))
 
     def head(self, ref: str) -> Move | None:
-        """Where a ref points now; None if it was never pointed anywhere."""
-        log = self._log(ref)
-        number = log.last()
-        return _move(ref, number, log.read(number)) if number else None
+        """Where a ref points now; None if it was never pointed anywhere, or is deleted."""
+        newest = self._newest(ref)
+        return None if newest is None or newest.action == DELETE else newest
 
     def require(self, ref: str) -> Move:
         """Where a ref points now.
@@ -59,7 +63,7 @@ class Refs:
         """
         head = self.head(ref)
         if head is None:
-            raise UnknownName.of("ref", ref, self.names(), where=str(self._folder))
+            raise UnknownName.of("ref", ref, self.names(), where=self._store.where("refs"))
         return head
 
     def log(self, ref: str) -> Iterator[Move]:
@@ -78,6 +82,10 @@ class Refs:
         Raises:
             RefMoved: it points elsewhere by now. Nothing was changed.
         """
+        newest = self._newest(ref) if seen is None else None
+        if newest is not None and newest.action != DELETE:
+            raise self._moved(ref, 0)
+        number = seen.number if seen else newest.number if newest else 0
         entry = {
             "generation": generation,
             "previous": seen.generation if seen else None,
@@ -85,14 +93,29 @@ class Refs:
             "run": run,
             "at": datetime.now(UTC).isoformat(),
         }
-        number = seen.number if seen else 0
         if not self._log(ref).append_after(number, entry):
-            raise RefMoved(
-                f"The ref {ref!r} was moved by somebody else meanwhile.",
-                where=f"{ref} is at entry {self._log(ref).last()}, this work started at {number}",
-                hint="run again: the work is repeated on top of what was published",
-            )
+            raise self._moved(ref, number)
         return _move(ref, number + 1, entry)
+
+    def delete(self, seen: Move) -> Move:
+        """Let a ref point nowhere, if it still points where the caller last saw it.
+
+        Raises:
+            RefMoved: it points elsewhere by now. Nothing was changed.
+        """
+        return self.move(seen.ref, seen, seen.generation, action=DELETE)
+
+    def _newest(self, ref: str) -> Move | None:
+        log = self._log(ref)
+        number = log.last()
+        return _move(ref, number, log.read(number)) if number else None
+
+    def _moved(self, ref: str, number: int) -> RefMoved:
+        return RefMoved(
+            f"The ref {ref!r} was moved by somebody else meanwhile.",
+            where=f"{ref} is at entry {self._log(ref).last()}, this work started at {number}",
+            hint="run again: the work is repeated on top of what was published",
+        )
 
     def _log(self, ref: str) -> Log:
         if not _NAME.match(ref):
@@ -100,7 +123,7 @@ class Refs:
                 f"{ref!r} cannot be the name of a ref.",
                 hint="use lower-case letters, digits, '.', '_' and '-', in parts joined by '/'",
             )
-        return Log(self._folder / ref)
+        return Log(self._store, f"refs/{ref}")
 
 
 def _move(ref: str, number: int, entry: dict[str, str | None]) -> Move:

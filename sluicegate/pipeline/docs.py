@@ -19,7 +19,7 @@ def document(env: str) -> Path:
     """
     platform = Platform.open(env)
     lake = platform.lake
-    generation = lake.refs.require(env).generation
+    generation = lake.refs.require(platform.settings.ref).generation
     page = platform.settings.state / "docs" / env / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=platform.settings.state, prefix="docs-") as folder:

@@ -47,7 +47,7 @@ def _further(report: Report) -> str:
     if asked := report.query("FROM accounts.quarantine"):
         commands.append(asked)
     if report.status is Status.PUBLISHED:
-        commands.append(f".venv/bin/sluicegate lake log --env {report.env}")
+        commands.append(f".venv/bin/sluicegate lake log {report.env}")
     lines = "```\n" + "\n".join(commands) + "\n```"
     if report.evidence:
         lines += f"\n\nEvidence: `{report.evidence}`"

@@ -36,9 +36,9 @@ class Platform:
         """
         settings = load_settings(env, project)
         catalogue = load_catalogue(settings.project)
-        lake = Lake(settings.lake.root)
+        lake = Lake.of(settings)
         lake.prepare()
-        return cls(settings, catalogue, lake, Archive(lake.archive), Ledger(lake.ledger, env))
+        return cls(settings, catalogue, lake, Archive(lake.store), Ledger(lake.store, settings.ref))
 
     @property
     def dbt_project(self) -> Path:

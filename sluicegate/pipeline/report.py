@@ -68,7 +68,7 @@ class Report:
             ref = f"refused/{self.run}"
         else:
             return None
-        return f'.venv/bin/sluicegate lake sql "{sql}" --ref {ref}'
+        return f'.venv/bin/sluicegate lake sql {ref} "{sql}"'
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: the ledger's entry, and what ``--json`` prints."""

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sluicegate.errors import DataRefused, EnvironmentFailed, SluicegateError
 from sluicegate.lake import Branch, durable
@@ -35,13 +34,13 @@ class Run:
         self.platform = platform
         moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         self.id = f"{moment}-{secrets.token_hex(3)}"
-        self.report = Report(run=self.id, env=platform.settings.env, ui=ui)
+        self.report = Report(run=self.id, env=platform.settings.ref, ui=ui)
         self.look_at_head()
 
     @property
     def env(self) -> str:
-        """The environment that the run publishes to."""
-        return self.platform.settings.env
+        """The ref that the run publishes to; an environment's has its name."""
+        return self.platform.settings.ref
 
     @contextmanager
     def recorded(self) -> Iterator[Run]:
@@ -67,9 +66,9 @@ class Run:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for other runs of the same environment; other environments are never waited for."""
-        place = self.platform.lake.root / "turns"
-        durable.make_folder(place)
-        with (place / f"{self.env}.lock").open("a+") as lock:
+        place = self.platform.lake.root / "turns" / f"{self.env}.lock"
+        durable.make_folder(place.parent)
+        with place.open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -109,9 +108,9 @@ class Run:
         self.report.status = Status.NOTHING_NEW
 
     @property
-    def evidence(self) -> Path:
-        """Folder for what a refusal leaves behind."""
-        return self.platform.lake.evidence / self.id
+    def evidence(self) -> str:
+        """Where what a refusal leaves behind is kept."""
+        return self.platform.lake.store.where(f"evidence/{self.id}")
 
     def _failed(self, error: BaseException) -> None:
         head = self.platform.lake.refs.head(self.env)
@@ -131,14 +130,14 @@ class Run:
             self.report.error = type(error).__name__
 
     def _keep_evidence(self) -> None:
-        folder = durable.make_folder(self.evidence)
-        self.report.evidence = str(folder)
+        store, place = self.platform.lake.store, f"evidence/{self.id}"
+        self.report.evidence = self.evidence
         failed = [check for check in self.report.checks if check.outcome is not Outcome.PASS]
         for number, check in enumerate((check for check in failed if check.sql), start=1):
             query = f"-- {check.name} on {check.on}: the rows that break it\n{check.sql}\n"
-            durable.create(folder / f"{number:02d}-{_slug(check.name)}.sql", query.encode())
+            store.create(f"{place}/{number:02d}-{_slug(check.name)}.sql", query.encode())
         content = json.dumps(self.report.to_dict(), indent=1)
-        durable.create(folder / "report.json", content.encode())
+        store.create(f"{place}/report.json", content.encode())
 
 
 def _facts(report: Report) -> dict[str, object]:

@@ -266,7 +266,7 @@ def _refused(run: Run, failed: list[Check], count: int) -> AuditFailed:
     return AuditFailed(
         f"{len(failed)} of {count} checks do not hold; nothing was published.\n"
         + "\n".join(lines + more),
-        where=str(run.evidence),
+        where=run.evidence,
         hint=f"look at what would have been published: {_look(run, 'FROM ' + failed[0].on)}",
     )
 
@@ -283,4 +283,4 @@ def _told(refusal: Refusal) -> str:
 
 
 def _look(run: Run, sql: str) -> str:
-    return f'.venv/bin/sluicegate lake sql "{sql}" --ref refused/{run.id}'
+    return f'.venv/bin/sluicegate lake sql refused/{run.id} "{sql}"'

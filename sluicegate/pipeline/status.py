@@ -13,11 +13,11 @@ from sluicegate.settings import Settings
 
 def status_of(settings: Settings) -> dict[str, Any]:
     """Generation, last run, and per source the account of the last run that brought rows."""
-    lake = Lake(settings.lake.root)
-    ledger = Ledger(lake.ledger, settings.env)
-    head = lake.refs.head(settings.env)
+    lake = Lake.of(settings)
+    ledger = Ledger(lake.store, settings.ref)
+    head = lake.refs.head(settings.ref)
     return {
-        "env": settings.env,
+        "env": settings.ref,
         "generation": head.generation if head else None,
         "moved": {"action": head.action, "at": head.at.isoformat()} if head else None,
         "last_run": _last_run(ledger, head.run if head else None),

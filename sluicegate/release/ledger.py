@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from sluicegate.lake.log import Log
+from sluicegate.lake.store import Store
 
 STARTED = "run started"
 FINISHED = "run finished"
@@ -19,8 +19,8 @@ FINISHED = "run finished"
 class Ledger:
     """The ledger of one environment."""
 
-    def __init__(self, root: Path, env: str) -> None:
-        self._log = Log(root / env)
+    def __init__(self, store: Store, env: str) -> None:
+        self._log = Log(store, f"ledger/{env}")
 
     def record(self, event: str, run: str, **facts: Any) -> int:
         """Append a fact; returns its number."""

@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sluicegate.errors import Bug, ConfigurationError, EnvironmentFailed
 from sluicegate.warehouse import failures, results
 from sluicegate.warehouse.events import Listener
 from sluicegate.warehouse.handover import Handover, handed
 from sluicegate.warehouse.records import Build, Step
+
+if TYPE_CHECKING:
+    from sluicegate.lake.store import DataFiles
 
 _QUIET = [
     "--log-level=none",
@@ -37,7 +40,7 @@ def warm_up() -> None:
 
 def build(
     branch_catalog: Path,
-    files: Path,
+    files: DataFiles,
     *,
     project: Path,
     target: Path,
@@ -72,7 +75,7 @@ def build(
         # Attaching would make a new, empty lake of it.
         raise EnvironmentFailed("There is no branch here to build on.", where=str(branch_catalog))
     listener = Listener(on_event)
-    with handed(branch_catalog.resolve(), files.resolve()) as branch, closing(branch):
+    with handed(branch_catalog.resolve(), files) as branch, closing(branch):
         # What dbt would write down is read from its results in memory; only the parse cache stays.
         arguments = ["build", "--no-write-json"]
         if not unit_tests:

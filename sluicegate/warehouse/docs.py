@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sluicegate.errors import Bug, EnvironmentFailed
 from sluicegate.warehouse import failures
@@ -11,10 +12,13 @@ from sluicegate.warehouse.build import closing, invoke
 from sluicegate.warehouse.events import Listener
 from sluicegate.warehouse.handover import handed
 
+if TYPE_CHECKING:
+    from sluicegate.lake.store import DataFiles
+
 _MADE = "static_index.html"
 
 
-def write_docs(catalog: Path, files: Path, *, project: Path, target: Path, page: Path) -> None:
+def write_docs(catalog: Path, files: DataFiles, *, project: Path, target: Path, page: Path) -> None:
     """Write a page about every model, source and column: descriptions, types, lineage, checks.
 
     It tells of tables and columns, and of no row.
@@ -32,7 +36,7 @@ def write_docs(catalog: Path, files: Path, *, project: Path, target: Path, page:
     """
     project, target = project.resolve(), target.resolve()
     listener = Listener(None)
-    with handed(catalog.resolve(), files.resolve()) as branch, closing(branch):
+    with handed(catalog.resolve(), files) as branch, closing(branch):
         outcome = invoke(["docs", "generate", "--static"], project, target, listener)
         if outcome.exception is not None:
             raise failures.of_run(outcome.exception, project) from None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sluicegate.lake.connection import Connection
+    from sluicegate.lake.store import DataFiles
 
 
 @dataclass(slots=True)
@@ -24,12 +25,12 @@ class Handover:
 
     Attributes:
         catalog: the branch's catalog file.
-        files: the folder of the lake's data files.
+        files: where the lake's data files are.
         connection: the connection dbt writes with, once it has opened one.
     """
 
     catalog: Path
-    files: Path
+    files: DataFiles
     connection: Connection | None = None
 
 
@@ -39,7 +40,7 @@ _current: Handover | None = None
 
 
 @contextmanager
-def handed(catalog: Path, files: Path) -> Iterator[Handover]:
+def handed(catalog: Path, files: DataFiles) -> Iterator[Handover]:
     """Lend a branch to dbt for as long as the block lasts; others wait for their turn."""
     global _current  # noqa: PLW0603 - dbt makes the plugin, in a thread of its own choice.
     with _ONE_AT_A_TIME:

@@ -38,4 +38,4 @@ class Plugin(BasePlugin):
 
     def _development(self) -> Handover:
         settings = load_settings(self._environment)
-        return Handover(development_branch(settings), Lake(settings.lake.root).files)
+        return Handover(development_branch(settings), Lake.of(settings).files)

@@ -68,7 +68,7 @@ def test_a_rollback_takes_one_step_back(walk: Clone) -> None:
     """`lake rollback` returns to the generation before, and the log tells both moves."""
     generation = re.compile(r"\bg[0-9a-f]{12}\b")
     before, after = (log.out for log in walk.all(".venv/bin/sluicegate lake log"))
-    (moved,) = walk.all(".venv/bin/sluicegate lake rollback")
+    (moved,) = walk.all(".venv/bin/sluicegate lake rollback dev")
     newest, _, oldest = generation.findall(before)
     assert generation.findall(moved.out) == [oldest, newest]
     assert generation.findall(after)[:2] == [oldest, newest]
@@ -102,7 +102,7 @@ def test_a_dbt_of_ones_own_writes_to_a_branch_of_its_own(walk: Clone) -> None:
     with lake.read("dev") as session:
         ((seen, _),) = session.rows(euros)
     assert seen > 0
-    mine = lake.catalogs / "g0.db"
+    mine = lake.root / "catalogs" / "g0.db"
     mine.symlink_to(lake.root / "development" / "catalog.db")
     with lake.read("g0") as session:
         ((mine_seen, others),) = session.rows(euros)

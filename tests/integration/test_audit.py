@@ -81,9 +81,9 @@ def test_a_failed_audit_changes_nothing(audited: dict[str, Audited], name: str) 
     folder = Path(last["evidence"])
     assert str(folder) in run.outcome.err
     assert json.loads((folder / "report.json").read_text())["run"] == last["run"]
-    command = re.search(r'sluicegate lake sql "(.+)" --ref (\S+)', run.outcome.err)
+    command = re.search(r'sluicegate lake sql (\S+) "(.+)"', run.outcome.err)
     assert command
-    assert command[2] == f"refused/{last['run']}"
+    assert command[1] == f"refused/{last['run']}"
 
 
 def test_a_broken_contract_is_named_with_its_rows(audited: dict[str, Audited]) -> None:
@@ -102,7 +102,7 @@ def test_a_failed_dbt_test_is_named_with_its_rows(audited: dict[str, Audited]) -
     assert str(dollars) in line
     (query,) = Path(run.last["evidence"]).glob("*nobody-pays-in-dollars.sql")
     found = run.site.sluicegate(
-        "lake", "sql", _statement(query), "--ref", f"refused/{run.last['run']}", "--json"
+        "lake", "sql", f"refused/{run.last['run']}", _statement(query), "--json"
     )
     assert len(found.ends(0).json) == dollars
 
@@ -110,9 +110,9 @@ def test_a_failed_dbt_test_is_named_with_its_rows(audited: dict[str, Audited]) -
 def test_the_command_told_shows_what_would_have_been(audited: dict[str, Audited]) -> None:
     """The query that the message tells answers, on the branch that was refused."""
     run = audited["contract"]
-    command = re.search(r'sluicegate lake sql "(.+)" --ref (\S+)', run.outcome.err)
+    command = re.search(r'sluicegate lake sql (\S+) "(.+)"', run.outcome.err)
     assert command
-    rows = run.site.sluicegate("lake", "sql", command[1], "--ref", command[2], "--json").ends(0)
+    rows = run.site.sluicegate("lake", "sql", command[1], command[2], "--json").ends(0)
     assert {row["rate_age_days"] for row in rows.json} >= {100}
 
 

@@ -64,7 +64,7 @@ def test_a_rollback_shows_the_former_generation_at_once(
     site = second.site.copy(tmp_path / "site")
     with site.lake.read("dev") as reader:
         before = reader.rows("SELECT count(*) FROM raw.payments")
-        moved = site.sluicegate("lake", "rollback", "--json").ends(0).json
+        moved = site.sluicegate("lake", "rollback", "dev", "--json").ends(0).json
         assert reader.rows("SELECT count(*) FROM raw.payments") == before
     assert moved["generation"] == first.report["generation"] == site.generation()
     assert_same(site.published(), first.published)
@@ -88,12 +88,12 @@ def test_a_rollback_goes_to_a_named_generation_and_no_further(
     """Any generation of the log can be named; an unknown one, or one before the first, is not."""
     site = second.site.copy(tmp_path / "site")
     moves = site.moves()
-    told = site.sluicegate("lake", "rollback", "--to", "g000000000000").ends(2)
+    told = site.sluicegate("lake", "rollback", "dev", "--to", "g000000000000").ends(2)
     assert "generation" in told.err
     assert site.moves() == moves
-    site.sluicegate("lake", "rollback", "--to", first.report["generation"]).ends(0)
+    site.sluicegate("lake", "rollback", "dev", "--to", first.report["generation"]).ends(0)
     assert site.generation() == first.report["generation"]
-    told = site.sluicegate("lake", "rollback").ends(2)
+    told = site.sluicegate("lake", "rollback", "dev").ends(2)
     assert "first generation" in told.err
-    site.sluicegate("lake", "rollback", "--to", second.report["generation"]).ends(0)
+    site.sluicegate("lake", "rollback", "dev", "--to", second.report["generation"]).ends(0)
     assert site.generation() == second.report["generation"]

@@ -64,12 +64,12 @@ def test_a_wrong_contract_is_explained(
     [
         (["run", "--env", "devv"], ["'devv'", "did you mean 'dev'"]),
         (["status", "--env", "devv"], ["'devv'", "did you mean 'dev'"]),
-        (["lake", "sql", "SELECT 1", "--ref", "g1"], ["'g1'"]),
-        (["lake", "sql", "DROP TABLE raw.payments"], ["reads"]),
-        (["lake", "sql", "SELECT nothing FROM raw.payments"], ["nothing"]),
-        (["lake", "sql", "SELECT * FROM read_csv('/etc/passwd')"], ["read_csv"]),
-        (["lake", "log", "--env", "prod"], ["'prod'"]),
-        (["lake", "rollback"], ["first generation"]),
+        (["lake", "sql", "g1", "SELECT 1"], ["'g1'"]),
+        (["lake", "sql", "dev", "DROP TABLE raw.payments"], ["reads"]),
+        (["lake", "sql", "dev", "SELECT nothing FROM raw.payments"], ["nothing"]),
+        (["lake", "sql", "dev", "SELECT * FROM read_csv('/etc/passwd')"], ["read_csv"]),
+        (["lake", "log", "prod"], ["'prod'"]),
+        (["lake", "rollback", "dev"], ["first generation"]),
     ],
 )
 def test_a_wrong_command_is_explained(
@@ -180,7 +180,7 @@ def test_every_command_speaks_json(services: Site, second: Run, tmp_path: Path) 
     log = site.sluicegate("lake", "log", "--json").ends(0).json
     assert log[0]["generation"] == second.report["generation"]
     query = "SELECT count(*) AS n, max(booked_on) AS last FROM marts.payments_eur"
-    (row,) = site.sluicegate("lake", "sql", query, "--json").ends(0).json
+    (row,) = site.sluicegate("lake", "sql", "dev", query, "--json").ends(0).json
     assert row.keys() == {"n", "last"}
     assert site.sluicegate("run", "--json").ends(0).json["known"]["payments"] == DAYS + 1
     running = site.sluicegate("up", "--json").ends(0).json
@@ -190,7 +190,7 @@ def test_every_command_speaks_json(services: Site, second: Run, tmp_path: Path) 
     }
     empty = site.of(copy_project(tmp_path / "project"))
     assert empty.sluicegate("down", "--json").ends(0).json == []
-    assert site.sluicegate("lake", "rollback", "--json").ends(0).json["action"] == "rollback"
+    assert site.sluicegate("lake", "rollback", "dev", "--json").ends(0).json["action"] == "rollback"
 
 
 def test_the_models_are_documented(services: Site, first: Run, tmp_path: Path) -> None:

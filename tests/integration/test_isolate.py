@@ -52,7 +52,7 @@ def test_an_environment_has_a_ref_of_its_own(race: Race, first: Run) -> None:
     assert race.site.generation("dev") != report["generation"]
     account_for(race.site, "staging")
     assert race.site.generation("prod") is None
-    told = race.site.sluicegate("lake", "log", "--env", "prod").ends(2)
+    told = race.site.sluicegate("lake", "log", "prod").ends(2)
     assert "prod" in told.err
 
 

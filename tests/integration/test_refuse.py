@@ -37,7 +37,7 @@ def test_every_refusal_is_told_with_its_reason(refused: Refused) -> None:
     assert "nothing was published" in told
     assert "where:" in told
     assert "next:" in told
-    assert f"--ref refused/{refused.run}" in told
+    assert f"lake sql refused/{refused.run}" in told
 
 
 def test_the_evidence_is_kept_outside_the_lake(refused: Refused) -> None:
@@ -48,10 +48,10 @@ def test_the_evidence_is_kept_outside_the_lake(refused: Refused) -> None:
     assert report["status"] == "refused"
     assert report["error"].splitlines()[0] in refused.outcome.err
     ref = f"refused/{refused.run}"
-    command = re.search(r'sluicegate lake sql "(.+)" --ref (\S+)', refused.outcome.err)
+    command = re.search(r'sluicegate lake sql (\S+) "(.+)"', refused.outcome.err)
     assert command
-    assert command[2] == ref
-    rows = refused.site.sluicegate("lake", "sql", command[1], "--ref", ref, "--json").ends(0).json
+    assert command[1] == ref
+    rows = refused.site.sluicegate("lake", "sql", ref, command[2], "--json").ends(0).json
     rejected = [row for row in rows if row["file"] == refused.dirty]
     assert len(rejected) > 30
     assert any(row["rules"] == ["currency:isin"] for row in rejected)

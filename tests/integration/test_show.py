@@ -126,7 +126,7 @@ def test_a_refused_run_says_how_to_look_further(bad: Api, refused: Refused) -> N
     artifacts = bad.artifacts()
     report = artifacts["run-report-dev"]["data"]
     assert f"`{refused.last['evidence']}`" in report
-    assert f"--ref refused/{refused.run}" in report
+    assert f"lake sql refused/{refused.run}" in report
     for name in ("receipts", "quarantine"):
         told = re.search(r"`(.+)`", artifacts[f"{name}-dev"]["description"])
         assert told

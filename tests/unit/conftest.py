@@ -15,7 +15,7 @@ import uvicorn
 from hypothesis import HealthCheck, settings
 
 from sluicegate.ingestion.accounts import open_accounts
-from sluicegate.lake import Archive, Lake, Session
+from sluicegate.lake import Archive, Folder, Lake, Session
 from sluicegate.lake.connection import extension_file
 
 settings.register_profile(
@@ -49,7 +49,7 @@ def lake(tmp_path: Path) -> Lake:
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
     """An empty archive."""
-    return Archive(tmp_path / "archive")
+    return Archive(Folder(tmp_path))
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from typing import Any
 
 from sluicegate.catalogue import load_catalogue
 from sluicegate.ingestion.table import sql_type
+from sluicegate.lake import Folder
 from sluicegate.lake.connection import Connection, attach, connect
 from sluicegate.warehouse import Build, build
 
@@ -27,7 +28,7 @@ def columns(source: str) -> dict[str, str]:
 def open_writable(folder: Path) -> Connection:
     """Open the branch in a folder the way a branch is opened."""
     connection = connect()
-    attach(connection, folder / "catalog.db", folder / "files", read_only=False)
+    attach(connection, folder / "catalog.db", Folder(folder).files, read_only=False)
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
@@ -125,7 +126,7 @@ def build_here(folder: Path, target: Path, *, unit_tests: bool = False) -> Build
     """Build the project on the branch in a folder."""
     return build(
         folder / "catalog.db",
-        folder / "files",
+        Folder(folder).files,
         project=PROJECT,
         target=target,
         unit_tests=unit_tests,

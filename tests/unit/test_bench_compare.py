@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.compare import compare
-from sluicegate.lake import Lake, Session
+from sluicegate.lake import Folder, Lake, Session
 from sluicegate.lake.connection import attach, connect
 from tests.unit.kit import publish, write
 
@@ -16,7 +16,7 @@ def by_hand(folder: Path, *values: int, column: str = "n") -> Path:
     """A lake of somebody else's, with these numbers."""
     (folder / "files").mkdir(parents=True)
     connection = connect()
-    attach(connection, folder / "catalog.db", folder / "files", read_only=False)
+    attach(connection, folder / "catalog.db", Folder(folder).files, read_only=False)
     write(Session(connection), *values)
     if column != "n":
         connection.execute(f"ALTER TABLE lake.raw.numbers RENAME n TO {column}")

@@ -90,7 +90,7 @@ def test_names_the_columns(lake: Lake) -> None:
 def test_refuses_what_does_more_than_read(lake: Lake, sql: str) -> None:
     """Writes, settings, attachments, several statements and none at all."""
     with pytest.raises(ConfigurationError, match="Only one statement that reads"):
-        query(lake, "dev", sql.format(files=lake.files, root=lake.root))
+        query(lake, "dev", sql.format(files=lake.root / "files", root=lake.root))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_refuses_what_does_more_than_read(lake: Lake, sql: str) -> None:
 def test_reaches_nothing_but_the_lake(lake: Lake, sql: str) -> None:
     """No other file is read, and no function is called that rewrites the lake's."""
     with pytest.raises(ConfigurationError):
-        query(lake, "dev", sql.format(files=lake.files, root=lake.root))
+        query(lake, "dev", sql.format(files=lake.root / "files", root=lake.root))
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sluicegate.lake import Folder
 from sluicegate.release import Ledger
 
 
 def test_keeps_what_happened_in_order(tmp_path: Path) -> None:
     """Entries are numbered, dated and never changed; the newest come first."""
-    ledger = Ledger(tmp_path, "dev")
+    ledger = Ledger(Folder(tmp_path), "dev")
     before = datetime.now(UTC)
     assert [ledger.record("run started", run, pid=7) for run in ("a", "b")] == [1, 2]
     entries = list(ledger.entries())
@@ -23,7 +24,7 @@ def test_keeps_what_happened_in_order(tmp_path: Path) -> None:
 
 def test_finds_the_newest_of_a_kind(tmp_path: Path) -> None:
     """By event and facts; none is none."""
-    ledger = Ledger(tmp_path, "dev")
+    ledger = Ledger(Folder(tmp_path), "dev")
     assert ledger.last("run started") is None
     for run, status in (("a", "published"), ("b", "refused"), ("c", "published")):
         ledger.record("run finished", run, status=status)
@@ -36,5 +37,5 @@ def test_finds_the_newest_of_a_kind(tmp_path: Path) -> None:
 
 def test_environments_have_ledgers_of_their_own(tmp_path: Path) -> None:
     """What happens to one is not on record for the other."""
-    Ledger(tmp_path, "dev").record("run started", "a")
-    assert list(Ledger(tmp_path, "prod").entries()) == []
+    Ledger(Folder(tmp_path), "dev").record("run started", "a")
+    assert list(Ledger(Folder(tmp_path), "prod").entries()) == []

@@ -12,14 +12,14 @@ from threading import Barrier
 import pytest
 
 from sluicegate.errors import ConfigurationError, RefMoved, UnknownName
-from sluicegate.lake import Move, Refs
+from sluicegate.lake import Folder, Move, Refs
 from sluicegate.lake.log import Log
 
 
 @pytest.fixture
 def refs(tmp_path: Path) -> Refs:
     """Refs that point nowhere."""
-    return Refs(tmp_path / "refs")
+    return Refs(Folder(tmp_path))
 
 
 def test_ref_points_where_its_newest_move_says(refs: Refs) -> None:
@@ -69,8 +69,8 @@ MOVER = """
 import sys
 from pathlib import Path
 from sluicegate.errors import RefMoved
-from sluicegate.lake.refs import Refs
-refs, won = Refs(Path(sys.argv[1])), []
+from sluicegate.lake import Folder, Refs
+refs, won = Refs(Folder(Path(sys.argv[1]))), []
 print("ready", flush=True)
 sys.stdin.readline()
 while len(won) < 20:
@@ -87,7 +87,7 @@ def test_processes_that_move_a_ref_together(refs: Refs, tmp_path: Path) -> None:
     """Every number is won by one process, none is lost, and each move starts from the last."""
     movers = [
         subprocess.Popen(
-            [sys.executable, "-c", MOVER, str(tmp_path / "refs"), str(mover)],
+            [sys.executable, "-c", MOVER, str(tmp_path), str(mover)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -138,7 +138,7 @@ def test_unknown_ref_is_told_with_near_names(refs: Refs) -> None:
 
 def test_log_numbers_from_one(tmp_path: Path) -> None:
     """Numbers have no gaps, entries come back in order, past ten and a hundred too."""
-    log = Log(tmp_path / "log")
+    log = Log(Folder(tmp_path), "log")
     assert log.last() == 0
     assert [log.append({"n": n}) for n in range(1, 121)] == list(range(1, 121))
     assert [(number, entry["n"]) for number, entry in log.entries()] == [
@@ -149,11 +149,39 @@ def test_log_numbers_from_one(tmp_path: Path) -> None:
 
 def test_log_entry_is_never_rewritten(tmp_path: Path) -> None:
     """A place that is taken stays as it is; drafts and strangers are no entries."""
-    log = Log(tmp_path / "log")
+    log = Log(Folder(tmp_path), "log")
     assert log.append_after(0, {"mine": True})
     assert not log.append_after(0, {"mine": False})
     assert log.read(1) == {"mine": True}
     (tmp_path / "log" / ".00000002.json.draft").write_text("{")
     (tmp_path / "log" / "notes.json").write_text("[]")
     assert log.last() == 1
-    assert sorted(file.name for file in log.folder.glob("0*")) == ["00000001.json"]
+    assert sorted(file.name for file in (tmp_path / "log").glob("0*")) == ["00000001.json"]
+
+
+def test_deleted_ref_is_gone_and_its_log_stays(refs: Refs) -> None:
+    """It points nowhere and may be made again; who still sees it cannot move it."""
+    first = refs.move("feature/x", None, "g1", action="branch")
+    gone = refs.delete(first)
+    assert (gone.action, gone.generation, gone.number) == ("delete", "g1", 2)
+    assert refs.head("feature/x") is None
+    assert refs.names() == []
+    assert refs.all_names() == ["feature/x"]
+    for late in (
+        lambda: refs.move("feature/x", first, "g2", action="publish"),
+        lambda: refs.delete(first),
+    ):
+        with pytest.raises(RefMoved):
+            late()
+    again = refs.move("feature/x", None, "g3", action="branch")
+    assert (again.number, again.previous) == (3, None)
+    assert [move.action for move in refs.log("feature/x")] == ["branch", "delete", "branch"]
+
+
+def test_ref_that_exists_is_not_made_again(refs: Refs) -> None:
+    """Who thinks that a ref is new learns that it is not, whatever its number is."""
+    refs.delete(refs.move("x", None, "g1", action="branch"))
+    refs.move("x", None, "g2", action="branch")
+    with pytest.raises(RefMoved):
+        refs.move("x", None, "g3", action="branch")
+    assert refs.require("x").generation == "g2"

@@ -21,8 +21,8 @@ def run(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run of an environment that took in ten rows so far."""
     monkeypatch.setattr(Platform, "fingerprint", "code")
     settings = kit.settings_of(lake.root.parent)
-    ledger = Ledger(lake.ledger, "dev")
-    run = Run(Platform(settings, cast("object", None), lake, Archive(lake.archive), ledger))  # type: ignore[arg-type]
+    ledger = Ledger(lake.store, "dev")
+    run = Run(Platform(settings, cast("object", None), lake, Archive(lake.store), ledger))  # type: ignore[arg-type]
     receipt = Receipt("orders", "b", "orders.csv", rows_in=10, published=8, quarantined=2)
     run.report.receipts, run.report.accounts = [receipt], {"orders": receipt}
     return run

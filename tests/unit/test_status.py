@@ -21,7 +21,7 @@ class Desk:
     def __init__(self, lake: Lake, folder: Path) -> None:
         self.lake = lake
         self._folder = folder
-        self.ledger = Ledger(lake.ledger, "dev")
+        self.ledger = Ledger(lake.store, "dev")
 
     def publish(self, run: str, *lines: str) -> str:
         """A run that publishes orders; returns the generation."""

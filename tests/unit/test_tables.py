@@ -150,8 +150,8 @@ def test_there_is_no_table_without_rows() -> None:
 @pytest.mark.parametrize(
     ("status", "evidence", "ref"),
     [
-        (Status.PUBLISHED, None, "--ref dev"),
-        (Status.REFUSED, "/lake/evidence/run-1", "--ref refused/run-1"),
+        (Status.PUBLISHED, None, "lake sql dev"),
+        (Status.REFUSED, "/lake/evidence/run-1", "lake sql refused/run-1"),
         (Status.REFUSED, None, None),
         (Status.FAILED, None, None),
         (Status.NOTHING_NEW, None, None),

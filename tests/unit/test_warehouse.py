@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
-from sluicegate.lake import Lake
+from sluicegate.lake import Folder, Lake
 from sluicegate.lake.connection import attach, connect, open_read_only
 from sluicegate.warehouse import Step, build, fingerprint
 
@@ -60,7 +60,7 @@ class Workshop:
         self.branches += 1
         folder = self.folder / f"branch{self.branches}"
         (folder / "files").mkdir(parents=True)
-        with open_writable(folder / "catalog.db", folder / "files") as connection:
+        with open_writable(folder / "catalog.db", Folder(folder).files) as connection:
             connection.execute("CREATE SCHEMA lake.raw")
             connection.execute("CREATE TABLE lake.raw.orders (id INTEGER, amount VARCHAR)")
             connection.execute(f"INSERT INTO lake.raw.orders VALUES {rows}")
@@ -70,7 +70,11 @@ class Workshop:
         """Build the project on a branch, on a new one by default."""
         catalog = catalog or self.branch()
         return build(
-            catalog, catalog.parent / "files", project=self.project, target=self.target, **options
+            catalog,
+            Folder(catalog.parent).files,
+            project=self.project,
+            target=self.target,
+            **options,
         )
 
 
@@ -80,7 +84,7 @@ def workshop(tmp_path_factory):
 
 
 def ask(catalog: Path, query: str) -> list[tuple[object, ...]]:
-    with open_read_only(catalog, catalog.parent / "files") as connection:
+    with open_read_only(catalog, Folder(catalog.parent).files) as connection:
         return connection.execute(query).fetchall()
 
 
@@ -127,7 +131,7 @@ def test_branch_is_closed_after_a_build(workshop):
     workshop.build(catalog)
     assert not [file for file in open_files() if str(catalog.parent) in file]
     assert sorted(file.name for file in catalog.parent.iterdir()) == ["catalog.db", "files"]
-    with open_writable(catalog, catalog.parent / "files") as connection:
+    with open_writable(catalog, Folder(catalog.parent).files) as connection:
         connection.execute("CREATE TABLE lake.raw.more AS SELECT 1 AS one")
 
 
@@ -186,7 +190,7 @@ def test_snapshot_is_a_model_that_remembers(workshop):
         return next((m.name, m.kind, m.rows) for m in outcome.models)
 
     def change(catalog: Path, statement: str):
-        with open_writable(catalog, catalog.parent / "files") as connection:
+        with open_writable(catalog, Folder(catalog.parent).files) as connection:
             connection.execute(statement)
 
     catalog = workshop.branch("(1, '10'), (2, '20')")

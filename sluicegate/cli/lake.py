@@ -1,0 +1,135 @@
+"""The commands of the lake: git for data. Where a command names a ref, a generation will do too."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sluicegate.cli import render_lake as render
+from sluicegate.cli.options import Json
+from sluicegate.errors import ConfigurationError
+from sluicegate.settings import Settings, environments, load_settings, project_root
+
+if TYPE_CHECKING:
+    from sluicegate.lake import Lake
+
+Ref = Annotated[str, typer.Argument(metavar="REF", help="An environment or another ref.")]
+Name = Annotated[str, typer.Argument(metavar="REF", help="A ref, a generation, or refused/<run>.")]
+Env = Annotated[
+    str | None,
+    typer.Option("--env", help="Whose settings say where the lake is; by default REF's, or dev's."),
+]
+
+lake_app = typer.Typer(help="Git for data: look at the lake, branch it, move it back.")
+
+
+@lake_app.command("log")
+def log(ref: Ref = "dev", env: Env = None, json: Json = False) -> None:
+    """Show every move of a ref, newest first."""
+    lake, name = _opened(ref, env)
+    moves = list(lake.refs.log(name))
+    if not moves:
+        lake.refs.require(name)
+    render.moves(moves, json=json)
+
+
+@lake_app.command("show")
+def show(name: Name = "dev", env: Env = None, json: Json = False) -> None:
+    """Show what a ref or generation holds: its tables, their rows and files."""
+    from sluicegate.lake.show import show as look
+
+    lake, name = _opened(name, env)
+    render.shown(look(lake, name), json=json)
+
+
+@lake_app.command("branch")
+def branch(
+    name: Annotated[str, typer.Argument(help="Name of the new ref, such as feature/fees.")],
+    source: Annotated[str, typer.Option("--from", help="A ref or generation.")] = "dev",
+    env: Env = None,
+    json: Json = False,
+) -> None:
+    """Make a ref of your own that shows what another one shows; no data are copied."""
+    lake, source = _opened(source, env)
+    _require_own(name)
+    render.branched(lake.start(name, source), source, json=json)
+
+
+@lake_app.command("delete")
+def delete(name: Ref, env: Env = None, json: Json = False) -> None:
+    """Delete a ref of your own; what nobody else shows can be collected after that."""
+    lake, name = _opened(name, env)
+    _require_own(name)
+    render.deleted(lake.delete(name), json=json)
+
+
+@lake_app.command("rollback")
+def rollback(
+    ref: Ref,
+    to: Annotated[
+        str | None, typer.Option("--to", help="Generation; by default the one before.")
+    ] = None,
+    env: Env = None,
+    json: Json = False,
+) -> None:
+    """Let readers see an earlier generation again, at once and without loss."""
+    lake, name = _opened(ref, env)
+    render.rolled_back(lake.rollback(name, to), json=json)
+
+
+@lake_app.command("sql")
+def sql(
+    name: Name,
+    query: Annotated[
+        str | None, typer.Argument(help="One statement that reads; by default from stdin.")
+    ] = None,
+    env: Env = None,
+    json: Json = False,
+) -> None:
+    """Answer a query on what readers of a ref see; nothing can be changed."""
+    from sluicegate.lake import query as ask
+
+    lake, name = _opened(name, env)
+    if query is None and sys.stdin.isatty():
+        raise ConfigurationError(
+            "There is no query.", hint=f'sluicegate lake sql {name} "SHOW ALL TABLES"'
+        )
+    render.answer(ask(lake, name, query if query is not None else sys.stdin.read()), json=json)
+
+
+@lake_app.command("export")
+def export(
+    file: Annotated[Path, typer.Argument(help="File to write, such as marts.duckdb.")],
+    env: Annotated[str, typer.Option("--env", help="Environment.")] = "dev",
+    json: Json = False,
+) -> None:
+    """Write the marts that readers see into one DuckDB file, for BI tools."""
+    from sluicegate.lake import export_marts
+
+    render.exported(export_marts(load_settings(env), file), json=json)
+
+
+def _opened(name: str, env: str | None) -> tuple[Lake, str]:
+    """The lake that a name is in, and what it is called there."""
+    from sluicegate.lake import Lake
+
+    settings = settings_for(name, env)
+    # An environment's name stands for the ref that its runs publish to.
+    return Lake.of(settings), settings.ref if name == settings.env else name
+
+
+def settings_for(name: str, env: str | None) -> Settings:
+    """Settings of an environment, if one is named, by its option or as the ref; else dev's."""
+    known = environments(project_root())
+    return load_settings(env or (name if name in known else "dev"))
+
+
+def _require_own(name: str) -> None:
+    if name in environments(project_root()):
+        raise ConfigurationError(
+            f"{name!r} is an environment: runs make it, and readers rely on it.",
+            hint="take another name, such as feature/fees",
+        )

@@ -1,0 +1,123 @@
+"""What the commands of the lake print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from sluicegate.cli.render import out, print_json, table_of
+
+if TYPE_CHECKING:
+    from sluicegate.lake import Answer, Export, Move
+    from sluicegate.lake.show import Shown
+
+
+def moves(moves: Iterable[Move], *, json: bool) -> None:
+    """The log of a ref."""
+    if json:
+        print_json([_move(move) for move in moves])
+        return
+    table = table_of("#", "when (UTC)", "action", "generation", "before", "run")
+    for move in moves:
+        table.add_row(
+            str(move.number),
+            f"{move.at:%Y-%m-%d %H:%M:%S}",
+            move.action,
+            move.generation,
+            move.previous or "",
+            move.run or "",
+        )
+    out.print(table)
+
+
+def rolled_back(move: Move, *, json: bool) -> None:
+    """One move of a ref."""
+    if json:
+        print_json(_move(move))
+        return
+    out.print(
+        f"[bold]{move.ref} shows generation {move.generation} again[/bold] "
+        f"(before: {move.previous})."
+    )
+    out.print("The next run loads what this generation does not have, from the same sources.")
+
+
+def exported(export: Export, *, json: bool) -> None:
+    """A file of marts."""
+    if json:
+        tables = {"file": str(export.file), "generation": export.generation}
+        print_json({**tables, "tables": export.tables})
+        return
+    out.print(f"[bold]{len(export.tables)} marts of generation {export.generation}[/bold]")
+    table = table_of("table", "rows", numbers=1)
+    for name, rows in export.tables.items():
+        table.add_row(name, f"{rows:,}")
+    out.print(table)
+    out.print(f"written to {escape(str(export.file))}", soft_wrap=True)
+
+
+def answer(answer: Answer, *, json: bool) -> None:
+    """Rows of a query."""
+    if json:
+        rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+        print_json(rows)
+        return
+    table = table_of(*(escape(column) for column in answer.columns))
+    for row in answer.rows:
+        table.add_row(*("" if value is None else escape(str(value)) for value in row))
+    out.print(table)
+
+
+def _move(move: Move) -> dict[str, Any]:
+    return {
+        "number": move.number,
+        "ref": move.ref,
+        "generation": move.generation,
+        "previous": move.previous,
+        "action": move.action,
+        "run": move.run,
+        "at": move.at.isoformat(),
+    }
+
+
+def branched(move: Move, source: str, *, json: bool) -> None:
+    """A ref that was made."""
+    if json:
+        print_json(_move(move))
+        return
+    out.print(
+        f"[bold]{move.ref} shows generation {move.generation}[/bold], as {escape(source)} does."
+    )
+    out.print(
+        f"Publish to it: SLUICEGATE_LAKE__REF={move.ref} .venv/bin/sluicegate run", soft_wrap=True
+    )
+
+
+def deleted(move: Move, *, json: bool) -> None:
+    """A ref that was deleted."""
+    if json:
+        print_json(_move(move))
+        return
+    out.print(f"[bold]{move.ref} is deleted[/bold]; it showed generation {move.generation}.")
+
+
+def shown(shown: Shown, *, json: bool) -> None:
+    """What a ref or generation holds."""
+    if json:
+        print_json(shown.to_dict())
+        return
+    out.print(f"[bold]{escape(shown.name)}[/bold] is generation {shown.generation}")
+    if shown.refs:
+        out.print(f"shown by {', '.join(shown.refs)}")
+    if shown.published is not None:
+        run = f" by run {shown.published.run}" if shown.published.run else ""
+        moment = f"{shown.published.at:%Y-%m-%d %H:%M:%S} UTC"
+        out.print(f"{shown.published.action} to {shown.published.ref} at {moment}{run}")
+    table = table_of("table", "kind", "rows", "files", "bytes", numbers=3)
+    for each in shown.tables:
+        numbers = (each.rows, each.files, each.size) if each.kind == "table" else ("", "", "")
+        told = (f"{number:,}" if isinstance(number, int) else number for number in numbers)
+        table.add_row(escape(each.name), each.kind, *told)
+    out.print(table)

@@ -1,0 +1,93 @@
+"""What a catalog names: its data files, read from its SQLite tables without DuckDB."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sluicegate.errors import EnvironmentFailed
+
+_FILES = """
+SELECT s.schema_name || '.' || t.table_name,
+       CASE WHEN f.path_is_relative THEN
+         CASE WHEN t.path_is_relative THEN coalesce(s.path, '') ELSE '' END
+           || coalesce(t.path, '') || f.path
+       ELSE f.path END,
+       f.file_size_bytes, f.record_count
+FROM (SELECT table_id, path, path_is_relative, file_size_bytes, record_count
+      FROM ducklake_data_file {current}
+      UNION ALL
+      SELECT table_id, path, path_is_relative, file_size_bytes, -delete_count
+      FROM ducklake_delete_file {current}) AS f
+JOIN (SELECT table_id, schema_id, table_name, path, path_is_relative, max(begin_snapshot)
+      FROM ducklake_table GROUP BY table_id) AS t USING (table_id)
+JOIN (SELECT schema_id, schema_name, path, max(begin_snapshot)
+      FROM ducklake_schema GROUP BY schema_id) AS s USING (schema_id)
+"""
+# SQLite takes the other columns of a GROUP BY with max() from the row that has the maximum.
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file that a catalog names.
+
+    Attributes:
+        table: the table it belongs to, with its schema.
+        key: its place in the store.
+        size: bytes.
+        rows: rows in it; of a file of deletions, minus their number.
+    """
+
+    table: str
+    key: str
+    size: int
+    rows: int
+
+
+def data_files(catalog: Path, *, current: bool = False) -> list[DataFile]:
+    """Every data file and file of deletions that a catalog names.
+
+    Args:
+        current: only those that the newest snapshot reads.
+
+    Raises:
+        EnvironmentFailed: the file is no catalog, or damaged.
+    """
+    with read_catalog(catalog) as connection:
+        only = "WHERE end_snapshot IS NULL" if current else ""
+        rows = connection.execute(_FILES.format(current=only)).fetchall()
+    return [DataFile(table, f"files/{path}", size, count) for table, path, size, count in rows]
+
+
+def newest_snapshot(catalog: Path) -> int:
+    """Number of the newest snapshot in a catalog.
+
+    Raises:
+        EnvironmentFailed: the file is no catalog, or damaged.
+    """
+    with read_catalog(catalog) as connection:
+        ((number,),) = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshot")
+    return int(number)
+
+
+@contextmanager
+def read_catalog(catalog: Path) -> Iterator[sqlite3.Connection]:
+    """A catalog as the SQLite database that it is, read-only.
+
+    Raises:
+        EnvironmentFailed: the file is no catalog, or damaged.
+    """
+    # A path may hold '#', '?' and '%'.
+    address = f"{catalog.absolute().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            yield connection
+    except sqlite3.DatabaseError as error:
+        raise EnvironmentFailed(
+            f"The catalog cannot be read: {error}.",
+            where=str(catalog),
+            hint="look for other damage: sluicegate lake verify; restore it from a backup",
+        ) from error

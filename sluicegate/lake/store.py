@@ -1,0 +1,204 @@
+"""Where a lake keeps its small immutable objects: entries of logs, catalogs, evidence, raw batches.
+
+A store has one promise that everything else is built on: :meth:`Store.create` makes a name that
+nobody made before, with its whole content, or says that it is taken. On a folder that is a hard
+link, on object storage a conditional PUT.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+from sluicegate.errors import EnvironmentFailed
+from sluicegate.lake import durable
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object of a store: its key, its size in bytes, and when it was written."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DataFiles:
+    """Where the data files of a lake are, as DuckDB is told.
+
+    Attributes:
+        path: folder or address, with a slash at its end.
+        spill: folder of this machine for what does not fit into memory.
+        access: what ``CREATE SECRET`` is told, for object storage.
+    """
+
+    path: str
+    spill: Path
+    access: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @property
+    def remote(self) -> bool:
+        """Whether they are reached over the network."""
+        return bool(self.access)
+
+
+class Store(Protocol):
+    """Immutable objects by key; keys are parts joined by ``/``.
+
+    Attributes:
+        address: what people know it by.
+        workspace: folder of this machine for branches, locks and what was fetched.
+    """
+
+    address: str
+    workspace: Path
+
+    @property
+    def files(self) -> DataFiles:
+        """Where DuckDB writes data files: below the key ``files/``."""
+
+    def prepare(self) -> None:
+        """Be sure that objects can be written.
+
+        Raises:
+            EnvironmentFailed: they cannot.
+        """
+
+    def where(self, key: str) -> str:
+        """What people are told where an object is."""
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """Every object below a prefix that ends in ``/``, in any order."""
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Names of the objects right below a prefix that ends in ``/``, in any order."""
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object of that key."""
+
+    def read(self, key: str) -> bytes:
+        """Content of an object.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Make an object that nobody made before; say whether it was us."""
+
+    def settle(self, draft: Path, key: str) -> None:
+        """Move a finished file in; an equal object may be there already."""
+
+    def local(self, key: str) -> Path:
+        """A file of this machine with an object's content, not to be written to.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
+
+    def sync(self, keys: set[str]) -> None:
+        """Make data files durable that DuckDB has written."""
+
+    def remove(self, key: str) -> None:
+        """Remove an object for good; one that is gone already is no error."""
+
+
+class Folder:
+    """A store in a folder of this machine, whose writes survive a power cut."""
+
+    def __init__(self, root: Path) -> None:
+        # dbt works in another folder than we do.
+        self.root = self.workspace = root.absolute()
+        self.address = str(self.root)
+
+    @property
+    def files(self) -> DataFiles:
+        """Where DuckDB writes data files."""
+        return DataFiles(f"{self.root / 'files'}/", self.root / "spill")
+
+    def prepare(self) -> None:
+        """Make the folder, and be sure that we may write into it.
+
+        Raises:
+            EnvironmentFailed: we may not, or the disk is full.
+        """
+        probe = self.root / f".probe-{uuid4().hex}"
+        try:
+            durable.make_folder(self.root / "files")
+            probe.write_bytes(b"x")
+            probe.unlink()
+        except OSError as error:
+            raise EnvironmentFailed(
+                f"The lake's folder cannot be written: {error.strerror or error}.",
+                where=str(self.root),
+                hint="give this user write permission, or set SLUICEGATE_LAKE__ROOT elsewhere",
+            ) from error
+
+    def where(self, key: str) -> str:
+        """Path of an object."""
+        return str(self.root / key)
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """Every file below a folder, drafts apart."""
+        for file in (self.root / prefix).rglob("*"):
+            if file.name.startswith("."):
+                continue
+            try:
+                if not file.is_file():
+                    continue
+                stat = file.stat()
+            except FileNotFoundError:
+                continue
+            modified = datetime.fromtimestamp(stat.st_mtime, UTC)
+            yield Stored(file.relative_to(self.root).as_posix(), stat.st_size, modified)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Names in a folder, drafts apart."""
+        try:
+            names = os.listdir(self.root / prefix)  # noqa: PTH208 - no path is needed
+        except FileNotFoundError:
+            return
+        yield from (name for name in names if not name.startswith("."))
+
+    def exists(self, key: str) -> bool:
+        """Whether there is a file."""
+        return (self.root / key).is_file()
+
+    def read(self, key: str) -> bytes:
+        """Content of a file."""
+        return (self.root / key).read_bytes()
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Make a file that nobody made before; say whether it was us."""
+        return durable.create(self.root / key, content)
+
+    def settle(self, draft: Path, key: str) -> None:
+        """Give a finished file its final name, as one that nobody may write."""
+        draft.chmod(0o444)
+        durable.settle(draft, self.root / key)
+
+    def local(self, key: str) -> Path:
+        """The file itself."""
+        file = self.root / key
+        if not file.is_file():
+            raise FileNotFoundError(key)
+        return file
+
+    def sync(self, keys: set[str]) -> None:
+        """Flush data files, then the lists of names that they are in."""
+        # A file that a branch wrote and dropped again may be gone.
+        files = {file for key in keys if (file := self.root / key).exists()}
+        for file in sorted(files):
+            durable.sync_file(file)
+        for folder in sorted({file.parent for file in files}):
+            durable.sync_folder(folder)
+
+    def remove(self, key: str) -> None:
+        """Remove a file. Its folder stays: somebody may be about to write into it."""
+        (self.root / key).unlink(missing_ok=True)

@@ -1,0 +1,46 @@
+"""What every suite shares: one seed for all processes, and who may run beside whom.
+
+``make test`` gives all suites to two processes. Tests that share something that was long in the
+making (a Prefect server, a clone that a person walks through) are one group, and a group stays in
+one process. The long groups begin first, so that nobody waits for a last one.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+os.environ.setdefault("TEST_SEED", str(secrets.randbelow(1_000_000)))
+
+LONGEST_FIRST = ("integration", "e2e/readme", "e2e/alerts", "e2e/deploy")
+"""Groups by what they take; the others follow as they come."""
+
+TOGETHER = {"test_ui": "e2e/readme"}
+"""The browser looks at the clone that was walked through."""
+
+
+def pytest_report_header() -> str:
+    return f"seed {os.environ['TEST_SEED']} (TEST_SEED={os.environ['TEST_SEED']} repeats it)"
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {group: place for place, group in enumerate(LONGEST_FIRST)}
+    groups = {item: _group(item.path) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+        if (suite := group.partition("/")[0]) != "unit":
+            item.add_marker(suite)
+    items.sort(key=lambda item: order.get(groups[item], len(order)))
+
+
+def _group(file: Path) -> str:
+    suite = file.relative_to(HERE).parts[0]
+    if suite == "integration":
+        return suite
+    return TOGETHER.get(file.stem, f"{suite}/{file.stem.removeprefix('test_')}")
