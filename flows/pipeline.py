@@ -41,7 +41,7 @@ def pipeline(env: str = "dev") -> Report:
         run = Run(platform, ui=_address(platform))
         told.report = run.report
         try:
-            with run.recorded(), run.turn():
+            with run.recorded(), run.turn(), run.patience():
                 _until_published(run)
         finally:
             show_report(run.report)

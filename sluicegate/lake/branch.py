@@ -87,6 +87,12 @@ class Branch:
         """What is on the disk already: the base names it."""
         return _keys(self._store.local(key_of(self.base.generation))) if self.base else set()
 
+    def set_aside(self, folder: Path) -> Path:
+        """Copy the catalog into a folder that outlives the branch, and return the copy."""
+        aside = folder / CATALOG
+        copy_catalog(self.catalog, aside)
+        return aside
+
     def keep(self, key: str) -> None:
         """Keep a refused branch's catalog as evidence, to be looked at but never published."""
         if self.catalog.exists():

@@ -27,6 +27,13 @@ JOIN (SELECT table_id, schema_id, table_name, path, path_is_relative, max(begin_
 JOIN (SELECT schema_id, schema_name, path, max(begin_snapshot)
       FROM ducklake_schema GROUP BY schema_id) AS s USING (schema_id)
 """
+_COLUMNS = """
+SELECT c.column_name, c.column_type, c.nulls_allowed FROM ducklake_column AS c
+JOIN ducklake_table AS t USING (table_id) JOIN ducklake_schema AS s USING (schema_id)
+WHERE (s.schema_name, t.table_name) = (?, ?)
+  AND c.end_snapshot IS NULL AND t.end_snapshot IS NULL AND s.end_snapshot IS NULL
+ORDER BY c.column_order, c.column_id
+"""
 # SQLite takes the other columns of a GROUP BY with max() from the row that has the maximum.
 
 
@@ -60,6 +67,21 @@ def data_files(catalog: Path, *, current: bool = False) -> list[DataFile]:
         only = "WHERE end_snapshot IS NULL" if current else ""
         rows = connection.execute(_FILES.format(current=only)).fetchall()
     return [DataFile(table, f"files/{path}", size, count) for table, path, size, count in rows]
+
+
+def state_of(catalog: Path, table: str) -> tuple[object, ...]:
+    """What the newest snapshot holds of a table: equal states are equal rows of equal columns.
+
+    Args:
+        table: with its schema. Of a table that is not there, the state is empty.
+
+    Raises:
+        EnvironmentFailed: the file is no catalog, or damaged.
+    """
+    with read_catalog(catalog) as connection:
+        columns = connection.execute(_COLUMNS, table.split(".", 1)).fetchall()
+    files = [file for file in data_files(catalog, current=True) if file.table == table]
+    return (*columns, *sorted(files, key=lambda file: file.key)) if columns else ()
 
 
 def newest_snapshot(catalog: Path) -> int:

@@ -84,11 +84,7 @@ class Lake:
         Raises:
             BranchBusy: another process writes on a branch of that name.
         """
-        folder = self.branches / name
-        with ExitStack() as held:
-            with doorway(self.branches):
-                sweep(self.branches)
-                held.enter_context(hold(folder))
+        with self.scratch(name) as folder:
             base = self.refs.head(ref)
             if base is not None:
                 copy_catalog(self.catalog(base.generation), folder / CATALOG)
@@ -97,6 +93,20 @@ class Lake:
                 yield branch
             finally:
                 branch.close()
+
+    @contextmanager
+    def scratch(self, name: str) -> Iterator[Path]:
+        """A folder of this machine that is gone at the end, and swept by others after a kill.
+
+        Raises:
+            BranchBusy: another process has it.
+        """
+        folder = self.branches / name
+        with ExitStack() as held:
+            with doorway(self.branches):
+                sweep(self.branches)
+                held.enter_context(hold(folder))
+            yield folder
 
     def publish(self, branch: Branch, *, run: str) -> Move:
         """Let readers of the branch's ref see it, all tables at once.

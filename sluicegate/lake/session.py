@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
 
 from sluicegate.errors import EnvironmentFailed
-from sluicegate.lake.connection import ALIAS, identifier
+from sluicegate.lake.connection import ALIAS, attach, identifier
+from sluicegate.lake.store import DataFiles
+
+BESIDE = "beside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,15 @@ class Session:
             self._connection.execute("ROLLBACK")
             raise
         self.execute("COMMIT")
+
+    @contextmanager
+    def beside(self, catalog: Path, files: DataFiles) -> Iterator[str]:
+        """Let SQL read another catalog of the lake too; yields what it is called."""
+        attach(self._connection, catalog, files, read_only=True, alias=BESIDE)
+        try:
+            yield BESIDE
+        finally:
+            self.execute(f"DETACH {BESIDE}")
 
     def close(self) -> None:
         """End the session; the catalog file is complete and free after this."""

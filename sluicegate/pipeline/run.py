@@ -11,8 +11,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
-from sluicegate.errors import DataRefused, EnvironmentFailed, SluicegateError
+from sluicegate.errors import DataRefused, EnvironmentFailed, RefMoved, SluicegateError
+from sluicegate.ingestion import Aside, Intake
 from sluicegate.lake import Branch, durable
 from sluicegate.pipeline.platform import Platform
 from sluicegate.pipeline.report import Report, Status
@@ -28,6 +30,8 @@ class Run:
     Attributes:
         id: sorts by time and names the run's branch and evidence.
         report: filled in as the run goes on.
+        intakes: what each source has brought on the branch at work.
+        aside: what was ingested on a branch whose ref moved; None as long as none did.
     """
 
     def __init__(self, platform: Platform, ui: str | None = None) -> None:
@@ -35,6 +39,9 @@ class Run:
         moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         self.id = f"{moment}-{secrets.token_hex(3)}"
         self.report = Report(run=self.id, env=platform.settings.ref, ui=ui)
+        self.intakes: dict[str, Intake] = {}
+        self.aside: Aside | None = None
+        self._scratch: Path | None = None
         self.look_at_head()
 
     @property
@@ -92,6 +99,27 @@ class Run:
                 branch.keep(self.platform.lake.refused(self.id))
                 self._keep_evidence()
                 raise
+            except RefMoved:
+                self._set_aside(branch)
+                raise
+
+    @contextmanager
+    def patience(self) -> Iterator[None]:
+        """Keep what was ingested when the ref moves meanwhile, until the run is over."""
+        with self.platform.lake.scratch(f"{self.id}-aside") as folder:
+            self._scratch = folder
+            try:
+                yield
+            finally:
+                self.aside = self._scratch = None
+
+    def _set_aside(self, branch: Branch) -> None:
+        if self._scratch is None or not self.intakes:
+            return
+        lake = self.platform.lake
+        base = lake.catalog(branch.base.generation) if branch.base else None
+        catalog = branch.set_aside(self._scratch)
+        self.aside = Aside(base, catalog, lake.files, dict(self.intakes))
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from sluicegate import warehouse
 from sluicegate.contracts import Model
 from sluicegate.errors import AuditFailed, BatchRefused, DataRefused, RefMoved
-from sluicegate.ingestion import Intake, accounts, create, grow, ingest, total
+from sluicegate.ingestion import Intake, accounts, carry, create, grow, ingest, total
 from sluicegate.ingestion.ingest import Refusal
 from sluicegate.lake import Branch, Move, Session, Table
 from sluicegate.pipeline.report import Status
@@ -99,7 +99,8 @@ def open_harvest(run: Run, branch: Branch, progress: Progress = untold) -> Harve
             create(source, session)
             grow(source, session)
         before = {name: stock(source, session) for name, source in sources.items()}
-    return Harvest({}, before)
+    run.intakes.clear()
+    return Harvest(run.intakes, before)
 
 
 def ingest_source(
@@ -110,10 +111,16 @@ def ingest_source(
     harvest: Harvest,
     progress: Progress = untold,
 ) -> Intake:
-    """Take a source's new batches into the branch."""
-    source = run.platform.catalogue.source(name)
+    """Take a source's new batches into the branch, or carry them over from an earlier attempt."""
+    source, aside = run.platform.catalogue.source(name), run.aside
+    base = run.platform.lake.catalog(branch.base.generation) if branch.base else None
+    fits = aside is not None and aside.fits(source, {batch.id for batch in discovery.new}, base)
     with branch.session() as session:
-        intake = ingest(source, discovery.new, session, run.id, progress)
+        if aside is not None and fits:
+            log.info("%s: carried over, nobody else has touched it", name)
+            intake = carry(source, aside, session, run.id)
+        else:
+            intake = ingest(source, discovery.new, session, run.id, progress)
     harvest.intakes[name] = intake
     run.report.receipts.extend(intake.receipts)
     run.report.accounts[name] = total(name, intake.receipts)

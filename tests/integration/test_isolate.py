@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sluicegate.lake import Lake
+from sluicegate.lake import Lake, Table
 from tests.integration.conftest import Run, drop_day
 from tests.support import Outcome, Site, account_for, assert_same
 
@@ -56,10 +56,32 @@ def test_an_environment_has_a_ref_of_its_own(race: Race, first: Run) -> None:
     assert "prod" in told.err
 
 
+def test_a_ref_that_moves_meanwhile_costs_no_second_reading(
+    published: Site, second: Run, seed: int
+) -> None:
+    """The run begins again on what is there by now, and carries over what it has ingested."""
+    drop_day(published, seed)
+    run = published.start("run")
+    run.says("dbt: building")
+    with published.lake.branch("dev", "somebody-else") as branch:
+        with branch.session() as session:
+            session.create(Table("elsewhere", "notes"), {"n": "BIGINT"})
+        published.lake.publish(branch, run="somebody-else")
+    outcome = run.wait()
+    assert "dev: published." in outcome.ends(0).out
+    assert "payments: carried over" in outcome.err
+    mine, theirs, before = (move.generation for move in published.lake.refs.log("dev"))
+    assert [move.previous for move in published.lake.refs.log("dev")] == [theirs, before, None]
+    assert mine == published.generation()
+    account_for(published)
+    assert_same(published.published(), second.published)
+    assert list(published.lake.branches.iterdir()) == []
+
+
 MAKES_BRANCHES = """
 import sys
 from pathlib import Path
-from sluicegate.lake import Lake
+from sluicegate.lake import Lake, Table
 lake = Lake(Path(sys.argv[1]))
 for number in range(150):
     with lake.branch(sys.argv[2], f"{sys.argv[2]}-{number}") as branch:
