@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -93,6 +94,7 @@ def docs(env: Env = "dev", json: Json = False) -> None:
 def main() -> None:
     """Run the command line and leave with the exit code that the outcome deserves."""
     json = "--json" in sys.argv
+    sys.unraisablehook = interrupt_again
     try:
         app()
     except SluicegateError as error:
@@ -121,6 +123,17 @@ def main() -> None:
             json=json,
         )
         sys.exit(Bug.exit_code)
+
+
+def interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """Press Ctrl-C once more, where it hit code that can raise nothing and would be forgotten.
+
+    Such code is a destructor, or a library's conversion of a value.
+    """
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        _thread.interrupt_main()
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def _keep_trace() -> Path | None:
