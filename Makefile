@@ -68,19 +68,24 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 
 ##@ Develop
 .PHONY: test test-unit test-integration test-e2e bench lint format ci browser screenshots lock
-test: test-unit test-integration test-e2e ## Run all tests: unit, integration, end to end
+SUITES := tests/integration tests/e2e tests/unit
+# Groups of tests that share a server or a clone stay in one process: see tests/conftest.py.
+PYTEST = @$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+test: $(DEV) ## Run all tests: unit, integration, end to end
+	$(say) 'Unit, integration and end-to-end tests'
+	$(PYTEST) $(SUITES)
 
 test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
 	$(say) 'Unit tests'
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/unit
+	$(PYTEST) tests/unit
 
 test-integration: $(DEV) ## Run the tests against one Prefect server
 	$(say) 'Integration tests'
-	@$(BIN)/python -m pytest tests/integration
+	$(PYTEST) tests/integration
 
 test-e2e: $(DEV) ## Run the tests that use the commands as a person would
 	$(say) 'End-to-end tests'
-	@$(BIN)/python -m pytest tests/e2e
+	$(PYTEST) tests/e2e
 
 bench: $(DEV) ## Measure cases beside their baselines (CASE=pipeline RUNS=3 ROWS=200000)
 	@$(BIN)/python -m benchmarks --case '$(CASE)' --runs '$(RUNS)' --rows '$(ROWS)'

@@ -19,13 +19,6 @@ NOT_HERE = "make test"
 """The one command of the README that is not executed: it would start these tests again."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.e2e)
-
-
 @dataclass
 class Clone:
     """A clone with what was done in it: every command and how it ended, in order."""

@@ -18,8 +18,6 @@ from tests.receivers import MailReceiver, WebReceiver, mail_receiver, web_receiv
 from tests.stand import SLUICEGATE, Clone, copied, working
 from tests.support import until
 
-pytestmark = pytest.mark.e2e
-
 QUICK = """
 [server.services.late_runs]
 loop_seconds = 1

@@ -16,8 +16,6 @@ from sluicegate.deploy import FILE
 from tests.stand import ENVS, SLUICEGATE, Clone, copied, working
 from tests.support import alive, until
 
-pytestmark = pytest.mark.e2e
-
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 

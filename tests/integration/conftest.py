@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +22,6 @@ from simulator import data
 from simulator.payments import generate
 from tests.support import Forge, Outcome, Site, call, copy_project, free_port
 
-SEED = int(os.environ.get("TEST_SEED") or secrets.randbelow(1_000_000))
 START = date(2026, 10, 5)
 """Between this day and the last, every form of file and every kind of dirt comes up."""
 DAYS = 16
@@ -32,21 +30,10 @@ CUSTOMERS = 2_000
 """Of them the export tells; the payments of the others are paid by somebody unknown."""
 
 
-def pytest_report_header() -> str:
-    return f"integration tests: seed {SEED} (TEST_SEED={SEED} repeats them)"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.integration)
-
-
 @pytest.fixture(scope="session")
 def seed() -> int:
     """Chosen when the tests start, and printed in their header."""
-    return SEED
+    return int(os.environ["TEST_SEED"])
 
 
 @pytest.fixture(scope="session")
