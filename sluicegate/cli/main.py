@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
@@ -131,7 +132,10 @@ def interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
     Such code is a destructor, or a library's conversion of a value.
     """
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
-        _thread.interrupt_main()
+        # Not at once: it would hit this hook, which can raise nothing either.
+        again = threading.Timer(0.05, _thread.interrupt_main)
+        again.daemon = True
+        again.start()
     else:
         sys.__unraisablehook__(unraisable)
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 HIT = """
-import signal, sys
+import signal, sys, time
 from sluicegate.cli.main import interrupt_again
 
 class Destructor:
@@ -18,8 +18,8 @@ if sys.argv[1] == "ours":
 try:
     made = Destructor()
     del made
-    for _ in range(1000):
-        pass
+    for _ in range(100):
+        time.sleep(0.02)
     print("forgotten")
 except KeyboardInterrupt:
     print("interrupted")
