@@ -112,6 +112,35 @@ def export(
     render.exported(export_marts(load_settings(env), file), json=json)
 
 
+@lake_app.command("backup")
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Folder for backups; a later one adds to it.")],
+    env: Annotated[str, typer.Option("--env", help="Environment whose lake it is.")] = "dev",
+    json: Json = False,
+) -> None:
+    """Copy lake and ledger into a folder, as one consistent set, beside whatever runs."""
+    from sluicegate.lake import Lake
+    from sluicegate.lake.backup import back_up
+
+    render.backed_up(back_up(Lake.of(load_settings(env)), folder.absolute()), json=json)
+
+
+@lake_app.command("restore")
+def restore(
+    folder: Annotated[Path, typer.Argument(help="Folder with backups.")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="Which backup; by default the newest.")
+    ] = None,
+    env: Annotated[str, typer.Option("--env", help="Environment whose lake it becomes.")] = "dev",
+    json: Json = False,
+) -> None:
+    """Copy a backup into the lake that the settings name, which must be empty."""
+    from sluicegate.lake import Lake
+    from sluicegate.lake.backup import restore as copy_back
+
+    render.restored(copy_back(folder.absolute(), Lake.of(load_settings(env)), name), json=json)
+
+
 def _opened(name: str, env: str | None) -> tuple[Lake, str]:
     """The lake that a name is in, and what it is called there."""
     from sluicegate.lake import Lake

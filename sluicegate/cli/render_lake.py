@@ -11,6 +11,7 @@ from sluicegate.cli.render import out, print_json, table_of
 
 if TYPE_CHECKING:
     from sluicegate.lake import Answer, Export, Move
+    from sluicegate.lake.backup import Backup
     from sluicegate.lake.show import Shown
 
 
@@ -120,4 +121,34 @@ def shown(shown: Shown, *, json: bool) -> None:
         numbers = (each.rows, each.files, each.size) if each.kind == "table" else ("", "", "")
         told = (f"{number:,}" if isinstance(number, int) else number for number in numbers)
         table.add_row(escape(each.name), each.kind, *told)
+    out.print(table)
+
+
+def backed_up(backup: Backup, *, json: bool) -> None:
+    """A backup that was made."""
+    if json:
+        print_json(backup.to_dict())
+        return
+    out.print(
+        f"[bold]Backup {backup.name}[/bold]: {len(backup.objects):,} objects,"
+        f" {backup.size:,} bytes; {backup.copied:,} of them are new in the folder."
+    )
+    _heads(backup)
+    command = f"Restore it: .venv/bin/sluicegate lake restore {backup.folder}"
+    out.print(escape(command), soft_wrap=True)
+
+
+def restored(backup: Backup, *, json: bool) -> None:
+    """A backup that was restored."""
+    if json:
+        print_json(backup.to_dict())
+        return
+    out.print(f"[bold]Backup {backup.name} is restored[/bold]: {len(backup.objects):,} objects.")
+    _heads(backup)
+
+
+def _heads(backup: Backup) -> None:
+    table = table_of("ref", "generation")
+    for ref, generation in sorted(backup.heads.items()):
+        table.add_row(ref, generation)
     out.print(table)

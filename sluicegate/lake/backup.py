@@ -1,0 +1,340 @@
+"""Backup and restore: lake and ledger as one consistent set, in a folder of its own.
+
+Everything in a lake is immutable, so a backup beside a running platform needs no lock, only an
+order. The ledger is copied before the refs: a run's last line is written after its ref has moved,
+so whatever the copied ledger calls published, the copied refs show. Refs are copied before the
+catalogs they point at, and a catalog after the data files it names. The list of what belongs to the
+backup is written last; without it there is none. A later backup into the same folder copies what is
+new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sluicegate import __version__
+from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
+from sluicegate.lake import durable
+from sluicegate.lake.branch import key_of
+from sluicegate.lake.inventory import data_files
+from sluicegate.lake.lake import Lake
+from sluicegate.lake.store import Folder
+
+LISTS = "backups"
+FORMAT = 1
+_LOGS = ("ledger/", "refs/", "pins/")
+"""In this order: see above."""
+_AS_THEY_ARE = ("archive/", "evidence/")
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One backup, as its list tells.
+
+    Attributes:
+        name: of the list, by time; the greatest name is the newest backup.
+        objects: key → size and SHA-256.
+        heads: ref → generation, at that moment.
+        copied: objects that an earlier backup in the folder did not have.
+    """
+
+    folder: Path
+    name: str
+    objects: dict[str, tuple[int, str]]
+    heads: dict[str, str]
+    copied: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of all objects."""
+        return sum(size for size, _ in self.objects.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "folder": str(self.folder),
+            "name": self.name,
+            "objects": len(self.objects),
+            "bytes": self.size,
+            "copied": self.copied,
+            "heads": self.heads,
+        }
+
+
+def back_up(lake: Lake, folder: Path) -> Backup:
+    """Copy a lake into a folder, beside whatever runs and reads.
+
+    Raises:
+        ConfigurationError: the folder holds something else, or is inside the lake.
+        EnvironmentFailed: the lake lost something that it needs, or the disk is full.
+    """
+    _require_place(lake, folder)
+    last = newest(folder)
+    known = dict(last.objects) if last else {}
+    copier = _Copier(lake, folder, known)
+    try:
+        for prefix in _LOGS:
+            copier.take(_keys(lake, prefix))
+        heads = _heads(copier)
+        for generation in _generations(lake, copier):
+            _take_generation(lake, copier, generation, needed=generation in heads.values())
+        for prefix in _AS_THEY_ARE:
+            copier.take(_keys(lake, prefix))
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+        content = {
+            "format": FORMAT,
+            "version": __version__,
+            "heads": heads,
+            "objects": copier.objects,
+        }
+        listed = json.dumps(content, indent=0, sort_keys=True).encode()
+        durable.create(folder / LISTS / f"{name}.json", listed)
+    except OSError as error:
+        raise EnvironmentFailed(
+            f"The backup cannot be written: {error.strerror or error}.",
+            where=str(folder),
+            hint="an earlier backup in the folder is as it was; run it again",
+        ) from error
+    return Backup(folder, name, copier.objects, heads, copier.copied)
+
+
+def restore(folder: Path, lake: Lake, name: str | None = None) -> Backup:
+    """Copy a backup into an empty lake; readers see its heads when all the rest is there.
+
+    Args:
+        name: one of the backups of the folder; by default the newest.
+
+    Raises:
+        ConfigurationError: there is a lake already, or no backup in the folder.
+        EnvironmentFailed: the backup is damaged, or the lake cannot be written.
+    """
+    backup = _chosen(folder, name)
+    if lake.refs.all_names():
+        raise ConfigurationError(
+            "A backup is restored into an empty lake only, and there is one already.",
+            where=lake.store.address,
+            hint="name another place: SLUICEGATE_LAKE__ROOT=<folder>",
+        )
+    lake.store.prepare()
+    copied = 0
+    # What points comes after what it points at: a restore that is cut short shows nothing.
+    for key in sorted(backup.objects, key=lambda key: (key.startswith("refs/"), key)):
+        size, digest = backup.objects[key]
+        copied += _put(folder / key, key, size, digest, lake)
+    return Backup(folder, backup.name, backup.objects, backup.heads, copied)
+
+
+def newest(folder: Path) -> Backup | None:
+    """The newest backup in a folder; None if there is none."""
+    names = backups(folder)
+    return _read(folder, names[-1]) if names else None
+
+
+def backups(folder: Path) -> list[str]:
+    """Names of the backups in a folder, oldest first."""
+    return sorted(file.stem for file in (folder / LISTS).glob("[0-9]*.json"))
+
+
+class _Copier:
+    """Copies objects into a folder, once each."""
+
+    def __init__(self, lake: Lake, folder: Path, known: dict[str, tuple[int, str]]) -> None:
+        self.objects: dict[str, tuple[int, str]] = {}
+        self.copied = 0
+        self._lake = lake
+        self._folder = folder
+        self._known = known
+
+    def take(self, keys: Iterable[str]) -> None:
+        """Copy objects; those of an earlier backup are there already.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
+        folders = set()
+        for key in keys:
+            place = self._folder / key
+            if key in self._known and place.is_file():
+                self.objects[key] = self._known[key]
+                if key.startswith(_LOGS):
+                    self._require_same(key, place)
+                continue
+            durable.make_folder(place.parent)
+            self.objects[key] = _copy(self._lake.store.local(key), place)
+            self.copied += 1
+            folders.add(place.parent)
+        for folder in folders:
+            durable.sync_folder(folder)
+
+    def _require_same(self, key: str, place: Path) -> None:
+        # Names in logs are numbers, which every lake has; all other names tell their content.
+        if self._lake.store.read(key) != place.read_bytes():
+            raise ConfigurationError(
+                "This folder holds backups of another lake.",
+                where=str(self._folder),
+                hint="name a folder of its own for each lake",
+            )
+
+    def read(self, key: str) -> Any:
+        """Content of a copied object that is JSON."""
+        return json.loads((self._folder / key).read_bytes())
+
+
+def _copy(source: Path, target: Path) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    draft = target.with_name(f".{target.name}.{uuid4().hex}")
+    try:
+        with source.open("rb") as read, draft.open("xb") as write:
+            while block := read.read(1 << 20):
+                digest.update(block)
+                size += write.write(block)
+        durable.sync_file(draft)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return size, digest.hexdigest()
+
+
+def _put(source: Path, key: str, size: int, digest: str, lake: Lake) -> int:
+    if lake.store.exists(key):
+        # A restore that was cut short is taken up again.
+        return 0
+    draft = durable.make_folder(lake.store.workspace / "restore") / f".{uuid4().hex}"
+    try:
+        found = _copy(source, draft)
+        if found != (size, digest):
+            raise EnvironmentFailed(
+                f"The backup is damaged: {key} is not what was backed up.",
+                where=str(source),
+                hint="restore another backup of the folder, with --name",
+            )
+        lake.store.settle(draft, key)
+    except FileNotFoundError as error:
+        raise EnvironmentFailed(
+            f"The backup is damaged: {key} is missing.",
+            where=str(source),
+            hint="restore another backup of the folder, with --name",
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return 1
+
+
+def _keys(lake: Lake, prefix: str) -> list[str]:
+    return sorted(stored.key for stored in lake.store.list(prefix))
+
+
+def _heads(copier: _Copier) -> dict[str, str]:
+    """Where each ref points, by the entries that were copied."""
+    last: dict[str, str] = {}
+    for key in sorted(key for key in copier.objects if key.startswith("refs/")):
+        last[key.removeprefix("refs/").rpartition("/")[0]] = key
+    entries = {ref: copier.read(key) for ref, key in last.items()}
+    return {
+        ref: entry["generation"] for ref, entry in entries.items() if entry["action"] != "delete"
+    }
+
+
+def _generations(lake: Lake, copier: _Copier) -> Iterator[str]:
+    """Every generation that a copied log or pin names and that is still kept, heads first."""
+    heads = set(_heads(copier).values())
+    yield from sorted(heads)
+    kept = set(lake.generations())
+    logs = (key for key in copier.objects if key.startswith(("refs/", "pins/")))
+    named = {str(copier.read(key).get("generation")) for key in logs}
+    yield from sorted((named & kept) - heads)
+
+
+def _take_generation(lake: Lake, copier: _Copier, generation: str, *, needed: bool) -> None:
+    key = key_of(generation)
+    try:
+        catalog = lake.store.local(key)
+        copier.take(file.key for file in data_files(catalog))
+        copier.take([key])
+    except FileNotFoundError as error:
+        if not needed and not lake.store.exists(key):
+            # Collected meanwhile: nobody can go back to it any more.
+            return
+        raise EnvironmentFailed(
+            f"The lake has lost a file of generation {generation}: {error}.",
+            where=lake.store.address,
+            hint="look for other damage: sluicegate lake verify",
+        ) from error
+
+
+def _chosen(folder: Path, name: str | None) -> Backup:
+    names = backups(folder)
+    if not names:
+        raise ConfigurationError(
+            "There is no backup in this folder.",
+            where=str(folder),
+            hint="make one: sluicegate lake backup <folder>",
+        )
+    if name is not None and name not in names:
+        raise UnknownName.of("backup", name, names, where=str(folder))
+    return _read(folder, name or names[-1])
+
+
+def _read(folder: Path, name: str) -> Backup:
+    file = folder / LISTS / f"{name}.json"
+    try:
+        content = json.loads(file.read_bytes())
+        objects = {
+            _safe(key): (int(size), str(digest))
+            for key, (size, digest) in content["objects"].items()
+        }
+        heads = {str(ref): str(generation) for ref, generation in content["heads"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EnvironmentFailed(
+            "The list of a backup cannot be read.",
+            where=str(file),
+            hint="restore another backup of the folder, with --name",
+        ) from error
+    if content.get("format") != FORMAT:
+        raise ConfigurationError(
+            f"The backup was written by version {content.get('version')}, in another format.",
+            where=str(file),
+            hint="restore it with that version",
+        )
+    return Backup(folder, name, objects, heads)
+
+
+def _safe(key: str) -> str:
+    """A key that stays inside its folder, whoever wrote the list."""
+    parts = key.split("/")
+    if parts[0] not in {"archive", "catalogs", "evidence", "files", "ledger", "pins", "refs"}:
+        raise ValueError(key)
+    if any(part in {"", ".", ".."} for part in parts):
+        raise ValueError(key)
+    return key
+
+
+def _require_place(lake: Lake, folder: Path) -> None:
+    if not lake.refs.all_names():
+        raise ConfigurationError(
+            "There is nothing to back up: nothing was published yet.", where=lake.store.address
+        )
+    inside = folder.resolve()
+    if isinstance(lake.store, Folder) and inside.is_relative_to(lake.store.root.resolve()):
+        raise ConfigurationError(
+            "A backup does not go into the lake that it is a backup of.", where=str(folder)
+        )
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / LISTS).is_dir():
+        raise ConfigurationError(
+            "This folder holds something else than backups.",
+            where=str(folder),
+            hint="name a new folder, or one that has backups of this lake",
+        )
+    try:
+        durable.make_folder(folder / LISTS)
+    except OSError as error:
+        raise EnvironmentFailed(
+            f"The backup cannot be written: {error.strerror or error}.", where=str(folder)
+        ) from error

@@ -1,0 +1,210 @@
+"""Backup and restore: one consistent set, on another path, checked; what is damaged is named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
+from sluicegate.lake import Folder, Lake
+from sluicegate.lake.backup import back_up, backups, newest, restore
+from sluicegate.release import Ledger
+from tests.unit.kit import numbers, publish
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake with two environments, a history, a ledger, raw bytes and evidence; to be copied."""
+    lake = Lake(tmp_path_factory.mktemp("original") / "lake")
+    lake.prepare()
+    publish(lake, 1)
+    publish(lake, 2)
+    publish(lake, 10, ref="prod")
+    lake.rollback("dev")
+    lake.start("feature/x", "prod")
+    Ledger(lake.store, "dev").record("run started", "r1")
+    lake.store.create("archive/ab/abcd", b"raw")
+    lake.store.create("evidence/r0/report.json", b"{}")
+    return lake
+
+
+@pytest.fixture
+def used(original: Lake, tmp_path: Path) -> Lake:
+    """The same lake, for the test alone."""
+    return Lake(Path(shutil.copytree(original.root, tmp_path / "lake")))
+
+
+@pytest.fixture(scope="module")
+def made(original: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a backup of it, to be copied."""
+    folder = tmp_path_factory.mktemp("made") / "backups"
+    back_up(original, folder)
+    return folder
+
+
+def content(lake: Lake) -> dict[str, bytes]:
+    """Everything that is kept in a lake's store."""
+    prefixes = ("refs/", "catalogs/", "files/", "ledger/", "archive/", "evidence/")
+    keys = [stored.key for prefix in prefixes for stored in lake.store.list(prefix)]
+    return {key: lake.store.read(key) for key in keys}
+
+
+def test_restored_lake_is_the_same_on_another_path(used: Lake, tmp_path: Path) -> None:
+    """Every object, and what every ref and every generation shows."""
+    backup = back_up(used, tmp_path / "backups")
+    expected = content(used)
+    shutil.move(used.root, tmp_path / "lost")
+    lake = Lake(tmp_path / "else" / "where")
+    restored = restore(tmp_path / "backups", lake)
+    assert content(lake) == expected
+    heads = {ref: lake.refs.require(ref).generation for ref in ("dev", "prod", "feature/x")}
+    assert restored.heads == backup.heads == heads
+    assert (numbers(lake), numbers(lake, "prod")) == ([1], [10])
+    assert len(lake.generations()) == 3
+    publish(lake, 3)
+    assert numbers(lake) == [1, 3]
+
+
+def test_later_backup_copies_what_is_new(used: Lake, tmp_path: Path) -> None:
+    """Each can be restored, by its name."""
+    folder = tmp_path / "backups"
+    first = back_up(used, folder)
+    publish(used, 5, ref="prod")
+    second = back_up(used, folder)
+    assert second.copied == 3, "a data file, a catalog and an entry of the log"
+    assert backups(folder) == [first.name, second.name]
+    for backup, expected in ((first, [10]), (second, [5, 10]), (None, [5, 10])):
+        lake = Lake(tmp_path / f"restored-{backup.name if backup else 'newest'}")
+        restore(folder, lake, backup.name if backup else None)
+        assert numbers(lake, "prod") == expected
+    with pytest.raises(UnknownName, match="no backup called"):
+        restore(folder, Lake(tmp_path / "none"), "20200101")
+
+
+def test_ledger_is_copied_before_the_refs(
+    used: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the copied ledger calls published, the copied refs show."""
+    ledger, done, calls = Ledger(used.store, "dev"), [], count()
+    real = Folder.list
+
+    def publish_meanwhile(self: Folder, prefix: str) -> object:
+        found = list(real(self, prefix))
+        if prefix in ("ledger/", "refs/") and next(calls) in (1, 2):
+            # A run ends after the one was looked at, and another after the other. (The first
+            # call only asks whether there is anything.)
+            done.append(publish(used, 7))
+            ledger.record("run finished", f"late-{len(done)}", generation=done[-1].generation)
+        return iter(found)
+
+    monkeypatch.setattr(Folder, "list", publish_meanwhile)
+    backup = back_up(used, tmp_path / "backups")
+    monkeypatch.undo()
+    lake = Lake(tmp_path / "restored")
+    restore(tmp_path / "backups", lake)
+    shown = {move.generation for move in lake.refs.log("dev")}
+    entries = Ledger(lake.store, "dev").entries()
+    assert {entry["generation"] for entry in entries if "generation" in entry} <= shown
+    assert backup.heads["dev"] == done[0].generation
+    assert numbers(lake) == [1, 7]
+
+
+@pytest.mark.parametrize("kind", ["files/", "catalogs/", "refs/", "ledger/", "archive/"])
+@pytest.mark.parametrize("damage", ["flipped", "missing", "cut"])
+def test_damaged_backup_shows_nothing(made: Path, tmp_path: Path, kind: str, damage: str) -> None:
+    """The object is named, and no ref of the new lake points anywhere."""
+    folder = Path(shutil.copytree(made, tmp_path / "backups"))
+    backup = newest(folder)
+    assert backup is not None
+    key = next(key for key in sorted(backup.objects) if key.startswith(kind))
+    file = folder / key
+    raw = bytearray(file.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    file.chmod(0o644)
+    if damage == "missing":
+        file.unlink()
+    else:
+        file.write_bytes(raw if damage == "flipped" else raw[:-1])
+    lake = Lake(tmp_path / "restored")
+    with pytest.raises(EnvironmentFailed, match="damaged") as caught:
+        restore(folder, lake)
+    assert key in caught.value.message
+    assert lake.refs.all_names() == []
+
+
+def test_restore_that_was_cut_short_is_taken_up_again(used: Lake, tmp_path: Path) -> None:
+    """Until then nobody sees anything."""
+    folder, lake = tmp_path / "backups", Lake(tmp_path / "restored")
+    backup = back_up(used, folder)
+    victim = folder / max(key for key in backup.objects if key.startswith("ledger/"))
+    victim.rename(tmp_path / "away")
+    with pytest.raises(EnvironmentFailed):
+        restore(folder, lake)
+    assert lake.refs.all_names() == []
+    (tmp_path / "away").rename(victim)
+    assert restore(folder, lake).copied < len(backup.objects)
+    assert content(lake) == content(used)
+
+
+def test_backup_without_its_list_is_none(used: Lake, tmp_path: Path) -> None:
+    """One that was cut short left objects and no list: the one before it is the newest."""
+    folder = tmp_path / "backups"
+    first = back_up(used, folder)
+    publish(used, 3)
+    second = back_up(used, folder)
+    (folder / "backups" / f"{second.name}.json").unlink()
+    last = newest(folder)
+    assert last is not None
+    assert last.name == first.name
+    assert back_up(used, folder).heads == second.heads
+
+
+def test_places_that_are_refused(used: Lake, tmp_path: Path) -> None:
+    """The lake itself, a folder of something else, another lake's backups, a lake that is there."""
+    folder = tmp_path / "backups"
+    back_up(used, folder)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    other = Lake(tmp_path / "other")
+    other.prepare()
+    for lake, place, says in (
+        (used, used.root / "backups", "into the lake"),
+        (used, tmp_path / "mine", "something else"),
+        (other, tmp_path / "new", "nothing to back up"),
+    ):
+        with pytest.raises(ConfigurationError, match=says):
+            back_up(lake, place)
+    publish(other, 99)
+    with pytest.raises(ConfigurationError, match="another lake"):
+        back_up(other, folder)
+    with pytest.raises(ConfigurationError, match="empty lake only"):
+        restore(folder, other)
+    with pytest.raises(ConfigurationError, match="no backup in this folder"):
+        restore(tmp_path / "mine", Lake(tmp_path / "fresh"))
+    assert numbers(other) == [99]
+
+
+def test_list_that_leads_out_of_its_folder_is_refused(used: Lake, tmp_path: Path) -> None:
+    """A list that somebody else wrote cannot make us write where he wants."""
+    folder = tmp_path / "backups"
+    backup = back_up(used, folder)
+    file = folder / "backups" / f"{backup.name}.json"
+    content = json.loads(file.read_text())
+    for key in ("files/../../x", "/etc/x", "refs//x", "else/x"):
+        evil = {**content, "objects": {**content["objects"], key: [1, "00"]}}
+        file.unlink()
+        file.write_text(json.dumps(evil))
+        with pytest.raises(EnvironmentFailed, match="cannot be read"):
+            restore(folder, Lake(tmp_path / "restored"))
+
+
+def test_lost_file_stops_a_backup(used: Lake, tmp_path: Path) -> None:
+    """A backup that could not be restored is not made."""
+    next(iter((used.root / "files").rglob("*.parquet"))).unlink()
+    with pytest.raises(EnvironmentFailed, match="has lost a file of generation"):
+        back_up(used, tmp_path / "backups")
+    assert backups(tmp_path / "backups") == []
