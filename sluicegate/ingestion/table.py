@@ -38,7 +38,7 @@ def grow(source: Source, session: Session) -> None:
     table = raw_table(source)
     if not session.exists(table):
         return
-    have = session.types(table)
+    have, required = session.types(table), session.required(table)
     for column in source.contract.columns():
         wanted = sql_type(column.dtype)
         if column.name not in have:
@@ -49,7 +49,7 @@ def grow(source: Source, session: Session) -> None:
             raise _cannot_grow(
                 source.contract, column.name, f"was {have[column.name]} and is {wanted} now"
             )
-        elif column.nullable:
+        elif column.nullable and column.name in required:
             session.allow_null(table, column.name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from sluicegate.lake.connection import ALIAS, attach, identifier
 from sluicegate.lake.store import DataFiles
 
 BESIDE = "beside"
+_REMOVES = re.compile(r"\s*(DROP|ALTER|ROLLBACK)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,15 @@ class Session:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        # Asking DuckLake what there is takes longer than most of what we ask for.
+        self._there: frozenset[tuple[str, str]] = frozenset()
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement."""
         with _machine_failures():
             self._connection.execute(sql, list(parameters))
+        if _REMOVES.match(sql):
+            self._there = frozenset()
 
     def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
         """Run a query and return its rows; time stamps come back in UTC."""
@@ -65,35 +71,34 @@ class Session:
 
     def exists(self, table: Table) -> bool:
         """Whether the catalog has this table or view."""
-        sql = (
-            "SELECT count(*) FROM duckdb_tables() WHERE (database_name, schema_name, table_name)"
-            " = ($1, $2, $3) UNION ALL "
-            "SELECT count(*) FROM duckdb_views() WHERE (database_name, schema_name, view_name)"
-            " = ($1, $2, $3)"
-        )
-        found = self.rows(sql, [ALIAS, table.schema, table.name])
-        return any(count for (count,) in found)
+        name = (table.schema, table.name)
+        if name not in self._there:
+            # Nobody else writes to the catalog of a session: what was there once still is.
+            sql = (
+                "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $1"
+                " UNION ALL "
+                "SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = $1"
+            )
+            self._there = frozenset(self.rows(sql, [ALIAS]))
+        return name in self._there
 
     def types(self, table: Table) -> dict[str, str]:
-        """A table's columns, in order, with their DuckDB types."""
-        sql = (
-            "SELECT column_name, data_type FROM duckdb_columns()"
-            " WHERE (database_name, schema_name, table_name) = ($1, $2, $3) ORDER BY column_index"
-        )
-        return dict(self.rows(sql, [ALIAS, table.schema, table.name]))
+        """A table's columns, in order, with their DuckDB types; empty if there is no such table."""
+        if not self.exists(table):
+            return {}
+        return {name: kind for name, kind, *_ in self.rows(f"DESCRIBE {table.sql}")}
 
     def add_column(self, table: Table, name: str, kind: str) -> None:
         """Add a column that is null in every row that is there."""
         self.execute(f"ALTER TABLE {table.sql} ADD COLUMN {identifier(name)} {kind}")
 
+    def required(self, table: Table) -> set[str]:
+        """Columns of a table that cannot be null."""
+        return {name for name, _, null, *_ in self.rows(f"DESCRIBE {table.sql}") if null == "NO"}
+
     def allow_null(self, table: Table, name: str) -> None:
-        """Let a column be null from now on, if it could not be."""
-        sql = (
-            "SELECT is_nullable FROM duckdb_columns() WHERE"
-            " (database_name, schema_name, table_name, column_name) = ($1, $2, $3, $4)"
-        )
-        if not self.scalar(sql, [ALIAS, table.schema, table.name, name]):
-            self.execute(f"ALTER TABLE {table.sql} ALTER COLUMN {identifier(name)} DROP NOT NULL")
+        """Let a column be null from now on."""
+        self.execute(f"ALTER TABLE {table.sql} ALTER COLUMN {identifier(name)} DROP NOT NULL")
 
     def create(self, table: Table, columns: Mapping[str, str]) -> None:
         """Create a table if it is not there.
@@ -101,6 +106,8 @@ class Session:
         Args:
             columns: name → DuckDB type, from our own code.
         """
+        if self.exists(table):
+            return
         listed = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns.items())
         self.execute(f"CREATE SCHEMA IF NOT EXISTS {ALIAS}.{identifier(table.schema)}")
         self.execute(f"CREATE TABLE IF NOT EXISTS {table.sql} ({listed})")
@@ -130,6 +137,7 @@ class Session:
             if message:
                 self.execute(f"CALL {ALIAS}.set_commit_message('sluicegate', ?)", [message])
         except BaseException:
+            self._there = frozenset()
             self._connection.execute("ROLLBACK")
             raise
         self.execute("COMMIT")

@@ -89,15 +89,16 @@ def open_harvest(run: Run, branch: Branch, progress: Progress = untold) -> Harve
         raise RefMoved(f"The environment {run.env!r} was moved while the run looked for batches.")
     run.report.receipts.clear()
     run.report.accounts.clear()
+    sources = run.platform.catalogue.sources
     with branch.session() as session:
-        accounts.open_accounts(session)
-        accounts.record_run(session, run=run.id, env=run.env, code=run.platform.fingerprint)
-        sources = run.platform.catalogue.sources
-        for number, source in enumerate(sources.values()):
-            progress(number, len(sources), source.name)
-            # Also that of a source that has nothing yet: the models read them all.
-            create(source, session)
-            grow(source, session)
+        with session.transaction(f"{run.id}: opened"):
+            accounts.open_accounts(session)
+            accounts.record_run(session, run=run.id, env=run.env, code=run.platform.fingerprint)
+            for number, source in enumerate(sources.values()):
+                progress(number, len(sources), source.name)
+                # Also that of a source that has nothing yet: the models read them all.
+                create(source, session)
+                grow(source, session)
         before = {name: stock(source, session) for name, source in sources.items()}
     run.intakes.clear()
     return Harvest(run.intakes, before)
