@@ -100,6 +100,15 @@ def sql(
     render.answer(ask(lake, name, query if query is not None else sys.stdin.read()), json=json)
 
 
+@lake_app.command("attach")
+def attach(name: Name = "dev", env: Env = None) -> None:
+    """Print the SQL with which DuckDB's own CLI or UI attaches what a ref shows, read-only."""
+    from sluicegate.lake.attach import statements
+
+    lake, name = _opened(name, env)
+    render.statements(statements(lake, name))
+
+
 @lake_app.command("export")
 def export(
     file: Annotated[Path, typer.Argument(help="File to write, such as marts.duckdb.")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -152,3 +153,8 @@ def _heads(backup: Backup) -> None:
     for ref, generation in sorted(backup.heads.items()):
         table.add_row(ref, generation)
     out.print(table)
+
+
+def statements(sql: str) -> None:
+    """SQL, as it is."""
+    sys.stdout.write(sql + "\n")

@@ -16,6 +16,9 @@ from sluicegate.settings import Settings, load_settings
 DBT_PROJECT = "dbt_project"
 
 
+_loaded: dict[tuple[Path, bytes], Catalogue] = {}
+
+
 @dataclass(frozen=True)
 class Platform:
     """What every stage of a run needs to know."""
@@ -35,7 +38,7 @@ class Platform:
             EnvironmentFailed: its lake cannot be written.
         """
         settings = load_settings(env, project)
-        catalogue = load_catalogue(settings.project)
+        catalogue = _catalogue(settings.project)
         lake = Lake.of(settings)
         lake.prepare()
         return cls(settings, catalogue, lake, Archive(lake.store), Ledger(lake.store, settings.ref))
@@ -54,7 +57,26 @@ class Platform:
     def fingerprint(self) -> str:
         """Digest of all code that decides what is published: contracts, models and ourselves."""
         digest = hashlib.sha256(__version__.encode())
-        for file in sorted((self.settings.project / FOLDER).glob("*.py")):
-            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        digest.update(_contracts(self.settings.project))
         digest.update(warehouse.fingerprint(self.dbt_project).encode())
         return digest.hexdigest()[:16]
+
+
+def _catalogue(project: Path) -> Catalogue:
+    """What the project declares; read once in a process, unless it has changed.
+
+    A run looks for news before it imports Prefect, and the flow opens the platform again.
+    """
+    key = (project, _contracts(project))
+    if key not in _loaded:
+        _loaded.clear()
+        _loaded[key] = load_catalogue(project)
+    return _loaded[key]
+
+
+def _contracts(project: Path) -> bytes:
+    """Digest of the files that declare contracts and sources."""
+    digest = hashlib.sha256()
+    for file in sorted((project / FOLDER).glob("*.py")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.digest()
