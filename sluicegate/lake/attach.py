@@ -1,4 +1,4 @@
-"""The statements with which any DuckDB attaches what readers of a ref see: its CLI, its UI, a script.
+"""The statements with which any DuckDB attaches what readers of a ref see: its CLI, its UI.
 
 The extensions are loaded from this installation, so the DuckDB must be of the same version.
 """

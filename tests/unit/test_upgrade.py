@@ -37,7 +37,7 @@ def old(tmp_path: Path) -> Lake:
 
 def test_there_is_a_lake_of_the_version_before() -> None:
     """Whoever raises the minor version keeps a lake of the one before."""
-    major, minor, _ = map(int, __version__.split("."))
+    major, minor = map(int, __version__.split(".")[:2])
     assert (FIXTURES / f"lake-{major}.{minor - 1}.tar.gz").is_file()
 
 
