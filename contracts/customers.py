@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sluicegate.contracts import PII, Contract, Date, Money, UtcTimestamp, field, key
+from sluicegate.contracts import PII, Contract, Date, Mask, Money, UtcTimestamp, field, key
 from sluicegate.sources import Files, Load, Ndjson, daily
 
 
@@ -10,11 +10,19 @@ class Customers(Contract):
     """One row a customer, as of the newest export. Who is deleted there, leaves."""
 
     customer_id: str = key(
-        matches="C[0-9]{7}", pii=PII.INDIRECT, description="Number of the customer."
+        matches="C[0-9]{7}",
+        pii=PII.INDIRECT,
+        mask=Mask.PATTERN,
+        description="Number of the customer.",
     )
     updated_at: UtcTimestamp = field(description="Moment at which the record last changed.")
     name: str = field(pii=PII.DIRECT, description="Name of the person or company.")
-    email: str = field(pii=PII.DIRECT, matches="[^@ ]+@[^@ ]+", description="Address for mail.")
+    email: str = field(
+        pii=PII.DIRECT,
+        mask=Mask.EMAIL,
+        matches="[^@ ]+@[^@ ]+",
+        description="Address for mail.",
+    )
     born_on: Date = field(
         nullable=True, pii=PII.DIRECT, description="Date of birth; none for companies."
     )
@@ -27,7 +35,11 @@ class Customers(Contract):
         reads="address.street", nullable=True, pii=PII.DIRECT, description="Street and number."
     )
     postal_code: str = field(
-        reads="address.postal_code", nullable=True, pii=PII.INDIRECT, description="Postal code."
+        reads="address.postal_code",
+        nullable=True,
+        pii=PII.INDIRECT,
+        mask=Mask.SHAPE,
+        description="Postal code.",
     )
     city: str = field(reads="address.city", nullable=True, pii=PII.INDIRECT, description="Town.")
     country: str = field(

@@ -6,8 +6,10 @@ import polars as pl
 
 from sluicegate.contracts import (
     ISO_4217,
+    PII,
     Contract,
     Date,
+    Mask,
     Model,
     Money,
     Rate,
@@ -42,6 +44,7 @@ class PaymentsEur(Contract):
     """One row a payment, in euro at the rate in force on its business day."""
 
     payment_id: str = key()
+    customer_id: str = field(pii=PII.INDIRECT, mask=Mask.PATTERN)
     booked_on: Date = field()
     booked_at: UtcTimestamp = field()
     corridor: str = field(matches=_CORRIDOR)

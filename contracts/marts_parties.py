@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import polars as pl
 
-from sluicegate.contracts import PII, Contract, Model, Money, UtcTimestamp, field, key, rule
+from sluicegate.contracts import (
+    PII,
+    Contract,
+    Mask,
+    Model,
+    Money,
+    UtcTimestamp,
+    field,
+    key,
+    rule,
+)
 
 _BUSINESS_ZONE = "Europe/Berlin"
 
@@ -12,7 +22,7 @@ _BUSINESS_ZONE = "Europe/Berlin"
 class Customers(Contract):
     """One row a version of a customer. That no two overlap is tested by dbt."""
 
-    customer_id: str = key(pii=PII.INDIRECT)
+    customer_id: str = key(pii=PII.INDIRECT, mask=Mask.PATTERN)
     version: int = key()
     valid_from: UtcTimestamp = field()
     valid_to: UtcTimestamp = field(nullable=True)
@@ -31,6 +41,7 @@ class Merchants(Contract):
     """One row a merchant, known or not, with how risky it is."""
 
     merchant_id: str = key()
+    legal_name: str = field(nullable=True, pii=PII.DIRECT)
     mcc: str = field(nullable=True, matches="[0-9]{4}")
     payments: int = field(ge=0)
     failed_payments: int = field(ge=0)
@@ -49,7 +60,7 @@ class Merchants(Contract):
 class CustomerCreditFeatures(Contract):
     """One row a customer and Monday: what was known just before it began."""
 
-    customer_id: str = key(pii=PII.INDIRECT)
+    customer_id: str = key(pii=PII.INDIRECT, mask=Mask.PATTERN)
     as_of: UtcTimestamp = key()
     observed_days: int = field(ge=7, le=28)
     payments_7d: int = field(ge=0)

@@ -6,8 +6,10 @@ import polars as pl
 
 from sluicegate.contracts import (
     ISO_4217,
+    PII,
     Contract,
     Date,
+    Mask,
     Model,
     Money,
     UtcTimestamp,
@@ -28,6 +30,7 @@ class Reversals(Contract):
     reversal_id: str = key()
     amount: Money = field(gt=0)
     currency: str = field(isin=ISO_4217)
+    customer_id: str = field(nullable=True, pii=PII.INDIRECT, mask=Mask.PATTERN)
     asked_at: UtcTimestamp = field()
     booked_at: UtcTimestamp = field(nullable=True)
     match_status: str = field(isin=("matched", *_UNMATCHED))
@@ -56,6 +59,7 @@ class PaymentsNet(Contract):
     """
 
     payment_id: str = key()
+    customer_id: str = field(pii=PII.INDIRECT, mask=Mask.PATTERN)
     refunded: Money = field(ge=0)
     charged_back: Money = field(ge=0)
     refunded_eur: Money = field(nullable=True, ge=0)

@@ -8,6 +8,7 @@ from sluicegate.contracts import (
     ISO_4217,
     PII,
     Contract,
+    Mask,
     Money,
     UtcTimestamp,
     field,
@@ -28,10 +29,14 @@ class Payments(Contract):
     )
     amount: Money = field(gt=0, description="Amount in major units of the currency.")
     currency: str = field(isin=ISO_4217, description="Currency of the amount, ISO 4217.")
-    debtor_iban: str = field(check=iban, pii=PII.DIRECT, description="Account that paid.")
-    creditor_iban: str = field(check=iban, pii=PII.DIRECT, description="Account that was paid.")
+    debtor_iban: str = field(
+        check=iban, pii=PII.DIRECT, domain="iban", description="Account that paid."
+    )
+    creditor_iban: str = field(
+        check=iban, pii=PII.DIRECT, domain="iban", description="Account that was paid."
+    )
     merchant_id: str = field(description="Merchant that was paid.")
-    customer_id: str = field(pii=PII.INDIRECT, description="Customer who paid.")
+    customer_id: str = field(pii=PII.INDIRECT, mask=Mask.PATTERN, description="Customer who paid.")
     status: str = field(
         isin=("authorised", "captured", "settled", "failed"), description="State of the payment."
     )

@@ -9,8 +9,9 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-from sluicegate.contracts import Contract, Model
+from sluicegate.contracts import Contract, Model, replacements
 from sluicegate.errors import ContractError, SluicegateError, UnknownName
+from sluicegate.pseudonyms import Replacement
 from sluicegate.sources import Source
 
 FOLDER = "contracts"
@@ -33,13 +34,27 @@ class Catalogue:
             raise UnknownName.of("source", name, self.sources)
         return self.sources[name]
 
+    def replacements(self) -> dict[str, Replacement]:
+        """How personal values are replaced in masked branches, by what they are (their domain).
+
+        Raises:
+            ContractError: two columns do not agree on it.
+        """
+        contracts = {source.contract for source in self.sources.values()}
+        contracts |= {model.contract for model in self.models.values()}
+        return replacements(
+            (contract.place(), name, column)
+            for contract in sorted(contracts, key=lambda contract: contract.place())
+            for name, column in contract.personal().items()
+        )
+
 
 def load_catalogue(project: Path) -> Catalogue:
     """Load every module of the project's ``contracts/`` folder and check what it declares.
 
     Raises:
         ContractError: a module cannot be imported, a contract cannot mean what it says, or two
-            declarations share a name.
+            declarations share a name or mask the same values in two ways.
     """
     sources: dict[str, Source] = {}
     models: dict[str, Model] = {}
@@ -62,7 +77,9 @@ def load_catalogue(project: Path) -> Catalogue:
     _require_all_used(contracts, [*sources.values(), *models.values()])
     if not sources:
         raise ContractError("The project declares no source.", where=str(project / FOLDER))
-    return Catalogue(sources, models)
+    catalogue = Catalogue(sources, models)
+    catalogue.replacements()
+    return catalogue
 
 
 def _contracts(module: ModuleType) -> list[type[Contract]]:

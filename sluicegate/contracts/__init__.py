@@ -4,9 +4,11 @@ from sluicegate.contracts.base import Column, Contract
 from sluicegate.contracts.checks import ISO_4217, iban, valid_iban
 from sluicegate.contracts.field import field, key, rule
 from sluicegate.contracts.model import Model
+from sluicegate.contracts.personal import Personal, replacements
 from sluicegate.contracts.readings import Reading, read
 from sluicegate.contracts.types import PII, Date, Money, Rate, UtcTimestamp
 from sluicegate.contracts.verdict import Verdict, judge
+from sluicegate.pseudonyms import Mask
 
 __all__ = [
     "ISO_4217",
@@ -14,8 +16,10 @@ __all__ = [
     "Column",
     "Contract",
     "Date",
+    "Mask",
     "Model",
     "Money",
+    "Personal",
     "Rate",
     "Reading",
     "UtcTimestamp",
@@ -25,6 +29,7 @@ __all__ = [
     "judge",
     "key",
     "read",
+    "replacements",
     "rule",
     "valid_iban",
 ]

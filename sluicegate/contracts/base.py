@@ -12,6 +12,7 @@ import polars as pl
 from pandera.errors import SchemaInitError
 
 from sluicegate.contracts.field import METADATA, FieldMeta, is_rule
+from sluicegate.contracts.personal import Personal, personal_of
 from sluicegate.contracts.traps import require_checks_that_count
 from sluicegate.contracts.types import PII
 from sluicegate.errors import ContractError
@@ -30,6 +31,8 @@ class Column:
     """Its name at the source."""
     since: str | None
     """Day from which the source sends it; None: always."""
+    personal: Personal | None = None
+    """How a masked branch replaces its values; None if they say nothing of a person."""
 
 
 class Contract(pa.DataFrameModel):
@@ -74,16 +77,19 @@ class Contract(pa.DataFrameModel):
         if cls.__dict__.get("_columns") is None:
             found = []
             for name, column in cls.to_schema().columns.items():
-                meta = _meta(column, cls, name)
+                meta, dtype = _meta(column, cls, name), _polars_type(column.dtype)
                 found.append(
                     Column(
                         name=name,
-                        dtype=_polars_type(column.dtype),
+                        dtype=dtype,
                         nullable=column.nullable,
                         key=meta.key,
                         pii=meta.pii,
                         reads=meta.reads or name,
                         since=meta.since,
+                        personal=personal_of(
+                            name, dtype, meta, nullable=column.nullable, where=cls.place()
+                        ),
                     )
                 )
             cls._columns = tuple(found)
@@ -94,6 +100,15 @@ class Contract(pa.DataFrameModel):
     def key(cls) -> tuple[str, ...]:
         """Names of the columns that together identify a row."""
         return tuple(column.name for column in cls.columns() if column.key)
+
+    @classmethod
+    def personal(cls) -> dict[str, Personal]:
+        """The columns that tell something of a person: name → class, and what they are replaced by.
+
+        Raises:
+            ContractError: a column is declared with a mask that cannot be.
+        """
+        return {column.name: column.personal for column in cls.columns() if column.personal}
 
     @classmethod
     def unique_rule(cls) -> str:

@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 import pandera.polars as pa
 import polars as pl
 
+from sluicegate.contracts.checks import iban
 from sluicegate.contracts.types import PII
 from sluicegate.errors import ContractError
+from sluicegate.pseudonyms import Mask
 
 METADATA = "sluicegate"
 """Where a pandera field's metadata keeps what only the contract knows."""
@@ -30,12 +32,19 @@ class FieldMeta:
     pii: PII = PII.NONE
     reads: str | None = None
     checks: tuple[pa.Check, ...] = ()
+    mask: Mask | None = None
+    domain: str | None = None
+    matches: str | None = None
+    isin: bool = False
+    iban: bool = False
 
 
 def field(  # noqa: PLR0913 - one argument a promise
     *,
     nullable: bool = False,
     pii: PII = PII.NONE,
+    mask: Mask | None = None,
+    domain: str | None = None,
     reads: str | None = None,
     since: str | None = None,
     check: pa.Check | None = None,
@@ -52,6 +61,9 @@ def field(  # noqa: PLR0913 - one argument a promise
     Args:
         nullable: whether a value may be absent.
         pii: how near the column is to a person.
+        mask: how a masked branch replaces its values, where the default for its type will not do.
+        domain: what its values are, by default the column's name: columns of one domain, in
+            whichever contract, give equal values equal pseudonyms.
         reads: the column's name at the source, where it differs.
         since: day from which the source sends the column; before that, it is null.
         check: a check of your own, such as :func:`sluicegate.contracts.iban`.
@@ -64,7 +76,17 @@ def field(  # noqa: PLR0913 - one argument a promise
     """
     if since is not None:
         _require_day(since)
-    meta = FieldMeta(since=since, pii=pii, reads=reads, checks=_checks(check, matches), key=False)
+    meta = FieldMeta(
+        since=since,
+        pii=pii,
+        reads=reads,
+        checks=_checks(check, matches),
+        mask=mask,
+        domain=domain,
+        matches=matches,
+        isin=isin is not None,
+        iban=check is iban,
+    )
     return _pandera_field(
         meta,
         nullable=nullable or since is not None,
@@ -80,13 +102,27 @@ def field(  # noqa: PLR0913 - one argument a promise
 def key(
     *,
     pii: PII = PII.NONE,
+    mask: Mask | None = None,
+    domain: str | None = None,
     reads: str | None = None,
     matches: str | None = None,
     isin: Collection[Any] | None = None,
     description: str | None = None,
 ) -> Any:
-    """Declare a column of the key: never absent, and unique together with the other key columns."""
-    meta = FieldMeta(key=True, pii=pii, reads=reads, checks=_checks(None, matches))
+    """Declare a column of the key: never absent, and unique together with the other key columns.
+
+    Its arguments are those of :func:`field`.
+    """
+    meta = FieldMeta(
+        key=True,
+        pii=pii,
+        reads=reads,
+        checks=_checks(None, matches),
+        mask=mask,
+        domain=domain,
+        matches=matches,
+        isin=isin is not None,
+    )
     return _pandera_field(
         meta, isin=None if isin is None else sorted(isin), description=description
     )

@@ -16,6 +16,7 @@ class Model:
         table: ``schema.name`` of the table or view in the lake.
         contract: what every row of it promises.
         may_be_empty: whether no rows at all is an answer; otherwise it fails the audit.
+        unique: whether no two rows have one key; a history may hold the versions of one.
 
     Raises:
         ContractError: the contract has no key, so that no row could be told from another.
@@ -24,6 +25,7 @@ class Model:
     table: str
     contract: type[Contract]
     may_be_empty: bool = False
+    unique: bool = True
 
     def __post_init__(self) -> None:
         if not self.contract.key():

@@ -21,10 +21,16 @@ Rate = Annotated[pl.Decimal, 18, 6]
 
 
 class PII(StrEnum):
-    """How near a column is to a person."""
+    """How near a column is to a person; every column says so, and NONE is what most say.
+
+    What is personal is masked wherever rows are shown, and replaced in a masked branch of the lake.
+    """
 
     NONE = "none"
+    """Says nothing of a person: an amount, a currency, the state of a payment."""
     INDIRECT = "indirect"
-    """Identifies a person together with other data (a customer number)."""
+    """Identifies a person together with other data: a customer's number, a postal code, a year of
+    birth. What is computed from something personal is of its class too, a hash for one."""
     DIRECT = "direct"
-    """Identifies a person by itself (an IBAN, a name, free text). Masked wherever shown."""
+    """Identifies a person by itself: a name, an IBAN, an e-mail address, a street and number, a
+    telephone number, a day of birth; and free text, because anything may stand in it."""

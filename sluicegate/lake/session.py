@@ -27,6 +27,12 @@ class Table:
     schema: str
     name: str
 
+    @classmethod
+    def of(cls, text: str) -> Table:
+        """The table that a text like ``marts.customers`` names."""
+        schema, _, name = text.partition(".")
+        return cls(schema, name)
+
     @property
     def sql(self) -> str:
         """Its full, quoted name."""

@@ -14,15 +14,15 @@ from datetime import UTC, datetime
 from sluicegate import warehouse
 from sluicegate.contracts import Model
 from sluicegate.errors import AuditFailed, BatchRefused, DataRefused, RefMoved
-from sluicegate.ingestion import Intake, accounts, carry, create, grow, ingest, total
+from sluicegate.ingestion import Intake, accounts, carry, create, grow, ingest, raw_table, total
 from sluicegate.ingestion.ingest import Refusal
-from sluicegate.lake import Branch, Move, Session, Table
+from sluicegate.lake import Branch, Move, Session
 from sluicegate.pipeline.report import Status
 from sluicegate.pipeline.run import Run
 from sluicegate.progress import Progress, untold
 from sluicegate.quality.check import Check, Outcome, verdict_of
 from sluicegate.quality.conservation import Stock, audit_batches, audit_conservation, stock
-from sluicegate.quality.contracts import audit_table
+from sluicegate.quality.contracts import audit_model, audit_source
 from sluicegate.quality.freshness import Freshness, freshness_of
 from sluicegate.sources import Discovery, Known, Source
 
@@ -222,17 +222,14 @@ def _audit_tables(
     sources, models = run.platform.catalogue.sources, run.platform.catalogue.models
     tables = len(sources) + len(models)
     for number, (name, source) in enumerate(sources.items()):
-        table = Table("raw", name)
-        progress(number, tables, str(table))
+        progress(number, tables, str(raw_table(source)))
         intake = harvest.intakes.get(name, Intake(name))
-        yield audit_table(table, source.contract, session, may_be_empty=source.may_be_empty)
+        yield audit_source(source, session)
         yield audit_conservation(source, harvest.before[name], stock(source, session), intake)
         yield audit_batches(source, intake, session, run.id)
     for number, model in enumerate(models.values(), start=len(sources)):
         progress(number, tables, model.table)
-        schema, _, table_name = model.table.partition(".")
-        table = Table(schema, table_name)
-        yield audit_table(table, model.contract, session, may_be_empty=model.may_be_empty)
+        yield audit_model(model, session)
 
 
 def _built(model: warehouse.Model) -> Check:

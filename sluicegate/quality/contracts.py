@@ -10,18 +10,43 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from sluicegate.contracts import PII, Contract, judge
+from sluicegate.contracts import PII, Contract, Model, judge
 from sluicegate.errors import ContractError
+from sluicegate.ingestion import raw_table
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
 from sluicegate.quality.check import Check, Outcome, verdict_of
+from sluicegate.sources import Source
 
 ROWS_AT_ONCE = 500_000
 _SHOWN = 5
 
 
+def audit_source(source: Source, session: Session) -> list[Check]:
+    """One check a rule of a source's contract, over every row that it published."""
+    return audit_table(
+        raw_table(source), source.contract, session, may_be_empty=source.may_be_empty
+    )
+
+
+def audit_model(model: Model, session: Session) -> list[Check]:
+    """One check a rule of a model's contract, over every row that dbt built."""
+    return audit_table(
+        Table.of(model.table),
+        model.contract,
+        session,
+        may_be_empty=model.may_be_empty,
+        unique=model.unique,
+    )
+
+
 def audit_table(
-    table: Table, contract: type[Contract], session: Session, *, may_be_empty: bool = False
+    table: Table,
+    contract: type[Contract],
+    session: Session,
+    *,
+    may_be_empty: bool = False,
+    unique: bool = True,
 ) -> list[Check]:
     """One check a rule of the contract, over every row of the table."""
     on = str(table)
@@ -38,9 +63,13 @@ def audit_table(
                 shown.setdefault(rule, _keys(contract, frame.filter(mask)))
     except ContractError as error:
         return [Check("applies", on, Outcome.ERROR, height, message=error.message)]
-    broken[contract.unique_rule()], shown[contract.unique_rule()] = _taken_twice(
-        table, contract, session
-    )
+    rules = list(contract.rules())
+    if unique:
+        broken[contract.unique_rule()], shown[contract.unique_rule()] = _taken_twice(
+            table, contract, session
+        )
+    else:
+        rules.remove(contract.unique_rule())
     return [
         verdict_of(
             rule,
@@ -51,7 +80,7 @@ def audit_table(
             may_be_empty=may_be_empty,
             rows=shown.get(rule, ()),
         )
-        for rule in contract.rules()
+        for rule in rules
     ]
 
 

@@ -192,6 +192,14 @@ def test_personal_keys_are_masked(session: Session) -> None:
     assert "Eva" not in str(shown)
 
 
+def test_versions_may_share_a_key(session: Session) -> None:
+    """Where a table holds versions, nothing is said of keys, and everything else is checked."""
+    table = stored(session, GOOD, {**GOOD, "share": 20})
+    checks = audit_table(table, Payments, session, unique=False)
+    assert failed(checks) == {"share:less_than": 1}
+    assert "payment_id+day:unique" not in {check.name for check in checks}
+
+
 @pytest.mark.parametrize("at_once", [1, 3, 1_000])
 def test_slices_change_nothing(
     session: Session, monkeypatch: pytest.MonkeyPatch, at_once: int
