@@ -41,16 +41,26 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _hard_to_guess(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < 16:
+        raise ValueError("this is too short for a key: take 16 characters or more")
+    return value
+
+
 class Lake(_Section):
     """Where generations, refs, data files and evidence are kept.
 
     Attributes:
         ref: what runs start from and publish to, and readers see; by default the environment's
             name. A branch of your own is a ref of another name.
+        masking_key: what the pseudonyms of masked branches are made with, so that those of one
+            branch agree with those of the next. Without it, each branch has a random one that is
+            thrown away. Whoever has the key can find out whom a pseudonym stands for.
     """
 
     root: Path
     ref: str | None = None
+    masking_key: Annotated[SecretStr, AfterValidator(_hard_to_guess)] | None = None
 
 
 class Landing(_Section):

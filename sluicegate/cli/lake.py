@@ -49,13 +49,26 @@ def show(name: Name = "dev", env: Env = None, json: Json = False) -> None:
 def branch(
     name: Annotated[str, typer.Argument(help="Name of the new ref, such as feature/fees.")],
     source: Annotated[str, typer.Option("--from", help="A ref or generation.")] = "dev",
+    masked: Annotated[
+        bool, typer.Option("--masked", help="Copy the data with personal values replaced.")
+    ] = False,
     env: Env = None,
     json: Json = False,
 ) -> None:
-    """Make a ref of your own that shows what another one shows; no data are copied."""
-    lake, source = _opened(source, env)
+    """Make a ref of your own that shows what another one shows; no data are copied.
+
+    With --masked they are: personal values are replaced by pseudonyms, and joins still hold.
+    """
+    lake, start = _opened(source, env)
     _require_own(name)
-    render.branched(lake.start(name, source), source, json=json)
+    if masked:
+        from sluicegate.pipeline.masking import masked_branch
+
+        with render.watched(quiet=json) as progress:
+            masking = masked_branch(settings_for(source, env), name, start, progress)
+        render.masked(masking, json=json)
+    else:
+        render.branched(lake.start(name, start), start, json=json)
 
 
 @lake_app.command("delete")

@@ -3,17 +3,43 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from sluicegate.cli.render import out, print_json, table_of
+from sluicegate.cli.render import err, out, print_json, table_of
+from sluicegate.progress import Progress, Sight, Watch, untold
 
 if TYPE_CHECKING:
     from sluicegate.lake import Answer, Export, Move
     from sluicegate.lake.backup import Backup
     from sluicegate.lake.show import Shown
+    from sluicegate.pipeline.masking import Masking
+
+
+class _Lines:
+    """Shows progress as lines beside what is printed."""
+
+    def show(self, sight: Sight) -> None:
+        """Print one."""
+        err.print(f"[dim]{sight.percent:5.1f} %  {escape(sight.what)}[/dim]")
+
+
+@contextmanager
+def watched(*, quiet: bool) -> Iterator[Progress]:
+    """Show how far work is, if it takes a while."""
+    if quiet:
+        yield untold
+        return
+    watch = Watch(_Lines())
+    last = watch.progress.last
+    try:
+        yield watch.progress
+        last = Sight(100.0, "done")
+    finally:
+        watch.end(last)
 
 
 def moves(moves: Iterable[Move], *, json: bool) -> None:
@@ -94,6 +120,32 @@ def branched(move: Move, source: str, *, json: bool) -> None:
     )
     out.print(
         f"Publish to it: SLUICEGATE_LAKE__REF={move.ref} .venv/bin/sluicegate run", soft_wrap=True
+    )
+
+
+def masked(masking: Masking, *, json: bool) -> None:
+    """A masked branch, and what became of each table."""
+    move = masking.move
+    if json:
+        tables = [each.to_dict() for each in masking.tables]
+        print_json({**_move(move), "source": masking.source, "tables": tables})
+        return
+    out.print(
+        f"[bold]{move.ref} shows generation {move.generation}[/bold]: "
+        f"{escape(masking.source)} with personal values replaced."
+    )
+    table = table_of("table", "is", "columns replaced, or why it was left out", "rows", numbers=1)
+    for each in masking.tables:
+        columns = ", ".join(f"{name} ({mask})" for name, mask in each.masked.items())
+        gone = f"without {', '.join(each.dropped)}" if each.dropped and not each.reason else ""
+        told = each.reason or "; ".join(filter(None, (columns, gone)))
+        rows = "" if each.reason else f"{each.rows:,}"
+        table.add_row(escape(each.name), each.fate.value, escape(told), rows)
+    out.print(table)
+    out.print(
+        "What was left out and a model builds, the next run builds from the pseudonyms; it takes in"
+        f" nothing new: SLUICEGATE_LAKE__REF={move.ref} .venv/bin/sluicegate run",
+        soft_wrap=True,
     )
 
 

@@ -20,11 +20,13 @@ BATCHES = Table("accounts", "batches")
 REJECTIONS = Table("accounts", "rejections")
 QUARANTINE = Table("accounts", "quarantine")
 RUNS = Table("accounts", "runs")
+MASKED = Table("accounts", "masked")
+"""Only masked branches have it: the tables that came along, with the columns that were replaced."""
 
 _COUNT = "BIGINT NOT NULL"
 _TEXT = "VARCHAR NOT NULL"
 _MOMENT = "TIMESTAMPTZ NOT NULL"
-_TABLES: Mapping[Table, Mapping[str, str]] = {
+TABLES: Mapping[Table, Mapping[str, str]] = {
     BATCHES: {
         "run": _TEXT,
         "source": _TEXT,
@@ -61,11 +63,12 @@ _TABLES: Mapping[Table, Mapping[str, str]] = {
     },
     RUNS: {"run": _TEXT, "env": _TEXT, "fingerprint": _TEXT, "at": _MOMENT},
 }
+"""What every lake has. What may quote a record has to be named in pipeline/masking.py too."""
 
 
 def open_accounts(session: Session) -> None:
     """Create the tables of the accounts that are not there yet."""
-    for table, columns in _TABLES.items():
+    for table, columns in TABLES.items():
         session.create(table, columns)
 
 
@@ -94,6 +97,24 @@ def record_run(session: Session, *, run: str, env: str, code: str) -> None:
     now = datetime.now(UTC)
     row = pl.DataFrame({"run": [run], "env": [env], "fingerprint": [code], "at": [now]})
     session.insert(RUNS, row)
+
+
+def record_masked(session: Session, masked: Mapping[str, Sequence[str]]) -> None:
+    """Put on record that personal values were replaced: table → columns, of all that came along."""
+    session.create(MASKED, {"name": _TEXT, "columns": "VARCHAR[] NOT NULL", "at": _MOMENT})
+    now = datetime.now(UTC)
+    rows = [(name, list(columns), now) for name, columns in masked.items()]
+    types: Mapping[str, pl.DataType] = {
+        "name": pl.String(),
+        "columns": pl.List(pl.String),
+        "at": pl.Datetime("us", "UTC"),
+    }
+    session.insert(MASKED, pl.DataFrame(rows, schema=types, orient="row"))
+
+
+def is_masked(session: Session) -> bool:
+    """Whether personal values were replaced, so that new ones must not come in."""
+    return session.exists(MASKED)
 
 
 def quarantine(
@@ -141,7 +162,7 @@ def record_batches(session: Session, run: str, loaded: Sequence[tuple[Batch, Rec
         for rule, count in receipt.rejections.items()
     ]
     if rejections:
-        columns = list(_TABLES[REJECTIONS])
+        columns = list(TABLES[REJECTIONS])
         session.insert(REJECTIONS, pl.DataFrame(rejections, schema=columns, orient="row"))
 
 

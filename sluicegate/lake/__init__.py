@@ -4,6 +4,7 @@ from sluicegate.lake.archive import Archive
 from sluicegate.lake.branch import Branch
 from sluicegate.lake.handout import Export, export_marts
 from sluicegate.lake.lake import Lake, development_branch
+from sluicegate.lake.mask import MaskedTable, Treatment, copy_masked
 from sluicegate.lake.query import Answer, query
 from sluicegate.lake.refs import Move, Refs
 from sluicegate.lake.session import Session, Table
@@ -17,11 +18,14 @@ __all__ = [
     "Export",
     "Folder",
     "Lake",
+    "MaskedTable",
     "Move",
     "Refs",
     "Session",
     "Store",
     "Table",
+    "Treatment",
+    "copy_masked",
     "development_branch",
     "export_marts",
     "query",

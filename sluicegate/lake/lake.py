@@ -108,8 +108,13 @@ class Lake:
                 held.enter_context(hold(folder))
             yield folder
 
-    def publish(self, branch: Branch, *, run: str) -> Move:
+    def publish(self, branch: Branch, *, run: str | None, action: str = "publish") -> Move:
         """Let readers of the branch's ref see it, all tables at once.
+
+        Args:
+            branch: what to show.
+            run: whose work it is, if it is a run's.
+            action: what the ref's log says.
 
         Raises:
             RefMoved: somebody published to the ref meanwhile. Readers see theirs.
@@ -121,7 +126,7 @@ class Lake:
                 hint="run again: the work is repeated on top of what was published",
             )
         generation = branch.seal()
-        return self.refs.move(branch.ref, branch.base, generation, action="publish", run=run)
+        return self.refs.move(branch.ref, branch.base, generation, action=action, run=run)
 
     def rollback(self, ref: str, to: str | None = None) -> Move:
         """Point a ref back at an earlier generation; by default the one before what it shows.
@@ -154,13 +159,21 @@ class Lake:
             ConfigurationError: there is a ref of that name, or it cannot be a name.
         """
         generation = self.generation(source)
+        self.require_free(ref)
+        return self.refs.move(ref, None, generation, action="branch")
+
+    def require_free(self, ref: str) -> None:
+        """Be sure that a new ref may have this name.
+
+        Raises:
+            ConfigurationError: there is a ref of that name, or it cannot be a name.
+        """
         if self.refs.head(ref) is not None:
             raise ConfigurationError(
                 f"There is a ref called {ref!r} already.",
                 where=self.store.where(f"refs/{ref}"),
                 hint=f"take another name, or delete it first: sluicegate lake delete {ref}",
             )
-        return self.refs.move(ref, None, generation, action="branch")
 
     def delete(self, ref: str) -> Move:
         """Delete a ref; what nobody else shows is free to be collected then.

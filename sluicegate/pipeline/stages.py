@@ -53,6 +53,9 @@ class Harvest:
 def discover(run: Run, progress: Progress = untold) -> Offer:
     """Look at every source for batches that are not in the manifest that readers see.
 
+    What readers see of a masked branch are pseudonyms: no source is looked at, for a batch of it
+    would bring real values in, and correct rows that it cannot be about.
+
     Raises:
         EnvironmentFailed: a source cannot be reached.
     """
@@ -65,6 +68,9 @@ def discover(run: Run, progress: Progress = untold) -> Offer:
         with platform.lake.read(run.report.previous) as session:
             manifests = {name: accounts.manifest(session, name) for name in manifests}
             code = accounts.fingerprint(session)
+            masked = accounts.is_masked(session)
+        if masked:
+            return _only_models(run, manifests, code_changed=code != platform.fingerprint)
     found: dict[str, Discovery] = {}
     for name, source in sources.items():
         progress(len(found), len(manifests), name)
@@ -77,6 +83,13 @@ def discover(run: Run, progress: Progress = untold) -> Offer:
         _fresh(source, manifests[name], found[name]) for name, source in sources.items()
     ]
     return Offer(found, code_changed=code != platform.fingerprint)
+
+
+def _only_models(run: Run, manifests: dict[str, dict[str, Known]], *, code_changed: bool) -> Offer:
+    log.warning("%s is a masked branch: its sources are left alone", run.env)
+    run.report.known = {name: len(manifest) for name, manifest in manifests.items()}
+    nothing = {name: Discovery(known=count) for name, count in run.report.known.items()}
+    return Offer(nothing, code_changed)
 
 
 def open_harvest(run: Run, branch: Branch, progress: Progress = untold) -> Harvest:

@@ -361,6 +361,15 @@ def test_ports_come_from_the_settings(settings: Settings) -> None:
     assert server.environment["PREFECT_UI_API_URL"] == "http://127.0.0.1:14200/api"
 
 
+def test_no_service_is_told_the_key_of_pseudonyms(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is for the command that makes a masked branch, and would be readable in a process list."""
+    monkeypatch.setenv("SLUICEGATE_LAKE__MASKING_KEY", "a key that nobody is told")
+    for service in definitions(settings):
+        assert "a key that nobody is told" not in service.environment.values()
+
+
 def test_prefect_is_private_to_the_clone(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,6 +118,17 @@ def test_variables_override(project: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert settings.endpoint("ecb") == "http://ecb.example"
 
 
+def test_masking_key_is_a_secret(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is shown nowhere, not even when it is too short to be one."""
+    assert load_settings("dev", project).lake.masking_key is None
+    monkeypatch.setenv("SLUICEGATE_LAKE__MASKING_KEY", "sixteen or more letters")
+    assert "sixteen" not in repr(load_settings("dev", project))
+    monkeypatch.setenv("SLUICEGATE_LAKE__MASKING_KEY", "guess")
+    with pytest.raises(ConfigurationError, match=r"lake\.masking_key") as caught:
+        load_settings("dev", project)
+    assert "guess" not in str(caught.value)
+
+
 def test_alerts_are_a_line_in_the_log_unless_set(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
