@@ -39,6 +39,7 @@ class Refs:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._logs: dict[str, Log] = {}
 
     def names(self) -> list[str]:
         """Every ref that points at a generation."""
@@ -123,7 +124,7 @@ class Refs:
                 f"{ref!r} cannot be the name of a ref.",
                 hint="use lower-case letters, digits, '.', '_' and '-', in parts joined by '/'",
             )
-        return Log(self._store, f"refs/{ref}")
+        return self._logs.setdefault(ref, Log(self._store, f"refs/{ref}"))
 
 
 def _move(ref: str, number: int, entry: dict[str, str | None]) -> Move:

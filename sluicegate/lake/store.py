@@ -8,7 +8,7 @@ link, on object storage a conditional PUT.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +35,7 @@ class DataFiles:
     Attributes:
         path: folder or address, with a slash at its end.
         spill: folder of this machine for what does not fit into memory.
-        access: what ``CREATE SECRET`` is told, for object storage.
+        access: what ``CREATE SECRET`` is told, for object storage: options and their values.
     """
 
     path: str
@@ -76,8 +76,12 @@ class Store(Protocol):
     def list(self, prefix: str) -> Iterator[Stored]:
         """Every object below a prefix that ends in ``/``, in any order."""
 
-    def names(self, prefix: str) -> Iterator[str]:
-        """Names of the objects right below a prefix that ends in ``/``, in any order."""
+    def names(self, prefix: str, after: str = "") -> Iterator[str]:
+        """Names of the objects right below a prefix that ends in ``/``, in any order.
+
+        Args:
+            after: a name; those that sort behind it are enough, if that is less work.
+        """
 
     def exists(self, key: str) -> bool:
         """Whether there is an object of that key."""
@@ -87,6 +91,13 @@ class Store(Protocol):
 
         Raises:
             FileNotFoundError: there is none.
+        """
+
+    def read_all(self, keys: Sequence[str]) -> Sequence[bytes]:
+        """Contents of several objects, in the order of their keys.
+
+        Raises:
+            FileNotFoundError: one of them is not there.
         """
 
     def create(self, key: str, content: bytes) -> bool:
@@ -158,10 +169,11 @@ class Folder:
             modified = datetime.fromtimestamp(stat.st_mtime, UTC)
             yield Stored(file.relative_to(self.root).as_posix(), stat.st_size, modified)
 
-    def names(self, prefix: str) -> Iterator[str]:
+    def names(self, prefix: str, after: str = "") -> Iterator[str]:  # noqa: ARG002 - the disk lists all
         """Names in a folder, drafts apart."""
         try:
-            names = os.listdir(self.root / prefix)  # noqa: PTH208 - no path is needed
+            with os.scandir(self.root / prefix) as entries:
+                names = [entry.name for entry in entries if entry.is_file()]
         except FileNotFoundError:
             return
         yield from (name for name in names if not name.startswith("."))
@@ -173,6 +185,10 @@ class Folder:
     def read(self, key: str) -> bytes:
         """Content of a file."""
         return (self.root / key).read_bytes()
+
+    def read_all(self, keys: Sequence[str]) -> Sequence[bytes]:
+        """Contents of several files."""
+        return [self.read(key) for key in keys]
 
     def create(self, key: str, content: bytes) -> bool:
         """Make a file that nobody made before; say whether it was us."""
