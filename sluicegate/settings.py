@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     SecretStr,
     ValidationError,
 )
@@ -47,20 +49,79 @@ def _hard_to_guess(value: SecretStr) -> SecretStr:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A place on object storage: ``s3://bucket`` or ``s3://bucket/prefix``."""
+
+    bucket: str
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+
+_BUCKET = re.compile(
+    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>(?:/[\w=.-]+)*)/?", re.ASCII
+)
+
+
+def _place(value: object) -> Path | Address:
+    if isinstance(value, Path | Address):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("input should be a folder, or an address like s3://bucket/prefix")  # noqa: TRY004 - pydantic tells the place of a ValueError only
+    if "://" not in value:
+        return Path(value)
+    # Nothing that DuckDB takes for a pattern, or that an address would have to escape.
+    found = _BUCKET.fullmatch(value)
+    prefix = found["prefix"].strip("/") if found else ""
+    if found is None or {".", ".."} & set(prefix.split("/")):
+        raise ValueError("this is no folder, and no address like s3://bucket/prefix")
+    return Address(found["bucket"], prefix)
+
+
+def _service(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("this is no http or https address")
+    if "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("it must be an address like https://host or http://host:port, no more")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 class Lake(_Section):
     """Where generations, refs, data files and evidence are kept.
 
     Attributes:
+        root: a folder, or a place on S3-compatible object storage. What the storage needs is
+            asked for when the lake is opened, and not by every process that reads the settings.
         ref: what runs start from and publish to, and readers see; by default the environment's
             name. A branch of your own is a ref of another name.
         masking_key: what the pseudonyms of masked branches are made with, so that those of one
             branch agree with those of the next. Without it, each branch has a random one that is
             thrown away. Whoever has the key can find out whom a pseudonym stands for.
+        endpoint: where the object storage answers; AWS by default.
+        workspace: folder of this machine for work in progress on a lake on object storage;
+            by default one below ``.sluicegate``.
     """
 
-    root: Path
+    root: Annotated[Path | Address, PlainValidator(_place)]
     ref: str | None = None
     masking_key: Annotated[SecretStr, AfterValidator(_hard_to_guess)] | None = None
+    endpoint: Annotated[str, AfterValidator(_service)] | None = None
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] | None = None
+    key_id: SecretStr | None = None
+    secret: SecretStr | None = None
+    workspace: Path | None = None
+
+    def below(self, project: Path) -> Lake:
+        """The same, with folders that start at the project's root."""
+        folders = {
+            name: project / folder
+            for name in ("root", "workspace")
+            if isinstance(folder := getattr(self, name), Path)
+        }
+        return self.model_copy(update=folders)
 
 
 class Landing(_Section):
@@ -259,7 +320,7 @@ def load_settings(env: str = "dev", project: Path | None = None) -> Settings:
         raise _explained(error, file) from error
     return settings.model_copy(
         update={
-            "lake": settings.lake.model_copy(update={"root": root / settings.lake.root}),
+            "lake": settings.lake.below(root),
             "landing": settings.landing.model_copy(update={"root": root / settings.landing.root}),
             "reference": settings.reference.model_copy(
                 update={"root": root / settings.reference.root}

@@ -20,6 +20,9 @@ Connection = duckdb.DuckDBPyConnection
 ALIAS = "lake"
 """What every connection calls the lake."""
 
+KEYRING = "sluicegate_lake"
+"""What a connection calls the credentials of a lake on object storage; it shows them to nobody."""
+
 _EXTENSIONS = ("ducklake", "sqlite_scanner", "icu")
 
 
@@ -61,6 +64,8 @@ def attach(
     Raises:
         EnvironmentFailed: the catalog cannot be opened.
     """
+    if files.remote:
+        _let_in(connection, files)
     # What does not fit into memory is spilled beside the lake, not into somebody's working folder.
     connection.execute(f"SET temp_directory = {literal(str(files.spill))}")
     options = f"DATA_PATH {literal(files.path)}, OVERRIDE_DATA_PATH true"
@@ -75,6 +80,34 @@ def attach(
         raise EnvironmentFailed(
             f"The catalog cannot be opened: {str(error).splitlines()[0]}", where=str(catalog)
         ) from error
+
+
+def _let_in(connection: Connection, files: DataFiles) -> None:
+    """Give a connection what it takes to reach data files on object storage, and nothing else."""
+    connection.execute(f"LOAD {literal(str(extension_file('httpfs')))}")
+    options = ", ".join(f"{name} {literal(value)}" for name, value in files.access)
+    try:
+        connection.execute(
+            f"CREATE OR REPLACE TEMPORARY SECRET {KEYRING}"
+            f" (TYPE s3, PROVIDER config, SCOPE {literal(files.path)}, {options})"
+        )
+    except duckdb.Error:
+        # Its message may quote the statement, and with it the secret.
+        raise EnvironmentFailed(
+            "DuckDB does not take the credentials of the object storage.",
+            where=files.path,
+            hint="check the lake's endpoint, region, key_id and secret",
+        ) from None
+
+
+def machine_failed(error: duckdb.Error) -> EnvironmentFailed:
+    """What to tell people when DuckDB cannot read or write: a disk, memory, or the network."""
+    what = str(error).splitlines()[0]
+    look = "the network and the object storage" if "HTTP" in what else "the disk and its free space"
+    return EnvironmentFailed(
+        f"The lake cannot be read or written: {what}",
+        hint=f"look at {look}; nothing was published, run again after that",
+    )
 
 
 def detach(connection: Connection) -> None:

@@ -12,7 +12,15 @@ import duckdb
 
 from sluicegate.errors import ConfigurationError, EnvironmentFailed
 from sluicegate.lake import durable
-from sluicegate.lake.connection import ALIAS, Connection, attach, connect, identifier, literal
+from sluicegate.lake.connection import (
+    ALIAS,
+    Connection,
+    attach,
+    connect,
+    identifier,
+    literal,
+    machine_failed,
+)
 from sluicegate.lake.lake import Lake
 from sluicegate.settings import Settings
 
@@ -68,14 +76,14 @@ def export_marts(settings: Settings, file: Path) -> Export:
         raise ConfigurationError(
             "The marts are written to a DuckDB file.", where=str(file), hint="call it *.duckdb"
         )
-    for ours in (settings.lake.root, settings.state):
+    lake = Lake.of(settings)
+    for ours in (lake.root, settings.state):
         if file.resolve().is_relative_to(ours.resolve()):
             raise ConfigurationError(
                 "An export does not go where the lake and its services keep their own files.",
                 where=str(file),
                 hint="choose a place outside, such as data/marts.duckdb",
             )
-    lake = Lake.of(settings)
     generation = lake.refs.require(settings.ref).generation
     draft = file.with_name(f".{file.name}.{uuid4().hex}")
     try:
@@ -85,6 +93,8 @@ def export_marts(settings: Settings, file: Path) -> Export:
         file.with_name(file.name + ".wal").unlink(missing_ok=True)
         os.replace(draft, file)  # noqa: PTH105 - the target may be there
     except (OSError, duckdb.IOException) as error:
+        if isinstance(error, duckdb.Error) and "HTTP" in str(error):
+            raise machine_failed(error) from error
         raise EnvironmentFailed(
             f"The file cannot be written: {str(error).splitlines()[0]}", where=str(file)
         ) from error

@@ -58,8 +58,18 @@ class Lake:
 
     @classmethod
     def of(cls, settings: Settings) -> Lake:
-        """The lake that the settings name."""
-        return cls(settings.lake.root)
+        """The lake that the settings name.
+
+        Raises:
+            ConfigurationError: it is on object storage, and there are no credentials.
+        """
+        root = settings.lake.root
+        if isinstance(root, Path):
+            return cls(root)
+        # Who has his lake in a folder need not load a client of object storage.
+        from sluicegate.lake.bucket import Bucket
+
+        return cls(Bucket.of(settings, root))
 
     def prepare(self) -> None:
         """Be sure that we may write, and sweep what dead runs left.

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from sluicegate.errors import ConfigurationError
-from sluicegate.lake.connection import open_read_only
+from sluicegate.lake.connection import machine_failed, open_read_only
 from sluicegate.lake.lake import Lake
 
 _TABLE_FUNCTIONS = frozenset(
@@ -59,12 +59,15 @@ def query(lake: Lake, name: str, sql: str) -> Answer:
     Raises:
         ConfigurationError: it is not one statement, does more than read, or is wrong.
         UnknownName: there is no such ref or generation.
+        EnvironmentFailed: the lake cannot be read.
     """
     connection = open_read_only(lake.resolve(name), lake.files)
     try:
         _require_reading(connection, sql)
         result = connection.execute(sql)
         return Answer([column[0] for column in result.description or []], result.fetchall())
+    except duckdb.IOException as error:
+        raise machine_failed(error) from error
     except duckdb.Error as error:
         raise ConfigurationError(f"The query failed: {error}", where=name) from error
     finally:

@@ -12,8 +12,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from sluicegate.errors import EnvironmentFailed
-from sluicegate.lake.connection import ALIAS, attach, identifier
+from sluicegate.lake.connection import ALIAS, attach, identifier, machine_failed
 from sluicegate.lake.store import DataFiles
 
 BESIDE = "beside"
@@ -173,10 +172,7 @@ def _machine_failures() -> Iterator[None]:
             raise KeyboardInterrupt from error
         raise
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-        raise EnvironmentFailed(
-            f"The lake cannot be read or written: {str(error).splitlines()[0]}",
-            hint="look at the disk and its free space; nothing was published, run again after that",
-        ) from error
+        raise machine_failed(error) from error
 
 
 class _Stream:

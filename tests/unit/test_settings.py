@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from sluicegate.errors import ConfigurationError, UnknownName
-from sluicegate.settings import Settings, environments, load_settings, project_root
+from sluicegate.lake import Lake
+from sluicegate.lake.access import Access
+from sluicegate.settings import Address, Settings, environments, load_settings, project_root
 
 FILE = """
 [lake]
@@ -74,6 +78,18 @@ def test_unknown_environment_is_told_with_near_names(project: Path) -> None:
         ("env = 'prod'\n" + FILE, "name 'env' or 'project'"),
         ("[lake\n", "cannot be read"),
         ("lake = 3\n[landing]\nroot = 'x'\n", "lake: input should be"),
+        (
+            "[lake]\nroot = 3\n[landing]\nroot = 'x'\n",
+            "lake.root: .* a folder, or an address",
+        ),
+        (
+            "[lake]\nroot = 'gs://b/x'\n[landing]\nroot = 'x'\n",
+            "lake.root: .* like s3://bucket/pre",
+        ),
+        (
+            "[lake]\nroot = 's3://b/x'\n[landing]\nroot = 'x'\n",
+            "lake.root: .* like s3://bucket/pre",
+        ),
         (FILE + "[alerts]\nchanel = 'log'\n", "alerts.chanel: extra inputs are not permitted"),
         (FILE + "[alerts]\nchannel = 'pager'\n", "alerts.channel: input should be 'log', 'webh"),
         (FILE + "[alerts]\nwebhook_url = 'ftp://x'\n", "alerts.webhook_url: .* no http or https"),
@@ -127,6 +143,122 @@ def test_masking_key_is_a_secret(project: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(ConfigurationError, match=r"lake\.masking_key") as caught:
         load_settings("dev", project)
     assert "guess" not in str(caught.value)
+
+
+def bucket_at(project: Path, address: str, more: str = "") -> Settings:
+    """Settings of a lake on object storage."""
+    declare(project, f'[lake]\nroot = "{address}"\n{more}[landing]\nroot = "/srv/landing"\n')
+    return load_settings("dev", project)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("s3://data", Address("data")),
+        ("s3://data/", Address("data")),
+        ("s3://data.example/team-1/lake/", Address("data.example", "team-1/lake")),
+    ],
+)
+def test_lake_on_object_storage(project: Path, text: str, address: Address) -> None:
+    """A bucket, and perhaps a place in it; folders of the same section start at the project."""
+    settings = bucket_at(project, text, 'workspace = "work"\nendpoint = "http://127.0.0.1:9000/"\n')
+    assert settings.lake.root == address
+    assert str(address) == text.rstrip("/")
+    assert settings.lake.workspace == project / "work"
+    assert settings.lake.endpoint == "http://127.0.0.1:9000"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("s3://", "s3://ab", "s3://Data/x", "s3://data//x", "s3://data/../x", "s3://data/./x"),
+        *("s3://data/x y", "s3://data/*", "s3://data/x?y", "s3://me:pw@data/x", "s3://data/ä"),
+        *("s3://data/x\\n", "https://s3.example/data", "S3://data/x"),
+    ],
+)
+def test_address_that_is_none(project: Path, text: str) -> None:
+    """It is refused, and never taken for a folder."""
+    with pytest.raises(ConfigurationError, match=r"lake\.root: .* no address like s3://bucket"):
+        bucket_at(project, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ftp://x", "127.0.0.1:9000", "https://", "https://x/minio", "https://k:s@x", "http://x?y"],
+)
+def test_endpoint_that_is_none(project: Path, text: str) -> None:
+    """It is a host and a port, and no place for credentials."""
+    with pytest.raises(ConfigurationError, match=r"lake\.endpoint: ") as caught:
+        bucket_at(project, "s3://data/x", f'endpoint = "{text}"\n')
+    assert text not in str(caught.value)
+
+
+OURS = {"SLUICEGATE_LAKE__KEY_ID": "k", "SLUICEGATE_LAKE__SECRET": "hunter2"}
+THEIRS = {"AWS_ACCESS_KEY_ID": "aws", "AWS_SECRET_ACCESS_KEY": "hunter3", "AWS_SESSION_TOKEN": "t"}
+
+
+def test_credentials_come_by_variables(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours count before AWS's, the two are never mixed, and neither is shown."""
+    for name, value in {**OURS, **THEIRS}.items():
+        monkeypatch.setenv(name, value)
+    settings = bucket_at(project, "s3://data/x", 'region = "eu-central-1"\n')
+    access = Access.of(settings.lake)
+    assert (access.key_id, access.secret, access.token) == ("k", "hunter2", "")
+    assert access.endpoint == "https://s3.eu-central-1.amazonaws.com"
+    assert "hunter" not in f"{settings!r} {access!r} {Lake.of(settings).files!r}"
+    for name in OURS:
+        monkeypatch.delenv(name)
+    settings = bucket_at(project, "s3://data/x")
+    access = Access.of(settings.lake, {**THEIRS, "AWS_REGION": "eu-west-1"})
+    assert (access.key_id, access.secret, access.token) == ("aws", "hunter3", "t")
+    assert access.endpoint == "https://s3.eu-west-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("there", "message"),
+    [
+        ([], "no credentials"),
+        (["SLUICEGATE_LAKE__KEY_ID"], "half of its credentials"),
+        (["SLUICEGATE_LAKE__SECRET", "AWS_ACCESS_KEY_ID"], "half of its credentials"),
+        (["SLUICEGATE_LAKE__KEY_ID", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"], "half of its"),
+        (["AWS_ACCESS_KEY_ID"], "no credentials"),
+    ],
+)
+def test_lake_without_credentials(
+    project: Path, monkeypatch: pytest.MonkeyPatch, there: list[str], message: str
+) -> None:
+    """Reading the settings is no reason to ask for them; opening the lake is."""
+    for name, value in {**OURS, **THEIRS}.items():
+        monkeypatch.delenv(name, raising=False)
+        if name in there:
+            monkeypatch.setenv(name, value)
+    settings = bucket_at(project, "s3://data/x")
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        Lake.of(settings)
+    assert "SLUICEGATE_LAKE__KEY_ID" in str(caught.value.hint)
+    assert "SLUICEGATE_LAKE__SECRET" in str(caught.value.hint)
+    assert "hunter" not in str(caught.value)
+
+
+def test_workspace_belongs_to_one_address(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another place, or the same one elsewhere, is worked on in another folder."""
+    for name, value in OURS.items():
+        monkeypatch.setenv(name, value)
+    there = ("s3://data/x", ""), ("s3://data/y", ""), ("s3://data/x", 'endpoint = "http://h:1"\n')
+    folders = {Lake.of(bucket_at(project, *each)).root for each in there}
+    assert len(folders) == 3
+    assert {folder.parent for folder in folders} == {project / ".sluicegate" / "lake"}
+
+
+def test_lake_in_a_folder_loads_no_client(project: Path) -> None:
+    """Only who has his lake on object storage waits for that."""
+    code = (
+        "import sys; from pathlib import Path; from sluicegate.lake import Lake;"
+        " from sluicegate.settings import load_settings;"
+        f"Lake.of(load_settings('dev', Path({str(project)!r}))); print('obstore' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_alerts_are_a_line_in_the_log_unless_set(
