@@ -67,17 +67,21 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 	  --start '$(START)' --landing data/landing --truth data/truth --processor data/processor
 
 ##@ Develop
-.PHONY: test test-unit test-integration test-e2e bench lint format ci browser screenshots lock
-SUITES := tests/integration tests/e2e tests/unit
+.PHONY: test test-unit test-store test-integration test-e2e bench lint format ci browser screenshots lock
+SUITES := tests/integration tests/store tests/e2e tests/unit
 # Groups of tests that share a server or a clone stay in one process: see tests/conftest.py.
 PYTEST = @$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
-test: $(DEV) ## Run all tests: unit, integration, end to end
-	$(say) 'Unit, integration and end-to-end tests'
+test: $(DEV) ## Run all tests: unit, store, integration, end to end
+	$(say) 'Unit, store, integration and end-to-end tests'
 	$(PYTEST) $(SUITES)
 
 test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
 	$(say) 'Unit tests'
 	$(PYTEST) tests/unit
+
+test-store: $(DEV) ## Run the tests of the lake on a folder and on object storage, side by side
+	$(say) 'Tests of folder and object storage'
+	@$(BIN)/python -m pytest tests/store
 
 test-integration: $(DEV) ## Run the tests against one Prefect server
 	$(say) 'Integration tests'

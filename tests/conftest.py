@@ -1,8 +1,8 @@
 """What every suite shares: one seed for all processes, and who may run beside whom.
 
 ``make test`` gives all suites to two processes. Tests that share something that was long in the
-making (a Prefect server, a clone that a person walks through) are one group, and a group stays in
-one process. The long groups begin first, so that nobody waits for a last one.
+making (a Prefect server, object storage, a clone that a person walks through) are one group, and a
+group stays in one process. The long groups begin first, so that nobody waits for a last one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 os.environ.setdefault("TEST_SEED", str(secrets.randbelow(1_000_000)))
 
-LONGEST_FIRST = ("integration", "e2e/readme", "e2e/alerts", "e2e/deploy")
+LONGEST_FIRST = ("integration", "store", "e2e/readme", "e2e/alerts", "e2e/deploy")
 """Groups by what they take; the others follow as they come."""
 
 TOGETHER = {"test_ui": "e2e/readme"}
@@ -41,6 +41,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _group(file: Path) -> str:
     suite = file.relative_to(HERE).parts[0]
-    if suite == "integration":
+    if suite in ("integration", "store"):
         return suite
     return TOGETHER.get(file.stem, f"{suite}/{file.stem.removeprefix('test_')}")
