@@ -127,7 +127,7 @@ def restore(folder: Path, lake: Lake, name: str | None = None) -> Backup:
     # What points comes after what it points at: a restore that is cut short shows nothing.
     for key in sorted(backup.objects, key=lambda key: (key.startswith("refs/"), key)):
         size, digest = backup.objects[key]
-        copied += _put(folder / key, key, size, digest, lake)
+        copied += _put(folder, key, size, digest, lake)
     return Backup(folder, backup.name, backup.objects, backup.heads, copied)
 
 
@@ -167,7 +167,7 @@ class _Copier:
                     self._require_same(key, place)
                 continue
             durable.make_folder(place.parent)
-            self.objects[key] = _copy(self._lake.store.local(key), place)
+            self.objects[key] = _copy(self._lake.store.stream(key), place)
             self.copied += 1
             folders.add(place.parent)
         for folder in folders:
@@ -187,14 +187,14 @@ class _Copier:
         return json.loads((self._folder / key).read_bytes())
 
 
-def _copy(source: Path, target: Path) -> tuple[int, str]:
+def _copy(pieces: Iterable[bytes], target: Path) -> tuple[int, str]:
     digest, size = hashlib.sha256(), 0
     draft = target.with_name(f".{target.name}.{uuid4().hex}")
     try:
-        with source.open("rb") as read, draft.open("xb") as write:
-            while block := read.read(1 << 20):
-                digest.update(block)
-                size += write.write(block)
+        with draft.open("xb") as write:
+            for piece in pieces:
+                digest.update(piece)
+                size += write.write(piece)
         durable.sync_file(draft)
         draft.replace(target)
     finally:
@@ -202,24 +202,24 @@ def _copy(source: Path, target: Path) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def _put(source: Path, key: str, size: int, digest: str, lake: Lake) -> int:
+def _put(folder: Path, key: str, size: int, digest: str, lake: Lake) -> int:
     if lake.store.exists(key):
         # A restore that was cut short is taken up again.
         return 0
     draft = durable.make_folder(lake.store.workspace / "restore") / f".{uuid4().hex}"
     try:
-        found = _copy(source, draft)
+        found = _copy(Folder(folder).stream(key), draft)
         if found != (size, digest):
             raise EnvironmentFailed(
                 f"The backup is damaged: {key} is not what was backed up.",
-                where=str(source),
+                where=str(folder / key),
                 hint="restore another backup of the folder, with --name",
             )
         lake.store.settle(draft, key)
     except FileNotFoundError as error:
         raise EnvironmentFailed(
             f"The backup is damaged: {key} is missing.",
-            where=str(source),
+            where=str(folder / key),
             hint="restore another backup of the folder, with --name",
         ) from error
     finally:

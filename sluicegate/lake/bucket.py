@@ -53,6 +53,7 @@ PATIENCE = timedelta(seconds=40)
 """How long a request that may be repeated is repeated."""
 
 _NAMED_AFTER_CONTENT = ("catalogs/", "archive/")
+_KEPT = (*_NAMED_AFTER_CONTENT, "evidence/")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3} [A-Z][A-Za-z ]+)")
 _again = stamina.RetryingCaller(
@@ -155,6 +156,12 @@ class Bucket:
         with self._asking(key):
             return bytes(self._client.get(key).bytes())
 
+    def stream(self, key: str) -> Iterator[bytes]:
+        """Content of an object, piece by piece."""
+        with self._asking(key):
+            for piece in self._client.get(key).stream(min_chunk_size=1 << 20):
+                yield bytes(piece)
+
     def read_all(self, keys: Sequence[str]) -> Sequence[bytes]:
         """Contents of several objects, asked for together."""
         if len(keys) < 2:
@@ -191,10 +198,13 @@ class Bucket:
             return None
 
     def settle(self, draft: Path, key: str) -> None:
-        """Upload a finished file, and keep it on this machine."""
+        """Upload a finished file, and keep it on this machine if it is of use here."""
         with self._asking(key):
             self._client.put(key, draft)
-        self._keep(draft, key)
+        if key.startswith(_KEPT):
+            self._keep(draft, key)
+        else:
+            draft.unlink()
 
     def local(self, key: str) -> Path:
         """The file that was fetched or uploaded from here, or else fetched now.
@@ -210,9 +220,8 @@ class Bucket:
             return file
         draft = durable.make_folder(self._cache) / f".{uuid4().hex}"
         try:
-            with self._asking(key), draft.open("xb") as target:
-                for chunk in self._client.get(key).stream(min_chunk_size=1 << 20):
-                    target.write(chunk)
+            with draft.open("xb") as target:
+                target.writelines(self.stream(key))
             self._verify(draft, key)
             self._keep(draft, key)
         finally:

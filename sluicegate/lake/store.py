@@ -93,6 +93,13 @@ class Store(Protocol):
             FileNotFoundError: there is none.
         """
 
+    def stream(self, key: str) -> Iterator[bytes]:
+        """Content of an object, piece by piece, however large it is.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+
     def read_all(self, keys: Sequence[str]) -> Sequence[bytes]:
         """Contents of several objects, in the order of their keys.
 
@@ -185,6 +192,12 @@ class Folder:
     def read(self, key: str) -> bytes:
         """Content of a file."""
         return (self.root / key).read_bytes()
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        """Content of a file, a megabyte at a time."""
+        with (self.root / key).open("rb") as file:
+            while piece := file.read(1 << 20):
+                yield piece
 
     def read_all(self, keys: Sequence[str]) -> Sequence[bytes]:
         """Contents of several files."""

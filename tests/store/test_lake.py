@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 
 from sluicegate.errors import EnvironmentFailed, RefMoved
 from sluicegate.lake import Archive, Lake, Table, query
+from sluicegate.lake.backup import back_up, restore
+from sluicegate.lake.bucket import PROBE
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.show import show
 from sluicegate.release import Ledger
@@ -243,6 +246,22 @@ def test_store_has_the_files_that_catalogs_name(lake: Lake) -> None:
     for key in named:
         lake.store.remove(key)
     assert list(lake.store.list("files/")) == []
+
+
+def test_moved_to_another_store(place: Place, lake: Lake, bucket: Place, tmp_path: Path) -> None:
+    """A backup is restored in a bucket, whatever it is of; no data file stays on the way."""
+    old = publish(lake, 1).generation
+    publish(lake, 2)
+    Ledger(lake.store, "dev").record("run started", "r1")
+    back_up(lake, tmp_path / "backups")
+    moved = replace(bucket, prefix=f"{bucket.prefix}-moved").lake("moved")
+    restore(tmp_path / "backups", moved)
+    assert (numbers(moved), numbers(moved, old)) == ([1, 2], [1])
+    assert [entry["run"] for entry in Ledger(moved.store, "dev").entries()] == ["r1"]
+    there, here = ({each.key for each in one.store.list("")} - {PROBE} for one in (moved, lake))
+    assert there == here
+    for cache in (moved.root / "cache", Path(place.folder) / "one" / "cache"):
+        assert list(cache.rglob("*.parquet")) == []
 
 
 def test_people_look_at_it(place: Place, lake: Lake) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ import sluicegate
 from sluicegate.errors import ConfigurationError
 from sluicegate.ingestion import create, ingest
 from sluicegate.ingestion.accounts import open_accounts
-from sluicegate.lake import Archive, Lake, export_marts
+from sluicegate.lake import Archive, Lake, Session, export_marts
+from sluicegate.lake.connection import open_read_only
 from sluicegate.settings import load_settings
-from sluicegate.sources import Load
+from sluicegate.sources import Batch, Load
 from sluicegate.warehouse import build
 from tests.store.places import ROOT, Place
 from tests.store.weed import KEY_ID, SECRET
@@ -55,18 +57,11 @@ def project(bucket: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 def release(project: Path, run: str, *lines: str) -> str:
     """Ingest a batch of orders, build the models and publish; returns the generation."""
     settings = load_settings("dev", project)
-    declared = source("orders", load=Load.APPEND)
     lake = Lake.of(settings)
     lake.prepare()
-    batch = orders(project, *lines, name=f"{run}.csv")
-    _, file, _ = Archive(lake.store).keep_file(batch.content)
-    assert file.read_bytes() == batch.content.read_bytes()
     with lake.branch("dev", run) as branch:
         with branch.session() as session:
-            open_accounts(session)
-            create(declared, session)
-            (receipt,) = ingest(declared, [batch], session, run).receipts
-            assert (receipt.rows_in, receipt.quarantined) == (len(lines), 1)
+            take_in(session, Archive(lake.store), orders(project, *lines, name=f"{run}.csv"), run)
         built = build(
             branch.catalog,
             branch.files,
@@ -78,32 +73,44 @@ def release(project: Path, run: str, *lines: str) -> str:
         return lake.publish(branch, run=run).generation
 
 
+def take_in(session: Session, archive: Archive, batch: Batch, run: str) -> None:
+    """Archive a batch, of which one row is bad, and ingest what was archived."""
+    _, raw, _ = archive.keep_file(batch.content)
+    declared = source("orders", load=Load.APPEND)
+    open_accounts(session)
+    create(declared, session)
+    (receipt,) = ingest(declared, [replace(batch, content=raw)], session, run).receipts
+    assert receipt.quarantined == 1
+
+
 def test_from_batches_to_readers(project: Path, tmp_path: Path) -> None:
     """Ingested, quarantined, built, published; then read, exported and built on by hand."""
-    first = release(project, "one", "a,,1.00,", "b,,2.00,", "c,,-1.00,")
-    release(project, "two", "d,,4.00,", "e,,,")
+    generation = release(project, "one", "a,,1.00,", "b,,2.00,", "c,,-1.00,")
     settings = load_settings("dev", project)
+    lake = Lake.of(settings)
+    with lake.branch("dev", "two") as branch:
+        with branch.session() as session:
+            take_in(session, Archive(lake.store), orders(project, "d,,4.00,", "e,,,"), "two")
+        lake.publish(branch, run="two")
 
-    with Lake.of(settings).read("dev") as session:
-        assert session.rows("SELECT orders, amount::INT FROM marts.seen") == [(3, 7)]
-        assert session.scalar("SELECT count(*) FROM marts.history") == 3
+    with lake.read("dev") as session:
+        assert session.rows("SELECT orders, amount::INT FROM marts.seen") == [(2, 3)]
+        assert session.scalar("SELECT count(*) FROM raw.orders") == 3
         assert session.scalar("SELECT count(*) FROM accounts.quarantine") == 2
-    with sluicegate.connect("dev", project=project) as readers:
-        assert readers.sql("SELECT orders FROM totals").fetchall() == [(3,)]
-    with sluicegate.connect("dev", ref=first, project=project) as readers:
+    with sluicegate.connect("dev", ref=generation, project=project) as readers:
         assert readers.sql("SELECT orders FROM totals").fetchall() == [(2,)]
-
     export = export_marts(settings, tmp_path / "marts.duckdb")
-    assert export.tables == {"history": 3, "seen": 1, "totals": 1}
-    ours = Lake.of(settings).root
-    assert ours.is_relative_to(project / ".sluicegate" / "lake")
+    assert export.tables == {"history": 2, "seen": 1, "totals": 1}
+    assert lake.root.is_relative_to(project / ".sluicegate" / "lake")
     with pytest.raises(ConfigurationError, match="keep their own files"):
-        export_marts(settings, ours / "marts.duckdb")
+        export_marts(settings, lake.root / "marts.duckdb")
 
-    # dbt started by hand builds on a branch of its own, and readers see nothing of it.
     by_hand(project)
-    assert (ours / "development" / "catalog.db").is_file()
-    assert Lake.of(settings).refs.require("dev").number == 2
+    catalog = lake.root / "development" / "catalog.db"
+    with open_read_only(catalog, lake.files) as development:
+        assert development.sql("SELECT orders FROM marts.totals").fetchall() == [(3,)]
+        assert development.sql("SELECT count(*) FROM marts.history").fetchall() == [(3,)]
+    assert lake.refs.require("dev").number == 2
 
 
 def by_hand(project: Path) -> None:

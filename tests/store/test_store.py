@@ -110,7 +110,7 @@ def test_more_objects_than_one_answer_holds(store: Store) -> None:
 def test_what_is_not_there(store: Store) -> None:
     """Is told as such, and removing it is no error."""
     assert not store.exists("catalogs/g0.db")
-    for ask in (store.read, store.local, lambda key: store.read_all([key, key])):
+    for ask in (store.read, store.local, lambda key: list(store.stream(key))):
         with pytest.raises(FileNotFoundError):
             ask("catalogs/g0.db")
     store.remove("catalogs/g0.db")
@@ -140,6 +140,7 @@ def test_finished_file_is_moved_in(store: Store, tmp_path: Path, size: int) -> N
         assert not draft.exists()
     file = store.local("evidence/run/catalog.db")
     assert file.stat().st_size == size
+    assert b"".join(store.stream("evidence/run/catalog.db")) == file.read_bytes()
     assert file.stat().st_mode & 0o777 == 0o444
     assert store.read("evidence/run/catalog.db") == file.read_bytes() == b"\x00\xff" * (size // 2)
 
