@@ -264,6 +264,7 @@ class Bucket:
     @contextmanager
     def _asking(self, key: str) -> Iterator[None]:
         """Name what goes wrong at the other end; an absent object is a FileNotFoundError."""
+        _require_own_threads()
         try:
             yield
         except FileNotFoundError as error:
@@ -300,6 +301,20 @@ class Bucket:
             f"There is no bucket called {self._place.bucket!r}.",
             where=self._access.endpoint,
             hint="make it with the tools of your provider, or correct lake.root or lake.endpoint",
+        )
+
+
+_started_in: int | None = None
+
+
+def _require_own_threads() -> None:
+    """Refuse what would hang: the client's threads do not come along when a process forks."""
+    global _started_in  # noqa: PLW0603 - the client has its threads once in a process, too.
+    _started_in = _started_in or os.getpid()
+    if _started_in != os.getpid():
+        raise EnvironmentFailed(
+            "This process is a fork of one that used object storage before, which cannot work.",
+            hint="start processes anew: multiprocessing.set_start_method('spawn')",
         )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +22,7 @@ from sluicegate.lake import bucket as buckets
 from sluicegate.lake.bucket import PROBE, Bucket
 from sluicegate.lake.connection import open_read_only
 from tests.store.doors import Forgetful, heedless, silent
-from tests.store.places import Place
+from tests.store.places import ROOT, Place
 from tests.store.weed import KEY_ID, READER_ID, READER_SECRET, SECRET, Server
 from tests.unit.kit import numbers, publish, write
 
@@ -216,6 +218,29 @@ def test_silence_is_told(bucket: Place, monkeypatch: pytest.MonkeyPatch) -> None
             with pytest.raises(EnvironmentFailed, match="no answer in time") as told:
                 ask()
             assert endpoint in str(told.value.where)
+
+
+FORK = """
+import os, sys
+from sluicegate.errors import EnvironmentFailed
+from tests.store.places import Place
+store = Place.named(sys.argv[1]).store()
+store.exists("x")
+if os.fork() == 0:
+    try:
+        store.exists("x")
+    except EnvironmentFailed as error:
+        os._exit(7 if "fork" in str(error) else 8)
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+def test_fork_is_told(bucket: Place) -> None:
+    """The client would hang in it; who starts processes anew has no such trouble."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, bucket.name], cwd=ROOT, timeout=60, check=False
+    )
+    assert done.returncode == 1
 
 
 def test_outage_between_two_steps(server: Server, bucket: Place, lake: Lake) -> None:
