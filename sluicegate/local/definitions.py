@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 ALERTS_VARIABLE = "SLUICEGATE_ALERTS_LOG"
 """As in alerts/delivery.py, which is not imported: this module costs less than that one."""
 
-MASKING_KEY = "SLUICEGATE_LAKE__MASKING_KEY"
-"""What no service is told: it is for the command that makes a masked branch."""
+SECRETS_OF_THE_LAKE = frozenset(
+    f"SLUICEGATE_LAKE__{name}" for name in ("MASKING_KEY", "KEY_ID", "SECRET")
+)
+"""What no service is told: none opens the lake."""
 
 Answer = Callable[[bytes, int], bool]
 """Tells from the body of a health answer whether it comes from the process with this id."""
@@ -132,12 +134,12 @@ def _module(name: str, *arguments: str) -> tuple[str, ...]:
 
 
 def _inherited() -> dict[str, str]:
-    # A PREFECT_* variable of the user's shell may point at another server's database, and the key
-    # of pseudonyms is the business of the command that makes them.
+    # A PREFECT_* variable of the user's shell may point at another server's database, and secrets
+    # of the lake are the business of the commands that open it.
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("PREFECT_") and name != MASKING_KEY
+        if not name.startswith("PREFECT_") and name not in SECRETS_OF_THE_LAKE
     }
 
 

@@ -361,11 +361,12 @@ def test_ports_come_from_the_settings(settings: Settings) -> None:
     assert server.environment["PREFECT_UI_API_URL"] == "http://127.0.0.1:14200/api"
 
 
-def test_no_service_is_told_the_key_of_pseudonyms(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["MASKING_KEY", "KEY_ID", "SECRET"])
+def test_no_service_is_told_a_secret_of_the_lake(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """It is for the command that makes a masked branch, and would be readable in a process list."""
-    monkeypatch.setenv("SLUICEGATE_LAKE__MASKING_KEY", "a key that nobody is told")
+    """It is for the commands that open the lake, and would be readable in a process list."""
+    monkeypatch.setenv(f"SLUICEGATE_LAKE__{name}", "a key that nobody is told")
     for service in definitions(settings):
         assert "a key that nobody is told" not in service.environment.values()
 
