@@ -122,6 +122,30 @@ def attach(name: Name = "dev", env: Env = None) -> None:
     render.statements(statements(lake, name))
 
 
+@lake_app.command("diff")
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="Before: a ref, a generation, …")],
+    after: Annotated[str, typer.Argument(metavar="B", help="After: … or refused/<run>.")],
+    table: Annotated[
+        list[str] | None, typer.Option("--table", help="schema.table; again for more than one.")
+    ] = None,
+    sample: Annotated[
+        int, typer.Option("--sample", min=0, max=1000, help="Rows to show of every kind.")
+    ] = 5,
+    env: Env = None,
+    json: Json = False,
+) -> None:
+    """Show what is different in B: tables, columns, rows by key, values; personal ones masked."""
+    from sluicegate.cli import render_diff
+    from sluicegate.pipeline.diffing import diff_by_contract
+
+    lake, (old, new) = _opened_both(before, after, env)
+    found = diff_by_contract(
+        lake, old, new, project=project_root(), tables=table or (), sample=sample
+    )
+    render_diff.diffed(found, json=json)
+
+
 @lake_app.command("export")
 def export(
     file: Annotated[Path, typer.Argument(help="File to write, such as marts.duckdb.")],
@@ -170,6 +194,29 @@ def _opened(name: str, env: str | None) -> tuple[Lake, str]:
     settings = settings_for(name, env)
     # An environment's name stands for the ref that its runs publish to.
     return Lake.of(settings), settings.ref if name == settings.env else name
+
+
+def _opened_both(before: str, after: str, env: str | None) -> tuple[Lake, list[str]]:
+    """The lake that two names are in, and what they are called there."""
+    from sluicegate.lake import Lake
+
+    known = environments(project_root())
+    named = {name: load_settings(name) for name in (before, after) if name in known}
+    chosen = load_settings(env or next(iter(named), "dev"))
+    for name, settings in named.items():
+        if settings.lake.root != chosen.lake.root:
+            raise ConfigurationError(
+                f"{name!r} is in another lake than the one to look in.",
+                where=f"{settings.lake.root}, not {chosen.lake.root}",
+                hint="a diff compares what is in one lake; --env says in which",
+            )
+    names = [named[name].ref if name in named else name for name in (before, after)]
+    if names[0] == names[1] and before != after:
+        raise ConfigurationError(
+            f"{before!r} and {after!r} both stand for the ref {names[0]!r}.",
+            hint="unset SLUICEGATE_LAKE__REF, or name two refs or generations",
+        )
+    return Lake.of(chosen), names
 
 
 def settings_for(name: str, env: str | None) -> Settings:
