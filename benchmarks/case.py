@@ -32,6 +32,7 @@ class Case:
         check: looked at once after the last pair: whether both sides really did the work. It
             returns what it found out, and raises if they did not.
         core: name of the part that both sides tell the CPU seconds of; "" if they do not.
+        size: of what is compared, where it is not the number of payments that was asked for.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Case:
     baseline: Side
     check: Callable[[], str]
     core: str = ""
+    size: str = ""
 
 
 @dataclass(frozen=True, slots=True)

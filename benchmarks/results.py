@@ -57,7 +57,7 @@ def section(outcome: Outcome, rows: int, conditions: Conditions) -> str:
     case, runs = outcome.case, len(outcome.subject)
     counted = f"{runs} runs" if runs > 1 else "1 run"
     lines = [
-        f"## {heading(case.name, rows)}",
+        f"## {heading(case.name, case.size or f'{rows:,} payments')}",
         "",
         case.about,
         "",
@@ -72,9 +72,9 @@ def section(outcome: Outcome, rows: int, conditions: Conditions) -> str:
     return "\n".join(lines)
 
 
-def heading(case: str, rows: int) -> str:
+def heading(case: str, size: str) -> str:
     """What a section is found again by."""
-    return f"{case}, {rows:,} payments"
+    return f"{case}, {size}"
 
 
 def write(made: str, file: Path = FILE) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from benchmarks.case import Case
-from benchmarks.cases import cold, noop, pipeline, warehouse
+from benchmarks.cases import cold, diff, noop, pipeline, warehouse
 
 Prepare = Callable[[int], AbstractContextManager[Case]]
 """Makes a case ready for some number of payments, and cleans up at the end."""
@@ -16,5 +16,6 @@ CASES: dict[str, Prepare] = {
     "noop": noop.prepared,
     "cold": cold.prepared,
     "dbt": warehouse.prepared,
+    "diff": diff.prepared,
 }
 """What ``CASE=`` may say."""
