@@ -50,8 +50,13 @@ class Clone:
 
 
 def readme_commands() -> list[str]:
-    """What the README asks people to type: lines with a prompt in console blocks."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    """What the README asks people to type."""
+    return commands_of("README.md")
+
+
+def commands_of(page: str) -> list[str]:
+    """What a page asks people to type: lines with a prompt in console blocks."""
+    text = (ROOT / page).read_text(encoding="utf-8")
     blocks = re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     return re.findall(r"^\$ (.+)$", "".join(blocks), re.MULTILINE)
 
@@ -83,10 +88,12 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
 
 @pytest.fixture(scope="session")
 def walk(clone: Clone) -> Clone:
-    """The clone after everything that the README asks for, on less data than by default."""
+    """The clone after all that README and docs/lake.md ask for, on less data than by default."""
     clone.do("make help")
     clone.do(f"make data ROWS={ROWS} DAYS={DAYS}")
-    for command in readme_commands():
+    *most, stop = readme_commands()
+    assert stop == "make stop"
+    for command in (*most, *commands_of("docs/lake.md"), stop):
         if command != NOT_HERE:
             clone.do(command)
         if command.endswith("sluicegate status"):

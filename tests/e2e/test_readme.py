@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sluicegate.lake import Lake
-from tests.e2e.conftest import DAYS, NOT_HERE, ROWS, Clone, readme_commands
+from tests.e2e.conftest import DAYS, NOT_HERE, ROWS, Clone, commands_of, readme_commands
 from tests.support import NEVER, alive, listens
 
 
@@ -107,6 +107,22 @@ def test_a_dbt_of_ones_own_writes_to_a_branch_of_its_own(walk: Clone) -> None:
     with lake.read("g0") as session:
         ((mine_seen, others),) = session.rows(euros)
     assert (mine_seen, others > 0) == (0, True)
+
+
+def test_the_lake_is_branched_masked_backed_up_and_restored(walk: Clone) -> None:
+    """What docs/lake.md shows: refs come and go, and a restored lake is whole."""
+    assert commands_of("docs/lake.md")[0].endswith("lake log dev")
+    lake, restored = (Lake(walk.folder / "data" / name) for name in ("lake", "restored"))
+    assert lake.refs.names() == ["dev", "staging"]
+    assert {"feature/fees", "feature/masked"} <= set(lake.refs.all_names())
+    assert [move.action for move in lake.refs.log("feature/masked")] == [
+        "delete",
+        "publish",
+        "branch",
+    ]
+    assert restored.refs.head("dev") == lake.refs.head("dev")
+    (told,) = walk.all("SLUICEGATE_LAKE__REF=feature/masked .venv/bin/sluicegate run")
+    assert "feature/masked: published." in told.out
 
 
 def test_stop_ends_what_run_started(walk: Clone) -> None:
