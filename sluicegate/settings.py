@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -97,6 +98,10 @@ class Lake(_Section):
             asked for when the lake is opened, and not by every process that reads the settings.
         ref: what runs start from and publish to, and readers see; by default the environment's
             name. A branch of your own is a ref of another name.
+        keep_days: days that what a ref showed is kept after the ref moved on: so far back a
+            rollback can go. Evidence of refused runs is kept as long.
+        grace_hours: hours that what nothing reaches is left alone before it is removed. On object
+            storage it must be longer than the longest run and the longest reader.
         masking_key: what the pseudonyms of masked branches are made with, so that those of one
             branch agree with those of the next. Without it, each branch has a random one that is
             thrown away. Whoever has the key can find out whom a pseudonym stands for.
@@ -107,6 +112,8 @@ class Lake(_Section):
 
     root: Annotated[Path | Address, PlainValidator(_place)]
     ref: str | None = None
+    keep_days: Annotated[float, Field(ge=0, le=36600)] = 30
+    grace_hours: Annotated[float, Field(ge=0, le=24 * 366)] = 24
     masking_key: Annotated[SecretStr, AfterValidator(_hard_to_guess)] | None = None
     endpoint: Annotated[str, AfterValidator(_service)] | None = None
     region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] | None = None
@@ -122,6 +129,16 @@ class Lake(_Section):
             if isinstance(folder := getattr(self, name), Path)
         }
         return self.model_copy(update=folders)
+
+    @property
+    def keep(self) -> timedelta:
+        """How long what a ref showed is kept after the ref moved on."""
+        return timedelta(days=self.keep_days)
+
+    @property
+    def grace(self) -> timedelta:
+        """How long what nothing reaches is left alone."""
+        return timedelta(hours=self.grace_hours)
 
 
 class Landing(_Section):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sluicegate.cli import render_keep
 from sluicegate.cli import render_lake as render
 from sluicegate.cli.options import Json
 from sluicegate.errors import ConfigurationError
@@ -185,6 +186,48 @@ def restore(
     from sluicegate.lake.backup import restore as copy_back
 
     render.restored(copy_back(folder.absolute(), Lake.of(load_settings(env)), name), json=json)
+
+
+@lake_app.command("gc")
+def gc(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be removed.")
+    ] = False,
+    env: Annotated[
+        str, typer.Option("--env", help="Environment whose lake it is, and whose keep_days count.")
+    ] = "dev",
+    json: Json = False,
+) -> None:
+    """Remove what nothing reaches any more, beside whatever runs and reads."""
+    from sluicegate.lake import Lake
+    from sluicegate.lake.collect import collect
+
+    settings = load_settings(env)
+    keep, grace = settings.lake.keep, settings.lake.grace
+    collected = collect(Lake.of(settings), keep=keep, grace=grace, dry_run=dry_run)
+    render_keep.collected(collected, json=json)
+
+
+@lake_app.command("verify")
+def verify(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="REF", help="A ref, a generation, or refused/<run>; else all."),
+    ] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read data files to the last byte too.")
+    ] = False,
+    env: Env = None,
+    json: Json = False,
+) -> None:
+    """Look whether everything that the lake keeps is there, and is what it was."""
+    from sluicegate.lake.verify import verify as look
+
+    lake, ref = _opened(name or "dev", env)
+    keep = settings_for(name or "dev", env).lake.keep
+    verified = look(lake, ref if name else None, keep=keep, deep=deep)
+    render_keep.verified(verified, json=json)
+    verified.require_whole()
 
 
 def _opened(name: str, env: str | None) -> tuple[Lake, str]:

@@ -25,6 +25,7 @@ from sluicegate.lake import durable
 from sluicegate.lake.branch import key_of
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.lake import Lake
+from sluicegate.lake.locks import rooting
 from sluicegate.lake.store import Folder
 
 LISTS = "backups"
@@ -124,10 +125,11 @@ def restore(folder: Path, lake: Lake, name: str | None = None) -> Backup:
         )
     lake.store.prepare()
     copied = 0
-    # What points comes after what it points at: a restore that is cut short shows nothing.
-    for key in sorted(backup.objects, key=lambda key: (key.startswith("refs/"), key)):
-        size, digest = backup.objects[key]
-        copied += _put(folder, key, size, digest, lake)
+    with rooting(lake.root):
+        # What points comes after what it points at: a restore that is cut short shows nothing.
+        for key in sorted(backup.objects, key=lambda key: (key.startswith("refs/"), key)):
+            size, digest = backup.objects[key]
+            copied += _put(folder, key, size, digest, lake)
     return Backup(folder, backup.name, backup.objects, backup.heads, copied)
 
 

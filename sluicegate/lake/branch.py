@@ -12,18 +12,23 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
 from sluicegate.errors import BranchBusy, Bug
-from sluicegate.lake import durable
+from sluicegate.lake import checksums, durable
+from sluicegate.lake.compact import compact, touch, vacuum
+from sluicegate.lake.condemned import Condemned
 from sluicegate.lake.connection import Connection, attach, connect, detach
 from sluicegate.lake.inventory import data_files
+from sluicegate.lake.locks import rooting
 from sluicegate.lake.refs import Move
 from sluicegate.lake.session import Session
 from sluicegate.lake.store import Store
 
 CATALOG = "catalog.db"
+BASE = "base"
 GENERATIONS = "catalogs/"
 _LOCK = "lock"
 _LEFTOVERS = ("-journal", "-wal", "-shm")
@@ -71,16 +76,33 @@ class Branch:
     def seal(self) -> str:
         """Turn the branch into an immutable generation and return its name.
 
-        Data files reach the disk before the catalog that names them, and the catalog before any
-        ref can point at it. A generation is named after its content, as a commit is.
+        What its catalog need not remember is forgotten first. Data files reach the disk before the
+        catalog that names them, and the catalog before any ref can point at it. A generation is
+        named after its content, as a commit is.
+
+        Raises:
+            EnvironmentFailed: the disk is full, or lost a file.
         """
         leftovers = (self.catalog.with_name(CATALOG + end) for end in _LEFTOVERS)
         # An open session would go on writing to the file that readers see by then.
         if self._open or any(leftover.exists() for leftover in leftovers):
             raise Bug("A branch was published while it was open.", where=str(self.catalog))
-        self._store.sync(_keys(self.catalog) - self._durable())
-        generation = name_of(self.catalog)
+        compacted = compact(self.catalog, self.session)
+        fresh = _keys(self.catalog) - self._durable()
+        self._store.sync(fresh)
+        if not self.files.remote:
+            checksums.record(self.catalog, self._store, fresh)
+        if compacted:
+            vacuum(self.catalog)
+        generation = self._name()
         self._store.settle(self.catalog, key_of(generation))
+        return generation
+
+    def _name(self) -> str:
+        """The name that its content gives it, and that no collector is about to take away."""
+        condemned = Condemned(self._store)
+        while (generation := name_of(self.catalog)) in condemned:
+            touch(self.catalog)
         return generation
 
     def _durable(self) -> set[str]:
@@ -90,13 +112,17 @@ class Branch:
     def set_aside(self, folder: Path) -> Path:
         """Copy the catalog into a folder that outlives the branch, and return the copy."""
         aside = folder / CATALOG
-        copy_catalog(self.catalog, aside)
+        with rooting(self._store.workspace):
+            copy_catalog(self.catalog, aside)
+            if self.base is not None:
+                set_base(folder, self.base.generation)
         return aside
 
     def keep(self, key: str) -> None:
         """Keep a refused branch's catalog as evidence, to be looked at but never published."""
         if self.catalog.exists():
-            self._store.settle(self.catalog, key)
+            with rooting(self._store.workspace):
+                self._store.settle(self.catalog, key)
 
 
 def name_of(catalog: Path) -> str:
@@ -108,6 +134,31 @@ def name_of(catalog: Path) -> str:
 def key_of(generation: str) -> str:
     """Where the catalog of a generation is kept."""
     return f"{GENERATIONS}{generation}.db"
+
+
+def set_base(folder: Path, generation: str) -> None:
+    """Write down what the branch in a folder is a copy of; a collector leaves that alone."""
+    (folder / BASE).write_text(generation)
+
+
+def bases(branches: Path) -> dict[str, str]:
+    """Name of a branch on this machine → the generation that it is a copy of."""
+    found = {}
+    for folder in branches.iterdir() if branches.is_dir() else ():
+        # One that is removed at this moment needs nothing any more.
+        with suppress(FileNotFoundError, NotADirectoryError):
+            found[folder.name] = (folder / BASE).read_text()
+    return found
+
+
+def begun(branches: Path) -> datetime | None:
+    """When the oldest branch on this machine was made, by the clock of the file system."""
+    locks = branches.glob(f"*/{_LOCK}")
+    moments = []
+    for lock in locks:
+        with suppress(FileNotFoundError):
+            moments.append(datetime.fromtimestamp(lock.stat().st_mtime, UTC))
+    return min(moments, default=None)
 
 
 def _keys(catalog: Path) -> set[str]:
@@ -191,4 +242,7 @@ def copy_catalog(source: Path, target: Path) -> None:
     for leftover in _LEFTOVERS:
         # SQLite would replay the journal of a killed writer into the fresh copy.
         target.with_name(target.name + leftover).unlink(missing_ok=True)
-    shutil.copyfile(source, target)
+    draft = target.with_name(f".{target.name}")
+    shutil.copyfile(source, draft)
+    # Whole or not at all: somebody may look at it.
+    draft.replace(target)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
+from weakref import finalize
 
 import duckdb
 
@@ -45,7 +46,7 @@ class Export:
 def reader(settings: Settings, ref: str | None = None) -> Connection:
     """A read-only connection to what an environment's readers see now, ``lake`` being its default.
 
-    It keeps its view for as long as it is open, whatever is published meanwhile.
+    It keeps its view for as long as it is there, whatever is published or collected meanwhile.
 
     Args:
         settings: of the environment.
@@ -56,7 +57,10 @@ def reader(settings: Settings, ref: str | None = None) -> Connection:
     """
     lake = Lake.of(settings)
     connection = connect()
-    attach(connection, lake.resolve(ref or settings.ref), lake.files, read_only=True)
+    lease = lake.lease(ref or settings.ref)
+    # What is derived from a connection keeps it alive, but for cursors.
+    finalize(connection, lease.release)
+    attach(connection, lease.catalog, lake.files, read_only=True)
     connection.execute(f"USE {ALIAS}.{MARTS}" if _has_marts(connection) else f"USE {ALIAS}")
     return connection
 
@@ -84,11 +88,12 @@ def export_marts(settings: Settings, file: Path) -> Export:
                 where=str(file),
                 hint="choose a place outside, such as data/marts.duckdb",
             )
-    generation = lake.refs.require(settings.ref).generation
+    lake.refs.require(settings.ref)
     draft = file.with_name(f".{file.name}.{uuid4().hex}")
     try:
         durable.make_folder(file.parent)
-        tables = _write(lake, generation, draft)
+        with lake.held(settings.ref) as lease:
+            tables = _write(lake, lease.catalog, draft)
         # Left by somebody who died writing to the export before: DuckDB would replay it into ours.
         file.with_name(file.name + ".wal").unlink(missing_ok=True)
         os.replace(draft, file)  # noqa: PTH105 - the target may be there
@@ -101,13 +106,13 @@ def export_marts(settings: Settings, file: Path) -> Export:
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-    return Export(file, generation, tables)
+    return Export(file, lease.name, tables)
 
 
-def _write(lake: Lake, generation: str, draft: Path) -> dict[str, int]:
+def _write(lake: Lake, catalog: Path, draft: Path) -> dict[str, int]:
     connection = connect()
     try:
-        attach(connection, lake.catalog(generation), lake.files, read_only=True)
+        attach(connection, catalog, lake.files, read_only=True)
         connection.execute(f"ATTACH {literal(str(draft))} AS target")
         tables = {}
         for name in _marts(connection):

@@ -21,12 +21,16 @@ FROM (SELECT table_id, path, path_is_relative, file_size_bytes, record_count
       FROM ducklake_data_file {current}
       UNION ALL
       SELECT table_id, path, path_is_relative, file_size_bytes, -delete_count
-      FROM ducklake_delete_file {current}) AS f
+      FROM ducklake_delete_file {current_deletions}) AS f
 JOIN (SELECT table_id, schema_id, table_name, path, path_is_relative, max(begin_snapshot)
       FROM ducklake_table GROUP BY table_id) AS t USING (table_id)
 JOIN (SELECT schema_id, schema_name, path, max(begin_snapshot)
       FROM ducklake_schema GROUP BY schema_id) AS s USING (schema_id)
 """
+# A file of a table that was dropped in the transaction that wrote it is never ended.
+_CURRENT = """WHERE end_snapshot IS NULL
+  AND table_id IN (SELECT table_id FROM ducklake_table WHERE end_snapshot IS NULL)"""
+_CURRENT_FILES = f"(SELECT data_file_id FROM ducklake_data_file {_CURRENT})"
 _COLUMNS = """
 SELECT c.column_name, c.column_type, c.nulls_allowed FROM ducklake_column AS c
 JOIN ducklake_table AS t USING (table_id) JOIN ducklake_schema AS s USING (schema_id)
@@ -64,8 +68,12 @@ def data_files(catalog: Path, *, current: bool = False) -> list[DataFile]:
         EnvironmentFailed: the file is no catalog, or damaged.
     """
     with read_catalog(catalog) as connection:
-        only = "WHERE end_snapshot IS NULL" if current else ""
-        rows = connection.execute(_FILES.format(current=only)).fetchall()
+        sql = _FILES.format(
+            current=_CURRENT if current else "",
+            # Those of a file that was dropped as a whole are not ended with it.
+            current_deletions=f"{_CURRENT} AND data_file_id IN {_CURRENT_FILES}" if current else "",
+        )
+        rows = connection.execute(sql).fetchall()
     return [DataFile(table, f"files/{path}", size, count) for table, path, size, count in rows]
 
 
@@ -112,4 +120,27 @@ def read_catalog(catalog: Path) -> Iterator[sqlite3.Connection]:
             f"The catalog cannot be read: {error}.",
             where=str(catalog),
             hint="look for other damage: sluicegate lake verify; restore it from a backup",
+        ) from error
+
+
+@contextmanager
+def write_catalog(catalog: Path) -> Iterator[sqlite3.Connection]:
+    """A branch's catalog, to be written to past DuckLake; committed at the end.
+
+    Nothing is made durable, and a process that dies in it leaves half a catalog: the branch is lost
+    with it then anyway, and what becomes a generation is synced later.
+
+    Raises:
+        EnvironmentFailed: the file is no catalog, damaged, or the disk is full.
+    """
+    try:
+        with closing(sqlite3.connect(catalog)) as connection, connection:
+            connection.execute("PRAGMA journal_mode = MEMORY")
+            connection.execute("PRAGMA synchronous = OFF")
+            yield connection
+    except sqlite3.DatabaseError as error:
+        raise EnvironmentFailed(
+            f"The catalog cannot be written: {error}.",
+            where=str(catalog),
+            hint="look at the disk and its free space; nothing was published, run again after that",
         ) from error

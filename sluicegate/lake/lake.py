@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,14 @@ from sluicegate.lake.branch import (
     doorway,
     hold,
     key_of,
+    set_base,
     sweep,
 )
+from sluicegate.lake.condemned import Condemned
 from sluicegate.lake.connection import open_read_only
+from sluicegate.lake.leases import Lease, lease
+from sluicegate.lake.locks import looking, rooting
+from sluicegate.lake.pins import Pins
 from sluicegate.lake.refs import Move, Refs
 from sluicegate.lake.session import Session
 from sluicegate.lake.store import Folder, Store
@@ -38,15 +44,19 @@ class Lake:
     ``evidence/<run>/``   what a refused run left behind, its catalog included
     ``archive/``          raw bytes of every ingested batch, named after their content
     ``ledger/<ref>/``     what happened, run by run
+    ``pins/``             names that keep a generation
+    ``condemned/``        what nothing reaches, and since when; ``collected/``: what was removed
     ====================  ======================================================================
 
     Work in progress is on this machine, in the store's workspace: ``branches/<run>/``, one folder
-    a writer.
+    a writer, and ``readers/``, one file a reader.
 
     Attributes:
         store: where all this is.
+        pins: names that keep a generation, besides refs.
         root: the workspace; of a lake in a folder, that folder.
         files: where data files are, as DuckDB is told.
+        development: catalog of the branch that a dbt of one's own works on.
     """
 
     def __init__(self, store: Store | Path) -> None:
@@ -54,7 +64,10 @@ class Lake:
         self.files = self.store.files
         self.root = self.store.workspace
         self.branches = self.root / "branches"
+        self.development = self.root / "development" / CATALOG
         self.refs = Refs(self.store)
+        self.pins = Pins(self.store, self.require_kept)
+        self.condemned = Condemned(self.store)
 
     @classmethod
     def of(cls, settings: Settings) -> Lake:
@@ -95,9 +108,11 @@ class Lake:
             BranchBusy: another process writes on a branch of that name.
         """
         with self.scratch(name) as folder:
-            base = self.refs.head(ref)
-            if base is not None:
-                copy_catalog(self.catalog(base.generation), folder / CATALOG)
+            with rooting(self.root):
+                base = self.refs.head(ref)
+                if base is not None:
+                    set_base(folder, base.generation)
+                    copy_catalog(self.catalog(base.generation), folder / CATALOG)
             branch = Branch(folder, self.store, ref, base)
             try:
                 yield branch
@@ -135,27 +150,59 @@ class Lake:
                 f"The environment {branch.ref!r} was published to while this run worked.",
                 hint="run again: the work is repeated on top of what was published",
             )
-        generation = branch.seal()
-        return self.refs.move(branch.ref, branch.base, generation, action=action, run=run)
+        with rooting(self.root):
+            generation = branch.seal()
+            return self.refs.move(branch.ref, branch.base, generation, action=action, run=run)
 
     def rollback(self, ref: str, to: str | None = None) -> Move:
         """Point a ref back at an earlier generation; by default the one before what it shows.
 
         Raises:
-            UnknownName: no such ref, or it never pointed at that generation, or at none before.
+            UnknownName: no such ref, or it never pointed at that generation, or at none before,
+                or that generation was collected.
+            EnvironmentFailed: the lake lost it.
         """
-        head = self.refs.require(ref)
-        moves = list(self.refs.log(ref))
-        target = to or _before(head.generation, moves)
-        if target is None:
-            raise UnknownName(
-                f"{ref!r} shows its first generation; there is none before it.", where=ref
-            )
-        known = {move.generation for move in moves}
-        if target not in known:
-            raise UnknownName.of("generation", target, known - {head.generation}, where=ref)
-        self.catalog(target)
-        return self.refs.move(ref, head, target, action="rollback")
+        with rooting(self.root):
+            head = self.refs.require(ref)
+            moves = list(self.refs.log(ref))
+            target = to or _before(head.generation, moves)
+            if target is None:
+                raise UnknownName(
+                    f"{ref!r} shows its first generation; there is none before it.", where=ref
+                )
+            known = {move.generation for move in moves}
+            if target not in known:
+                raise UnknownName.of("generation", target, known - {head.generation}, where=ref)
+            self.require_kept(target, hint=partial(self._oldest, head, moves))
+            return self.refs.move(ref, head, target, action="rollback")
+
+    def require_kept(self, generation: str, *, hint: Callable[[], str] | None = None) -> None:
+        """Be sure that something may be pointed at a generation, now.
+
+        Args:
+            hint: what to do instead, if it was collected.
+
+        Raises:
+            UnknownName: it was collected, or is about to be.
+            EnvironmentFailed: the lake lost it.
+        """
+        there = generation in self.generations()
+        if (told := self.condemned.told(generation, there=there)) is not None:
+            told.hint = hint() if hint else None
+            raise told
+        if not there:
+            raise self._lost(generation)
+
+    def _oldest(self, head: Move, moves: list[Move]) -> str:
+        """Which generation a ref can still go back to."""
+        kept = set(self.generations()) - self.condemned.names() - {head.generation}
+        for move in reversed(moves):
+            if move.generation in kept:
+                return (
+                    f"the oldest that remains: sluicegate lake rollback {head.ref}"
+                    f" --to {move.generation}"
+                )
+        return f"none that {head.ref!r} showed remains but the one that it shows"
 
     def start(self, ref: str, source: str) -> Move:
         """Make a new ref that shows what another one shows; no data are copied.
@@ -165,12 +212,14 @@ class Lake:
             source: a ref or generation.
 
         Raises:
-            UnknownName: there is no such source.
+            UnknownName: there is no such source, or it is about to be collected.
             ConfigurationError: there is a ref of that name, or it cannot be a name.
         """
-        generation = self.generation(source)
-        self.require_free(ref)
-        return self.refs.move(ref, None, generation, action="branch")
+        with rooting(self.root):
+            generation = self.generation(source)
+            self.require_free(ref)
+            self.require_kept(generation)
+            return self.refs.move(ref, None, generation, action="branch")
 
     def require_free(self, ref: str) -> None:
         """Be sure that a new ref may have this name.
@@ -211,6 +260,8 @@ class Lake:
         generations = self.generations()
         if name in generations:
             return name
+        if (told := self.condemned.told(name, there=False)) is not None:
+            raise told
         known = [*names, *generations]
         raise UnknownName.of("ref or generation", name, known, where=self.store.address)
 
@@ -220,17 +271,21 @@ class Lake:
         Raises:
             UnknownName: it is none of these.
         """
+        return self._behind(name)[1]
+
+    def _behind(self, name: str) -> tuple[str, Path]:
         refused = self.refused_runs()
         if name in refused:
-            return self.store.local(refused[name])
+            return name, self.store.local(refused[name])
         try:
-            return self.catalog(self.generation(name))
+            generation = self.generation(name)
         except UnknownName:
             if not name.startswith("refused/"):
                 raise
             raise UnknownName.of(
                 "refused run", name, refused, where=self.store.where("evidence")
             ) from None
+        return generation, self.catalog(generation)
 
     def catalog(self, generation: str) -> Path:
         """The catalog file of a generation, on this machine.
@@ -238,15 +293,17 @@ class Lake:
         Raises:
             EnvironmentFailed: the lake lost it.
         """
-        key = key_of(generation)
         try:
-            return self.store.local(key)
+            return self.store.local(key_of(generation))
         except FileNotFoundError as error:
-            raise EnvironmentFailed(
-                f"The catalog of generation {generation} is missing.",
-                where=self.store.where(key),
-                hint="restore the lake from a backup, or roll back to another generation",
-            ) from error
+            raise self._lost(generation) from error
+
+    def _lost(self, generation: str) -> EnvironmentFailed:
+        return EnvironmentFailed(
+            f"The catalog of generation {generation} is missing.",
+            where=self.store.where(key_of(generation)),
+            hint="restore the lake from a backup, or roll back to another generation",
+        )
 
     def refused(self, run: str) -> str:
         """Key of the catalog of a refused run."""
@@ -258,14 +315,48 @@ class Lake:
         catalogs = (key for key in keys if key.endswith(f"/{CATALOG}"))
         return {f"refused/{key.split('/')[1]}": key for key in catalogs}
 
+    def lease(self, name: str) -> Lease:
+        """Hold what a name points at now, for a reader: nobody collects it until it is released.
+
+        Raises:
+            UnknownName: there is no such ref, generation or refused run.
+        """
+        with looking(self.root):
+            return lease(self.root, *self._behind(name))
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[Lease]:
+        """What a name points at now, held to the end of the block."""
+        lease = self.lease(name)
+        try:
+            yield lease
+        finally:
+            lease.release()
+
+    def gone(self, lease: Lease) -> EnvironmentFailed | None:
+        """What to tell a reader of a view that was collected, for want of a lease; else None."""
+        if self.store.exists(self._key(lease.name)):
+            return None
+        return EnvironmentFailed(
+            f"This view was opened at {lease.opened:%Y-%m-%d %H:%M} UTC;"
+            f" what it shows, {lease.name}, was collected since.",
+            where=self.store.address,
+            hint="connect again, to see what is published now",
+        )
+
+    def _key(self, name: str) -> str:
+        run = name.removeprefix("refused/")
+        return key_of(name) if run == name else self.refused(run)
+
     @contextmanager
     def read(self, name: str) -> Iterator[Session]:
         """A read-only session on what a name points at now; it stays the same to the end."""
-        session = Session(open_read_only(self.resolve(name), self.files))
-        try:
-            yield session
-        finally:
-            session.close()
+        with self.held(name) as lease:
+            session = Session(open_read_only(lease.catalog, self.files), partial(self.gone, lease))
+            try:
+                yield session
+            finally:
+                session.close()
 
 
 def _before(generation: str, moves: list[Move]) -> str | None:
@@ -285,10 +376,10 @@ def development_branch(settings: Settings) -> Path:
         UnknownName: nothing was published to ``dev`` yet.
     """
     lake = Lake.of(settings)
-    head = lake.refs.require("dev")
-    folder = lake.root / "development"
-    catalog, origin = folder / CATALOG, folder / "origin.json"
-    if not (origin.is_file() and json.loads(origin.read_text()) == head.generation):
-        copy_catalog(lake.catalog(head.generation), catalog)
-        origin.write_text(json.dumps(head.generation))
+    catalog, origin = lake.development, lake.development.with_name("origin.json")
+    with rooting(lake.root):
+        head = lake.refs.require("dev")
+        if not (origin.is_file() and json.loads(origin.read_text()) == head.generation):
+            copy_catalog(lake.catalog(head.generation), catalog)
+            origin.write_text(json.dumps(head.generation))
     return catalog

@@ -6,13 +6,15 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import duckdb
 
 from sluicegate.errors import ConfigurationError
-from sluicegate.lake.connection import machine_failed, open_read_only
+from sluicegate.lake.connection import open_read_only
 from sluicegate.lake.lake import Lake
+from sluicegate.lake.session import machine_failures
 
 _TABLE_FUNCTIONS = frozenset(
     {
@@ -59,19 +61,19 @@ def query(lake: Lake, name: str, sql: str) -> Answer:
     Raises:
         ConfigurationError: it is not one statement, does more than read, or is wrong.
         UnknownName: there is no such ref or generation.
-        EnvironmentFailed: the lake cannot be read.
+        EnvironmentFailed: the lake cannot be read, or a data file is missing.
     """
-    connection = open_read_only(lake.resolve(name), lake.files)
-    try:
-        _require_reading(connection, sql)
-        result = connection.execute(sql)
-        return Answer([column[0] for column in result.description or []], result.fetchall())
-    except duckdb.IOException as error:
-        raise machine_failed(error) from error
-    except duckdb.Error as error:
-        raise ConfigurationError(f"The query failed: {error}", where=name) from error
-    finally:
-        connection.close()
+    with lake.held(name) as lease:
+        connection = open_read_only(lease.catalog, lake.files)
+        try:
+            _require_reading(connection, sql)
+            with machine_failures(partial(lake.gone, lease)):
+                result = connection.execute(sql)
+                return Answer([column[0] for column in result.description or []], result.fetchall())
+        except duckdb.Error as error:
+            raise ConfigurationError(f"The query failed: {error}", where=name) from error
+        finally:
+            connection.close()
 
 
 def _require_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

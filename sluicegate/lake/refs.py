@@ -70,7 +70,7 @@ class Refs:
     def log(self, ref: str) -> Iterator[Move]:
         """Every move of a ref, newest first."""
         for number, entry in self._log(ref).entries(newest_first=True):
-            yield _move(ref, number, entry)
+            yield move_of(ref, number, entry)
 
     def move(
         self, ref: str, seen: Move | None, generation: str, *, action: str, run: str | None = None
@@ -96,7 +96,7 @@ class Refs:
         }
         if not self._log(ref).append_after(number, entry):
             raise self._moved(ref, number)
-        return _move(ref, number + 1, entry)
+        return move_of(ref, number + 1, entry)
 
     def delete(self, seen: Move) -> Move:
         """Let a ref point nowhere, if it still points where the caller last saw it.
@@ -109,7 +109,7 @@ class Refs:
     def _newest(self, ref: str) -> Move | None:
         log = self._log(ref)
         number = log.last()
-        return _move(ref, number, log.read(number)) if number else None
+        return move_of(ref, number, log.read(number)) if number else None
 
     def _moved(self, ref: str, number: int) -> RefMoved:
         return RefMoved(
@@ -127,7 +127,12 @@ class Refs:
         return self._logs.setdefault(ref, Log(self._store, f"refs/{ref}"))
 
 
-def _move(ref: str, number: int, entry: dict[str, str | None]) -> Move:
+def move_of(ref: str, number: int, entry: dict[str, str | None]) -> Move:
+    """An entry of a ref's log, read.
+
+    Raises:
+        KeyError, ValueError: it is none.
+    """
     return Move(
         ref=ref,
         number=number,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,14 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake.connection import ALIAS, attach, identifier, machine_failed
 from sluicegate.lake.store import DataFiles
 
 BESIDE = "beside"
 _REMOVES = re.compile(r"\s*(DROP|ALTER|ROLLBACK)\b", re.IGNORECASE)
+
+Gone = Callable[[], EnvironmentFailed | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +45,28 @@ class Table:
 
 
 class Session:
-    """What ingestion and audits may do with a catalog."""
+    """What ingestion and audits may do with a catalog.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    Args:
+        gone: what to tell if a file is missing because all of it was collected.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, gone: Gone | None = None) -> None:
         self._connection = connection
         # Asking DuckLake what there is takes longer than most of what we ask for.
         self._there: frozenset[tuple[str, str]] = frozenset()
+        self._gone = gone
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement."""
-        with _machine_failures():
+        with machine_failures(self._gone):
             self._connection.execute(sql, list(parameters))
         if _REMOVES.match(sql):
             self._there = frozenset()
 
     def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
         """Run a query and return its rows; time stamps come back in UTC."""
-        with _machine_failures():
+        with machine_failures(self._gone):
             frame = pl.DataFrame(self._connection.sql(sql, params=list(parameters)))
         return frame.with_columns(
             pl.col(pl.Datetime(time_zone="Etc/UTC")).dt.convert_time_zone("UTC")
@@ -66,7 +74,7 @@ class Session:
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a query and return its rows as tuples."""
-        with _machine_failures():
+        with machine_failures(self._gone):
             return self._connection.execute(sql, list(parameters)).fetchall()
 
     def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
@@ -162,8 +170,12 @@ class Session:
 
 
 @contextmanager
-def _machine_failures() -> Iterator[None]:
-    """Name a full disk, a lost file, too little memory or Ctrl-C for what it is."""
+def machine_failures(gone: Gone | None = None) -> Iterator[None]:
+    """Name a full disk, a lost file, too little memory or Ctrl-C for what it is.
+
+    Args:
+        gone: what to tell if a file is missing because all of it was collected.
+    """
     try:
         yield
     except RuntimeError as error:
@@ -171,7 +183,11 @@ def _machine_failures() -> Iterator[None]:
             # DuckDB takes Ctrl-C for an error of the query.
             raise KeyboardInterrupt from error
         raise
-    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+    except duckdb.Error as error:
+        if gone and (told := gone()):
+            raise told from error
+        if not isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
+            raise
         raise machine_failed(error) from error
 
 

@@ -1,0 +1,79 @@
+"""What the commands print that keep the lake in order: gc and verify."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from sluicegate.cli.render import out, print_json, table_of
+
+if TYPE_CHECKING:
+    from sluicegate.lake.collect import Collected
+    from sluicegate.lake.problem import Problem
+    from sluicegate.lake.verify import Verified
+
+MOST = 3
+"""Catalogs that are named of those that share a problem."""
+
+
+def collected(collected: Collected, *, json: bool) -> None:
+    """What a collector did, or would do."""
+    if json:
+        print_json(collected.to_dict())
+        return
+    would = "would be " if collected.dry_run else ""
+    out.print(
+        f"[bold]{_count(len(collected.removed), 'catalog')} and"
+        f" {_count(collected.files, 'data file')} {would}removed[/bold]: {collected.size:,} bytes;"
+        f" {_count(len(collected.kept), 'catalog')} kept"
+    )
+    if collected.leftovers:
+        out.print(f"{_count(collected.leftovers, 'leftover')} of dead processes {would}removed")
+    table = table_of("catalog", "fate", "why")
+    for name in collected.removed:
+        table.add_row(escape(name), f"{would}removed", "nothing reaches it")
+    for name, at in collected.condemned.items():
+        table.add_row(
+            escape(name), "condemned", f"nothing reaches it, seen {at:%Y-%m-%d %H:%M} UTC"
+        )
+    for name in collected.pardoned:
+        why = collected.kept.get(name, "it is gone already")
+        table.add_row(escape(name), f"{would}pardoned", escape(why))
+    if collected.dry_run:
+        for name in sorted(collected.kept.keys() - set(collected.pardoned)):
+            table.add_row(escape(name), "kept", escape(collected.kept[name]))
+    if table.row_count:
+        out.print(table)
+    if collected.condemned:
+        out.print("What is condemned is removed by a gc that comes lake.grace_hours after that.")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def verified(verified: Verified, *, json: bool) -> None:
+    """What was looked at, and what is wrong with it."""
+    if json:
+        print_json(verified.to_dict())
+        return
+    how = "to the last byte" if verified.deep else "by size and footer"
+    out.print(
+        f"looked at {_count(len(verified.catalogs), 'catalog')},"
+        f" {_count(verified.files, 'data file')} ({verified.size:,} bytes, {how})"
+        f" and {verified.entries:,} entries of logs"
+    )
+    if not verified.problems:
+        out.print("[bold]everything is whole[/bold]")
+        return
+    table = table_of("problem", "table", "shown by", "where")
+    for problem in verified.problems:
+        shown = _shown(problem)
+        table.add_row(*map(escape, (problem.what, problem.table or "", shown, problem.place or "")))
+    out.print(table)
+
+
+def _shown(problem: Problem) -> str:
+    more = len(problem.catalogs) - MOST
+    return ", ".join(problem.catalogs[:MOST]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,67 @@
+"""Checksums of data files, kept in the catalogs that name them.
+
+Parquet files as DuckDB writes them carry none: a byte that rots in a page mostly reads as another
+value, without an error. A catalog's own content names its generation, so a generation vouches for
+every byte that it shows. Files that went to object storage are not read back to be hashed: there
+the service checks what it keeps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from sluicegate.lake.inventory import data_files, read_catalog, write_catalog
+from sluicegate.lake.store import Store
+
+_CREATE = """
+CREATE TABLE IF NOT EXISTS sluicegate_checksum (key TEXT PRIMARY KEY, sha256 BLOB NOT NULL)
+WITHOUT ROWID
+"""
+_EXISTS = "SELECT count(*) FROM sqlite_master WHERE name = 'sluicegate_checksum'"
+
+
+def record(catalog: Path, store: Store, fresh: Iterable[str]) -> None:
+    """Write down the checksums of a branch's new files, and forget files that it does not name.
+
+    A catalog that knows them already keeps its bytes.
+
+    Raises:
+        EnvironmentFailed: the disk is full.
+    """
+    known = recorded(catalog)
+    named = {file.key for file in data_files(catalog)}
+    missing = sorted(key for key in fresh if key not in known)
+    gone = sorted(known.keys() - named)
+    if not missing and not gone:
+        return
+    added = [(key, digest(store, key)) for key in missing]
+    with write_catalog(catalog) as connection:
+        connection.execute(_CREATE)
+        connection.executemany("INSERT INTO sluicegate_checksum VALUES (?, ?)", added)
+        connection.executemany("DELETE FROM sluicegate_checksum WHERE key = ?", zip(gone))
+    return
+
+
+def recorded(catalog: Path) -> dict[str, bytes]:
+    """Key of a data file → SHA-256, of every file that the catalog has one for.
+
+    Raises:
+        EnvironmentFailed: the file is no catalog, or damaged.
+    """
+    with read_catalog(catalog) as connection:
+        ((exists,),) = connection.execute(_EXISTS)
+        if not exists:
+            return {}
+        return dict(connection.execute("SELECT key, sha256 FROM sluicegate_checksum"))
+
+
+def digest(store: Store, key: str) -> bytes:
+    """SHA-256 of a file of the store.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    with store.local(key).open("rb") as content:
+        return hashlib.file_digest(content, "sha256").digest()

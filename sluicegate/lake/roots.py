@@ -1,0 +1,91 @@
+"""Which catalogs are reachable, and from where: the question that collecting begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sluicegate.errors import EnvironmentFailed
+from sluicegate.lake.branch import bases
+from sluicegate.lake.leases import leased
+from sluicegate.lake.refs import DELETE, Move
+
+if TYPE_CHECKING:
+    from sluicegate.lake.lake import Lake
+
+_SKEW = timedelta(days=1)
+"""How far the clocks of those who write into one log may be apart."""
+
+
+class Roots:
+    """Looks for what is reachable; a second look reads only what was added to the logs since.
+
+    Args:
+        keep: how long a generation is kept after a ref moved away from it.
+    """
+
+    def __init__(self, lake: Lake, keep: timedelta) -> None:
+        self._lake = lake
+        self._keep = keep
+        self._seen: dict[str, list[Move]] = {}
+
+    def read_logs(self, now: datetime) -> None:
+        """Read the logs, without looking further.
+
+        Raises:
+            EnvironmentFailed: one cannot be read.
+        """
+        for ref in self._lake.refs.all_names():
+            self._moves(ref, now - self._keep)
+
+    def find(self, now: datetime) -> dict[str, str]:
+        """Generation, or ``refused/<run>`` → why it is reachable, the strongest reason.
+
+        For who holds the lock of the lake alone.
+
+        Raises:
+            EnvironmentFailed: a log, a pin or a lease cannot be read.
+        """
+        found: dict[str, str] = {}
+        for name in leased(self._lake.root):
+            found[name] = "read by somebody"
+        for branch, base in bases(self._lake.branches).items():
+            found[base] = f"base of the branch {branch}"
+        since = now - self._keep
+        for ref in self._lake.refs.all_names():
+            self._follow(ref, since, found)
+        for pin in self._lake.pins.list():
+            found[pin.generation] = f"pinned by {pin.kind}/{pin.name}"
+        return found
+
+    def _follow(self, ref: str, since: datetime, found: dict[str, str]) -> None:
+        later: Move | None = None
+        for move in self._moves(ref, since):
+            if later is None and move.action != DELETE:
+                found[move.generation] = f"shown by {ref}"
+            elif later is not None and later.at >= since:
+                why = f"shown by {ref} until {later.at:%Y-%m-%d %H:%M} UTC"
+                found.setdefault(move.generation, why)
+            later = move
+
+    def _moves(self, ref: str, since: datetime) -> list[Move]:
+        """Newest first, down to one that was made before, clocks being what they are."""
+        seen = self._seen.setdefault(ref, [])
+        try:
+            seen[:0] = list(self._unseen(ref, seen[0].number if seen else 0, since))
+        except (ValueError, KeyError, TypeError) as error:
+            raise EnvironmentFailed(
+                f"The log of the ref {ref!r} cannot be read: nobody can say what is reachable.",
+                where=self._lake.store.where(f"refs/{ref}"),
+                hint="sluicegate lake verify names the entry; restore it from a backup",
+            ) from error
+        return seen
+
+    def _unseen(self, ref: str, number: int, since: datetime) -> Iterator[Move]:
+        for move in self._lake.refs.log(ref):
+            if move.number <= number:
+                return
+            yield move
+            if move.at < since - _SKEW:
+                return

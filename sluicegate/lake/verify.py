@@ -1,0 +1,188 @@
+"""Verifying: whether everything that the lake says it keeps is there, and is what it was.
+
+A generation is named after its catalog's content, and the catalog has the sizes, row counts and
+checksums of its data files: a whole catalog tells of each of them whether it is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sluicegate.errors import EnvironmentFailed, UnknownName
+from sluicegate.lake.branch import key_of
+from sluicegate.lake.lake import Lake
+from sluicegate.lake.problem import Problem
+from sluicegate.lake.verify_catalogs import look_into
+from sluicegate.lake.verify_files import FileVerifier, Named
+from sluicegate.lake.verify_logs import Entries, gaps, logs, ref_problems
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was looked at, and everything that is wrong with it.
+
+    Attributes:
+        catalogs: generations and refused runs.
+        files: data files, and their bytes.
+        entries: of the logs of refs, and of the ledger.
+        deep: whether data files were read to the last byte.
+        advice: what to do; None if nothing is wrong.
+    """
+
+    catalogs: list[str]
+    files: int
+    size: int
+    entries: int
+    deep: bool
+    problems: list[Problem]
+    advice: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def require_whole(self) -> None:
+        """Be sure that nothing is wrong.
+
+        Raises:
+            EnvironmentFailed: something is.
+        """
+        if self.problems:
+            count = len(self.problems)
+            raise EnvironmentFailed(
+                f"The lake has {count} problem{'s' if count > 1 else ''}: {self.problems[0].what}"
+                f"{' ...' if count > 1 else '.'}",
+                where=self.problems[0].place,
+                hint=self.advice,
+            )
+
+
+def verify(lake: Lake, name: str | None = None, *, keep: timedelta, deep: bool = False) -> Verified:
+    """Look at every generation and refused run that is kept, and at every log.
+
+    Others may publish, read and collect meanwhile.
+
+    Args:
+        name: look at this ref, generation or refused run only.
+        keep: how long what a ref showed must be there after the ref moved on.
+        deep: read data files to the last byte too.
+
+    Raises:
+        UnknownName: there is no such ref, generation or refused run.
+        EnvironmentFailed: there is nothing that could be looked at.
+    """
+    with TemporaryDirectory(prefix="sluicegate-") as scratch:
+        return _Verifier(lake, Path(scratch), deep=deep).run(name, keep)
+
+
+class _Verifier:
+    def __init__(self, lake: Lake, scratch: Path, *, deep: bool) -> None:
+        self._lake = lake
+        self._store = lake.store
+        self._scratch = scratch
+        self._deep = deep
+        self._files: dict[str, Named] = {}
+
+    def run(self, name: str | None, keep: timedelta) -> Verified:
+        catalogs = self._catalogs(name)
+        refs = logs(self._lake, "refs/")
+        if name is not None:
+            refs = {ref: entries for ref, entries in refs.items() if ref == name}
+        ledgers = logs(self._lake, "ledger/") if name is None else {}
+        problems = list(self._log_problems(refs, ledgers, datetime.now(UTC) - keep))
+        if not catalogs and not problems:
+            raise self._nothing()
+        whole, damaged = self._look_into(catalogs)
+        problems += damaged
+        # Listed after the catalogs: what is published meanwhile brings its files along.
+        sizes = {stored.key: stored.size for stored in self._store.list("files/")}
+        verifier = FileVerifier(self._lake, sizes, whole, deep=self._deep)
+        problems += verifier.problems(self._files.values())
+        problems = list(self._left(problems))
+        return Verified(
+            catalogs=sorted(catalogs),
+            files=len(self._files),
+            size=sum(sizes.get(key, 0) for key in self._files),
+            entries=sum(len(entries) for entries in (*refs.values(), *ledgers.values())),
+            deep=self._deep,
+            problems=problems,
+            advice=_advice(refs, problems, catalogs.keys(), name) if problems else None,
+        )
+
+    def _catalogs(self, name: str | None) -> dict[str, str]:
+        """What to look at: generation, or ``refused/<run>`` → key of its catalog."""
+        refused = self._lake.refused_runs()
+        if name is None:
+            return {each: key_of(each) for each in self._lake.generations()} | refused
+        if name in refused:
+            return {name: refused[name]}
+        try:
+            generation = self._lake.generation(name)
+        except UnknownName:
+            if name.startswith("refused/"):
+                raise UnknownName.of("refused run", name, refused) from None
+            raise
+        return {generation: key_of(generation)}
+
+    def _nothing(self) -> EnvironmentFailed:
+        return EnvironmentFailed(
+            "There is nothing to verify: this lake has no generation.",
+            where=self._store.address,
+            hint="sluicegate run publishes one; if there should be one, look where the lake is",
+        )
+
+    def _log_problems(
+        self, refs: Mapping[str, Entries], ledgers: Mapping[str, Entries], since: datetime
+    ) -> Iterator[Problem]:
+        kept = set(self._lake.generations()) | self._lake.condemned.removed()
+        for ref, entries in refs.items():
+            yield from ref_problems(self._lake, ref, entries, kept, since)
+        for ref, entries in ledgers.items():
+            yield from gaps(self._lake, f"ledger/{ref}", entries)
+
+    def _look_into(self, catalogs: Mapping[str, str]) -> tuple[Path | None, list[Problem]]:
+        """Read all catalogs; a copy of one that is whole, and what is wrong with the others."""
+        whole = None
+        problems = []
+        for name, key in sorted(catalogs.items()):
+            copy = self._scratch / "catalog.db"
+            catalog = look_into(self._lake, name, key, copy)
+            problems += catalog.problems
+            for file in catalog.files:
+                named = self._files.setdefault(file.key, Named(file.key))
+                named.says[file].append(name)
+                if file.key in catalog.checksums:
+                    named.checksums[catalog.checksums[file.key]].append(name)
+            if whole is None and not catalog.problems:
+                whole = copy.rename(self._scratch / "whole.db")
+        return whole, problems
+
+    def _left(self, problems: list[Problem]) -> Iterator[Problem]:
+        """Problems without what was collected meanwhile."""
+        gone = self._lake.condemned.removed() - set(self._lake.generations()) if problems else ()
+        for problem in problems:
+            catalogs = tuple(name for name in problem.catalogs if name not in gone)
+            if catalogs or not problem.catalogs:
+                yield replace(problem, catalogs=catalogs)
+
+
+def _advice(
+    refs: Mapping[str, Entries], problems: list[Problem], seen: Set[str], name: str | None
+) -> str:
+    """Which refs can be rolled back to something whole; for the rest there are backups."""
+    broken = {catalog for problem in problems for catalog in problem.catalogs}
+    advice = []
+    for ref, entries in refs.items():
+        shown = [entry.get("generation") for _, entry in sorted(entries.items()) if entry]
+        whole = [each for each in reversed(shown) if each in seen - broken]
+        if shown and shown[-1] in broken and whole:
+            advice.append(f"sluicegate lake rollback {ref} --to {whole[0]}, which is whole")
+    advice.append("restore what is named from a backup")
+    if name is not None and broken:
+        advice.append("sluicegate lake verify looks for generations that are whole")
+    return "; ".join(advice)
