@@ -150,13 +150,16 @@ def diff(
 @lake_app.command("export")
 def export(
     file: Annotated[Path, typer.Argument(help="File to write, such as marts.duckdb.")],
+    views: Annotated[
+        bool, typer.Option("--views", help="Views on the lake's data files, instead of copies.")
+    ] = False,
     env: Annotated[str, typer.Option("--env", help="Environment.")] = "dev",
     json: Json = False,
 ) -> None:
     """Write the marts that readers see into one DuckDB file, for BI tools."""
     from sluicegate.lake import export_marts
 
-    render.exported(export_marts(load_settings(env), file), json=json)
+    render.exported(export_marts(load_settings(env), file, views=views), json=json)
 
 
 @lake_app.command("backup")

@@ -76,12 +76,12 @@ def exported(export: Export, *, json: bool) -> None:
     """A file of marts."""
     if json:
         tables = {"file": str(export.file), "generation": export.generation}
-        print_json({**tables, "tables": export.tables})
+        print_json({**tables, "tables": export.tables, "views": sorted(export.views)})
         return
     out.print(f"[bold]{len(export.tables)} marts of generation {export.generation}[/bold]")
-    table = table_of("table", "rows", numbers=1)
+    table = table_of("table", "is a", "rows", numbers=1)
     for name, rows in export.tables.items():
-        table.add_row(name, f"{rows:,}")
+        table.add_row(name, "view" if name in export.views else "table", f"{rows:,}")
     out.print(table)
     out.print(f"written to {escape(str(export.file))}", soft_wrap=True)
 

@@ -23,6 +23,7 @@ from sluicegate.lake.connection import (
     machine_failed,
 )
 from sluicegate.lake.lake import Lake
+from sluicegate.lake.views import create_view
 from sluicegate.settings import Settings
 
 MARTS = "marts"
@@ -36,11 +37,13 @@ class Export:
         file: where it is.
         generation: what it shows.
         tables: name → rows.
+        views: names of those that are views on the lake's data files.
     """
 
     file: Path
     generation: str
     tables: dict[str, int]
+    views: frozenset[str] = frozenset()
 
 
 def reader(settings: Settings, ref: str | None = None) -> Connection:
@@ -65,16 +68,23 @@ def reader(settings: Settings, ref: str | None = None) -> Connection:
     return connection
 
 
-def export_marts(settings: Settings, file: Path) -> Export:
+def export_marts(settings: Settings, file: Path, *, views: bool = False) -> Export:
     """Write every mart that readers see into one DuckDB file, which appears whole or not at all.
 
     Any DuckDB driver opens it (JDBC, ODBC, Python, R): it needs neither the lake nor extensions.
     The marts are in its main schema: in a file called marts, a schema marts would be ambiguous.
     A file that is there is replaced; who has it open keeps what he has.
 
+    Args:
+        settings: of the environment.
+        file: where to write it.
+        views: let marts be views on the lake's own data files, where they can be. Nothing is
+            copied then, and the file is good for as long as the generation is kept.
+
     Raises:
         UnknownName: nothing was published yet.
-        ConfigurationError: the place is no file that could be written.
+        ConfigurationError: the place is no file that could be written, or views are asked for of
+            a lake on object storage.
     """
     if file.suffix not in {".duckdb", ".db"} or file.is_dir():
         raise ConfigurationError(
@@ -88,12 +98,18 @@ def export_marts(settings: Settings, file: Path) -> Export:
                 where=str(file),
                 hint="choose a place outside, such as data/marts.duckdb",
             )
+    if views and lake.files.remote:
+        raise ConfigurationError(
+            "Views on object storage would have to know its keys.",
+            where=lake.store.address,
+            hint="export without --views: the file holds the marts themselves then",
+        )
     lake.refs.require(settings.ref)
     draft = file.with_name(f".{file.name}.{uuid4().hex}")
     try:
         durable.make_folder(file.parent)
         with lake.held(settings.ref) as lease:
-            tables = _write(lake, lease.catalog, draft)
+            tables, seen = _write(lake, lease.catalog, draft, views=views)
         # Left by somebody who died writing to the export before: DuckDB would replay it into ours.
         file.with_name(file.name + ".wal").unlink(missing_ok=True)
         os.replace(draft, file)  # noqa: PTH105 - the target may be there
@@ -106,25 +122,30 @@ def export_marts(settings: Settings, file: Path) -> Export:
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-    return Export(file, lease.name, tables)
+    return Export(file, lease.name, tables, seen)
 
 
-def _write(lake: Lake, catalog: Path, draft: Path) -> dict[str, int]:
+def _write(
+    lake: Lake, catalog: Path, draft: Path, *, views: bool
+) -> tuple[dict[str, int], frozenset[str]]:
     connection = connect()
     try:
         attach(connection, catalog, lake.files, read_only=True)
         connection.execute(f"ATTACH {literal(str(draft))} AS target")
-        tables = {}
+        tables, seen = {}, set()
         for name in _marts(connection):
             here = f"target.{identifier(name)}"
             there = f"{ALIAS}.{MARTS}.{identifier(name)}"
-            connection.execute(f"CREATE TABLE {here} AS FROM {there}")
+            if views and create_view(connection, catalog, lake.files, (MARTS, name), here):
+                seen.add(name)
+            else:
+                connection.execute(f"CREATE TABLE {here} AS FROM {there}")
             counted = connection.execute(f"SELECT count(*) FROM {here}").fetchone()
             tables[name] = int(counted[0]) if counted else 0
         connection.execute("DETACH target")
     finally:
         connection.close()
-    return tables
+    return tables, frozenset(seen)
 
 
 def _marts(connection: Connection) -> list[str]:

@@ -135,3 +135,51 @@ def test_an_export_is_not_spoilt_by_what_somebody_left(tmp_path: Path, lake: Lak
     export_marts(settings_of(tmp_path), file)
     with duckdb.connect(str(file), read_only=True) as reader:
         assert reader.sql("FROM numbers").fetchall() == [(1,)]
+
+
+READS = """
+import duckdb, sys
+with duckdb.connect(sys.argv[1], read_only=True) as reader:
+    kinds = "SELECT table_name, table_type FROM information_schema.tables ORDER BY 1"
+    print(reader.sql(kinds).fetchall())
+    print(reader.sql("SELECT list(n ORDER BY n) FROM numbers").fetchall())
+    print(reader.sql("SELECT list(n ORDER BY n) FROM corrected").fetchall())
+"""
+
+
+def test_views_need_neither_the_lake_nor_a_copy(tmp_path: Path, lake: Lake) -> None:
+    """A plain DuckDB reads them; a table that rows were deleted from is copied instead."""
+    corrected = Table("marts", "corrected")
+    publish(lake, 1, 2)
+    with lake.branch("dev", "corrects") as branch:
+        with branch.session() as session:
+            write(session, *range(100), table=corrected)
+            session.execute(f"DELETE FROM {corrected.sql} WHERE n > 3")
+            write(session, *range(200, 300), table=corrected)
+            session.execute(f"DELETE FROM {corrected.sql} WHERE n = 299")
+        lake.publish(branch, run="corrects")
+    file = tmp_path / "views.duckdb"
+    export = export_marts(settings_of(tmp_path), file, views=True)
+    assert export.views == {"numbers"}
+    assert export.tables == {"corrected": 103, "numbers": 2}
+    publish(lake, 3)
+    told = subprocess.run(
+        [sys.executable, "-c", READS, str(file)], capture_output=True, text=True, check=True
+    )
+    tables, numbered, rest = told.stdout.splitlines()
+    assert tables == "[('corrected', 'BASE TABLE'), ('numbers', 'VIEW')]"
+    assert numbered == "[([1, 2],)]"
+    assert rest == f"[({[0, 1, 2, 3, *range(200, 299)]},)]"
+
+
+def test_view_of_a_table_whose_columns_changed_is_a_copy(tmp_path: Path, lake: Lake) -> None:
+    """A file that was written under other names cannot be read as the table is."""
+    publish(lake, 1)
+    with lake.branch("dev", "renames") as branch:
+        with branch.session() as session:
+            session.execute(f"ALTER TABLE {MART.sql} RENAME n TO number")
+        lake.publish(branch, run="renames")
+    export = export_marts(settings_of(tmp_path), tmp_path / "views.duckdb", views=True)
+    assert export.views == frozenset()
+    with duckdb.connect(str(export.file), read_only=True) as reader:
+        assert reader.sql("SELECT number FROM numbers").fetchall() == [(1,)]
