@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,9 @@ def pytest_report_header() -> str:
     return f"seed {os.environ['TEST_SEED']} (TEST_SEED={os.environ['TEST_SEED']} repeats it)"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# Around all others: xdist reads the groups in a hook that is as early as one can ask to be.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     order = {group: place for place, group in enumerate(LONGEST_FIRST)}
     groups = {item: _group(item.path) for item in items}
     for item, group in groups.items():
@@ -37,6 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if (suite := group.partition("/")[0]) != "unit":
             item.add_marker(suite)
     items.sort(key=lambda item: order.get(groups[item], len(order)))
+    return (yield)
 
 
 def _group(file: Path) -> str:
