@@ -99,9 +99,10 @@ def compact(catalog: Path, session: Callable[[], AbstractContextManager[Session]
     before = _rows(catalog)
     with session() as opened:
         _expire(opened, old)
-        for each in work:
-            _compact_table(opened, each)
         if work:
+            with opened.transaction():
+                for each in work:
+                    _compact_table(opened, each)
             # That was work in snapshots of its own.
             found = opened.rows(f"SELECT snapshot_id FROM ducklake_snapshots('{ALIAS}') ORDER BY 1")
             _expire(opened, [number for (number,) in found[:-1]])

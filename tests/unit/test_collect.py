@@ -490,12 +490,17 @@ from functools import partial
 import duckdb
 duckdb.connect = partial(duckdb.connect, config={"allow_unsigned_extensions": "true"})  # quicker
 from pathlib import Path
+from datetime import timedelta
 from sluicegate.lake import Lake
+from sluicegate.lake.verify import verify
 from tests.unit.kit import numbers, numbers_in, publish
 lake = Lake(Path(sys.argv[1]))
 if sys.argv[2] == "publish":
     for n in range(1, 15):
         publish(lake, n)
+elif sys.argv[2] == "verify":
+    for _ in range(10):
+        verify(lake, keep=timedelta(days=1), deep=True).require_whole()
 else:
     with lake.read("dev") as early:
         for _ in range(25):
@@ -507,12 +512,12 @@ else:
 """
 
 
-def test_beside_publishers_and_readers(lake: Lake) -> None:
-    """In other processes, with no grace: no reader and no publisher fails."""
+def test_beside_others(lake: Lake) -> None:
+    """Whoever publishes, reads and verifies in other processes does not fail, without any grace."""
     publish(lake, 0)
     children = [
         subprocess.Popen([sys.executable, "-c", BESIDE, str(lake.root), role], cwd=ROOT)
-        for role in ("publish", "read", "read")
+        for role in ("publish", "read", "verify")
     ]
     removed = 0
     while any(child.poll() is None for child in children):
