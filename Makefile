@@ -70,7 +70,7 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 .PHONY: test test-unit test-store test-integration test-e2e bench lint format ci browser screenshots lock
 SUITES := tests/integration tests/store tests/e2e tests/unit
 # Groups of tests that share a server or a clone stay in one process: see tests/conftest.py.
-PYTEST = @$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST = @$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 test: $(DEV) ## Run all tests: unit, store, integration, end to end
 	$(say) 'Unit, store, integration and end-to-end tests'
 	$(PYTEST) $(SUITES)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).parent
 
@@ -29,21 +30,32 @@ def pytest_report_header() -> str:
     return f"seed {os.environ['TEST_SEED']} (TEST_SEED={os.environ['TEST_SEED']} repeats it)"
 
 
-# Around all others: xdist reads the groups in a hook that is as early as one can ask to be.
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {group: place for place, group in enumerate(LONGEST_FIRST)}
-    groups = {item: _group(item.path) for item in items}
+    groups = {item: _group(item.path.relative_to(HERE)) for item in items}
     for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
         if (suite := group.partition("/")[0]) != "unit":
             item.add_marker(suite)
     items.sort(key=lambda item: order.get(groups[item], len(order)))
-    return (yield)
+
+
+class Groups(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives a group of tests to one process, whole.
+
+    Marks that name a group (``--dist loadgroup``) come to nothing with this version of pytest.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(str(self.config.rootpath)) / nodeid.partition("::")[0]
+        return _group(file.relative_to(HERE))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    return Groups(config, log)
 
 
 def _group(file: Path) -> str:
-    suite = file.relative_to(HERE).parts[0]
+    suite = file.parts[0]
     if suite in ("integration", "store"):
         return suite
     return TOGETHER.get(file.stem, f"{suite}/{file.stem.removeprefix('test_')}")
