@@ -15,6 +15,7 @@ SEED ?= 2026
 START ?= 2026-10-01
 CASE ?=
 RUNS ?= 3
+KILLS ?= 25
 VENV ?= .venv
 WORKERS ?= auto
 
@@ -67,7 +68,8 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 	  --start '$(START)' --landing data/landing --truth data/truth --processor data/processor
 
 ##@ Develop
-.PHONY: test test-unit test-store test-integration test-e2e bench lint format ci browser screenshots lock
+.PHONY: test test-unit test-store test-integration test-e2e test-crash test-mutations bench lint
+.PHONY: format ci browser screenshots lock
 SUITES := tests/integration tests/store tests/e2e tests/unit
 # Groups of tests that share a server or a clone stay in one process: see tests/conftest.py.
 PYTEST = @$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
@@ -91,6 +93,14 @@ test-e2e: $(DEV) ## Run the tests that use the commands as a person would
 	$(say) 'End-to-end tests'
 	$(PYTEST) tests/e2e
 
+test-crash: $(DEV) ## Kill writers of the lake, cut the power, fill the disk, beside readers (KILLS=25)
+	$(say) 'Killing writers ($(KILLS) at random moments), beside readers'
+	@KILLS='$(KILLS)' $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/crash
+
+test-mutations: $(DEV) ## Take one safeguard of the lake away at a time: a test must notice each
+	$(say) 'Taking the safeguards of the lake away, one after the other: some minutes'
+	@$(BIN)/python -m tests.mutations
+
 bench: $(DEV) ## Measure cases beside their baselines (CASE=pipeline RUNS=3 ROWS=200000)
 	@$(BIN)/python -m benchmarks --case '$(CASE)' --runs '$(RUNS)' --rows '$(ROWS)'
 
@@ -107,7 +117,7 @@ format: $(DEV) ## Format the code and fix what can be fixed
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-ci: browser lint test ## What continuous integration runs
+ci: browser lint test test-crash ## What continuous integration runs
 
 # Only CI calls this by itself: a test must not install programs on somebody's machine.
 browser: ## Install the browser that looks at Prefect's UI in tests (Debian's chromium, as root)

@@ -186,7 +186,7 @@ def restore(
 ) -> None:
     """Copy a backup into the lake that the settings name, which must be empty."""
     from sluicegate.lake import Lake
-    from sluicegate.lake.backup import restore as copy_back
+    from sluicegate.lake.restore import restore as copy_back
 
     render.restored(copy_back(folder.absolute(), Lake.of(load_settings(env)), name), json=json)
 

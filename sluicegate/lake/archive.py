@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 from sluicegate.lake import durable
 from sluicegate.lake.store import Store
@@ -28,8 +27,8 @@ class Archive:
 
     def keep_file(self, file: Path) -> tuple[str, Path, int]:
         """Keep a file's bytes; returns the batch id, a file to read them from, and the size."""
-        with self._draft() as draft:
-            with file.open("rb") as source, draft.open("xb") as target:
+        with file.open("rb") as source, self._draft() as draft:
+            with draft.open("wb") as target:
                 shutil.copyfileobj(source, target, 1 << 20)
             return self._settle(draft)
 
@@ -41,12 +40,9 @@ class Archive:
 
     @contextmanager
     def _draft(self) -> Iterator[Path]:
-        folder = durable.make_folder(self._store.workspace / "archive")
-        draft = folder / f".{uuid4().hex}"
-        try:
+        folder = self._store.workspace / "archive"
+        with durable.written(folder), durable.drafted(durable.make_folder(folder)) as draft:
             yield draft
-        finally:
-            draft.unlink(missing_ok=True)
 
     def _settle(self, draft: Path) -> tuple[str, Path, int]:
         # The copy is hashed, not the source: the name must fit what is kept.

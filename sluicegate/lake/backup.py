@@ -1,4 +1,4 @@
-"""Backup and restore: lake and ledger as one consistent set, in a folder of its own.
+"""Backups: lake and ledger as one consistent set, in a folder of its own.
 
 Everything in a lake is immutable, so a backup beside a running platform needs no lock, only an
 order. The ledger is copied before the refs: a run's last line is written after its ref has moved,
@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from sluicegate import __version__
 from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
@@ -25,12 +24,13 @@ from sluicegate.lake import durable
 from sluicegate.lake.branch import key_of
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.lake import Lake
-from sluicegate.lake.locks import rooting
+from sluicegate.lake.points import reached
 from sluicegate.lake.store import Folder
 
 LISTS = "backups"
+_DRAFTS = "drafts"
 FORMAT = 1
-_LOGS = ("ledger/", "refs/", "pins/")
+LOGS = ("ledger/", "refs/", "pins/")
 """In this order: see above."""
 _AS_THEY_ARE = ("archive/", "evidence/")
 
@@ -81,7 +81,10 @@ def back_up(lake: Lake, folder: Path) -> Backup:
     known = dict(last.objects) if last else {}
     copier = _Copier(lake, folder, known)
     try:
-        for prefix in _LOGS:
+        for place in (_DRAFTS, LISTS):
+            durable.sweep_drafts(durable.make_folder(folder / place))
+        reached("backup begun")
+        for prefix in LOGS:
             copier.take(_keys(lake, prefix))
         heads = _heads(copier)
         for generation in _generations(lake, copier):
@@ -97,6 +100,7 @@ def back_up(lake: Lake, folder: Path) -> Backup:
         }
         listed = json.dumps(content, indent=0, sort_keys=True).encode()
         durable.create(folder / LISTS / f"{name}.json", listed)
+        reached("backup listed")
     except OSError as error:
         raise EnvironmentFailed(
             f"The backup cannot be written: {error.strerror or error}.",
@@ -104,33 +108,6 @@ def back_up(lake: Lake, folder: Path) -> Backup:
             hint="an earlier backup in the folder is as it was; run it again",
         ) from error
     return Backup(folder, name, copier.objects, heads, copier.copied)
-
-
-def restore(folder: Path, lake: Lake, name: str | None = None) -> Backup:
-    """Copy a backup into an empty lake; readers see its heads when all the rest is there.
-
-    Args:
-        name: one of the backups of the folder; by default the newest.
-
-    Raises:
-        ConfigurationError: there is a lake already, or no backup in the folder.
-        EnvironmentFailed: the backup is damaged, or the lake cannot be written.
-    """
-    backup = _chosen(folder, name)
-    if lake.refs.all_names():
-        raise ConfigurationError(
-            "A backup is restored into an empty lake only, and there is one already.",
-            where=lake.store.address,
-            hint="name another place: SLUICEGATE_LAKE__ROOT=<folder>",
-        )
-    lake.store.prepare()
-    copied = 0
-    with rooting(lake.root):
-        # What points comes after what it points at: a restore that is cut short shows nothing.
-        for key in sorted(backup.objects, key=lambda key: (key.startswith("refs/"), key)):
-            size, digest = backup.objects[key]
-            copied += _put(folder, key, size, digest, lake)
-    return Backup(folder, backup.name, backup.objects, backup.heads, copied)
 
 
 def newest(folder: Path) -> Backup | None:
@@ -165,11 +142,16 @@ class _Copier:
             place = self._folder / key
             if key in self._known and place.is_file():
                 self.objects[key] = self._known[key]
-                if key.startswith(_LOGS):
+                if key.startswith(LOGS):
                     self._require_same(key, place)
                 continue
             durable.make_folder(place.parent)
-            self.objects[key] = _copy(self._lake.store.stream(key), place)
+            with durable.drafted(self._folder / _DRAFTS) as draft:
+                self.objects[key] = copy(self._lake.store.stream(key), draft)
+                durable.sync_file(draft)
+                reached("object copied")
+                draft.replace(place)
+            reached("object backed up")
             self.copied += 1
             folders.add(place.parent)
         for folder in folders:
@@ -189,44 +171,14 @@ class _Copier:
         return json.loads((self._folder / key).read_bytes())
 
 
-def _copy(pieces: Iterable[bytes], target: Path) -> tuple[int, str]:
+def copy(pieces: Iterable[bytes], draft: Path) -> tuple[int, str]:
+    """Write a file piece by piece; its size and SHA-256."""
     digest, size = hashlib.sha256(), 0
-    draft = target.with_name(f".{target.name}.{uuid4().hex}")
-    try:
-        with draft.open("xb") as write:
-            for piece in pieces:
-                digest.update(piece)
-                size += write.write(piece)
-        durable.sync_file(draft)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+    with draft.open("wb") as write:
+        for piece in pieces:
+            digest.update(piece)
+            size += write.write(piece)
     return size, digest.hexdigest()
-
-
-def _put(folder: Path, key: str, size: int, digest: str, lake: Lake) -> int:
-    if lake.store.exists(key):
-        # A restore that was cut short is taken up again.
-        return 0
-    draft = durable.make_folder(lake.store.workspace / "restore") / f".{uuid4().hex}"
-    try:
-        found = _copy(Folder(folder).stream(key), draft)
-        if found != (size, digest):
-            raise EnvironmentFailed(
-                f"The backup is damaged: {key} is not what was backed up.",
-                where=str(folder / key),
-                hint="restore another backup of the folder, with --name",
-            )
-        lake.store.settle(draft, key)
-    except FileNotFoundError as error:
-        raise EnvironmentFailed(
-            f"The backup is damaged: {key} is missing.",
-            where=str(folder / key),
-            hint="restore another backup of the folder, with --name",
-        ) from error
-    finally:
-        draft.unlink(missing_ok=True)
-    return 1
 
 
 def _keys(lake: Lake, prefix: str) -> list[str]:
@@ -271,7 +223,13 @@ def _take_generation(lake: Lake, copier: _Copier, generation: str, *, needed: bo
         ) from error
 
 
-def _chosen(folder: Path, name: str | None) -> Backup:
+def chosen(folder: Path, name: str | None) -> Backup:
+    """One of the backups of a folder; by default the newest.
+
+    Raises:
+        ConfigurationError: there is none, or none of that name.
+        EnvironmentFailed: its list is damaged.
+    """
     names = backups(folder)
     if not names:
         raise ConfigurationError(

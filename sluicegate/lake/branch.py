@@ -15,14 +15,17 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
+from uuid import uuid4
 
 from sluicegate.errors import BranchBusy, Bug
 from sluicegate.lake import checksums, durable
 from sluicegate.lake.compact import compact, touch, vacuum
 from sluicegate.lake.condemned import Condemned
 from sluicegate.lake.connection import Connection, attach, connect, detach
+from sluicegate.lake.holder import holder_of, sign
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.locks import rooting
+from sluicegate.lake.points import reached
 from sluicegate.lake.refs import Move
 from sluicegate.lake.session import Session
 from sluicegate.lake.store import Store
@@ -64,8 +67,10 @@ class Branch:
         try:
             yield Session(self._connection)
         finally:
+            reached("data written")
             detach(self._connection)
             self._open = False
+            reached("catalog closed")
 
     def close(self) -> None:
         """Let go of the connection that sessions share, because making one takes long."""
@@ -87,16 +92,25 @@ class Branch:
         # An open session would go on writing to the file that readers see by then.
         if self._open or any(leftover.exists() for leftover in leftovers):
             raise Bug("A branch was published while it was open.", where=str(self.catalog))
+        reached("compaction begun")
         compacted = compact(self.catalog, self.session)
+        reached("compaction ended")
         fresh = _keys(self.catalog) - self._durable()
         self._store.sync(fresh)
+        reached("data synced")
         if not self.files.remote:
             checksums.record(self.catalog, self._store, fresh)
         if compacted:
             vacuum(self.catalog)
+        reached("catalog finished")
         generation = self._name()
         self._store.settle(self.catalog, key_of(generation))
+        reached("catalog settled")
         return generation
+
+    def unseal(self, generation: str) -> None:
+        """Have the catalog back after all: nobody came to point at what it was sealed as."""
+        copy_catalog(self._store.local(key_of(generation)), self.catalog)
 
     def _name(self) -> str:
         """The name that its content gives it, and that no collector is about to take away."""
@@ -116,6 +130,7 @@ class Branch:
             copy_catalog(self.catalog, aside)
             if self.base is not None:
                 set_base(folder, self.base.generation)
+            reached("branch set aside")
         return aside
 
     def keep(self, key: str) -> None:
@@ -173,19 +188,30 @@ def hold(folder: Path) -> Iterator[None]:
         BranchBusy: another process holds it.
     """
     with _locked(folder) as lock:
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+        with durable.written(folder):
+            sign(lock)
+        reached("branch made")
         try:
             yield
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            reached("branch let go")
+            _discard(folder)
+
+
+def _discard(folder: Path) -> None:
+    """Remove a folder that this process holds, and nothing that the next holder puts there."""
+    # What is removed piece by piece has a name of its own: without its lock, the old one would be
+    # free to be taken while files still vanish from it.
+    with suppress(OSError):
+        folder = folder.rename(folder.with_name(f"{folder.name}.gone-{uuid4().hex[:8]}"))
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[TextIO]:
     while True:
-        durable.make_folder(folder)
+        with durable.written(folder):
+            durable.make_folder(folder)
         try:
             lock = (folder / _LOCK).open("a+")
         except FileNotFoundError:
@@ -194,17 +220,23 @@ def _locked(folder: Path) -> Iterator[TextIO]:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                lock.seek(0)
-                raise BranchBusy(
-                    f"The branch {folder.name!r} has a writer already"
-                    f" (process {lock.read().strip()}).",
-                    where=str(folder),
-                    hint="wait for it, or end that process",
-                ) from error
+                raise _busy(folder, lock) from error
             # Somebody may have swept the folder just before: a lock without a name holds nothing.
             if _same_file(lock, folder / _LOCK):
                 yield lock
                 return
+
+
+def _busy(folder: Path, lock: TextIO) -> BranchBusy:
+    holder = holder_of(lock)
+    hint = "wait until it has ended and run again"
+    if holder is not None:
+        hint += f"; or end it, which publishes nothing and loses no batch: {holder.remedy}"
+    return BranchBusy(
+        f"The branch {folder.name!r} has a writer already ({holder or 'it has just begun'}).",
+        where=str(folder),
+        hint=hint,
+    )
 
 
 def _same_file(handle: TextIO, path: Path) -> bool:
@@ -238,11 +270,12 @@ def doorway(branches: Path) -> Iterator[None]:
 
 def copy_catalog(source: Path, target: Path) -> None:
     """Start a branch from a generation's catalog."""
-    durable.make_folder(target.parent)
-    for leftover in _LEFTOVERS:
-        # SQLite would replay the journal of a killed writer into the fresh copy.
-        target.with_name(target.name + leftover).unlink(missing_ok=True)
-    draft = target.with_name(f".{target.name}")
-    shutil.copyfile(source, draft)
-    # Whole or not at all: somebody may look at it.
-    draft.replace(target)
+    with durable.written(target):
+        durable.make_folder(target.parent)
+        for leftover in _LEFTOVERS:
+            # SQLite would replay the journal of a killed writer into the fresh copy.
+            target.with_name(target.name + leftover).unlink(missing_ok=True)
+        draft = target.with_name(f".{target.name}")
+        shutil.copyfile(source, draft)
+        # Whole or not at all: somebody may look at it.
+        draft.replace(target)

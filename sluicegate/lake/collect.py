@@ -8,8 +8,8 @@ days by the age of its catalog; its report and queries stay for good. What is un
 pardoned.
 
 A **data file** is removed when no catalog names it that still exists, the development branch's
-included, and it is older than ``grace`` and than every branch that is at work on this machine.
-Archive and ledger are never collected.
+included, and it is older than ``grace`` and than every branch that is at work on this machine. What
+a dbt of one's own is about to write has its age alone. Archive and ledger are never collected.
 
 Why no existing catalog ever names a missing file, at any moment, whoever works beside it and
 whenever it is killed:
@@ -49,6 +49,7 @@ from sluicegate.lake.branch import CATALOG, GENERATIONS, begun, name_of
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.lake import Lake
 from sluicegate.lake.locks import collecting, deciding
+from sluicegate.lake.points import reached
 from sluicegate.lake.roots import Roots
 from sluicegate.lake.store import Stored
 
@@ -144,6 +145,7 @@ class _Collector:
         if not self._dry_run:
             for file in unnamed:
                 self._store.remove(file.key)
+                reached("file removed")
             leftovers.remove(left)
         sizes = [*(catalogs[name].size for name in due), *(file.size for file in unnamed)]
         return Collected(
@@ -206,6 +208,7 @@ class _Collector:
         if not self._dry_run:
             for name in sorted(unreachable - before):
                 condemned.add(name, self._now)
+                reached("catalog condemned")
             for name in pardoned:
                 condemned.pardon(name)
         return since, pardoned
@@ -231,12 +234,15 @@ class _Collector:
         if self._dry_run or not doomed:
             return
         self._lake.condemned.put_on_record(doomed, self._now)
+        reached("removal on record")
         for stored in doomed.values():
             self._store.remove(stored.key)
+            reached("catalog removed")
         for folder in {(self._lake.root / stored.key).parent for stored in doomed.values()}:
             # Of a store elsewhere there may be a cache here, or nothing.
             if folder.is_dir():
                 durable.sync_folder(folder)
+        reached("removal durable")
         for name in doomed:
             self._lake.condemned.pardon(name)
 

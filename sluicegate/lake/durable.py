@@ -5,9 +5,36 @@ Every file of the lake that is not a data file is created through here, once, an
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+from sluicegate.errors import EnvironmentFailed
+from sluicegate.lake.points import reached
+
+DRAFT = ".draft"
+"""How the names of drafts end; they begin with a dot."""
+
+
+@contextmanager
+def written(place: Path) -> Iterator[None]:
+    """Name a disk that is full, fails or may not be written to for what it is.
+
+    Raises:
+        EnvironmentFailed: the block raised an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise EnvironmentFailed(
+            f"The lake cannot be written: {error.strerror or type(error).__name__}.",
+            where=str(error.filename or place),
+            hint="look at the disk and its free space, then run again; readers see what was"
+            " published last, the whole of it",
+        ) from error
 
 
 def sync_file(path: Path) -> None:
@@ -33,6 +60,45 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+@contextmanager
+def drafted(folder: Path) -> Iterator[Path]:
+    """An empty file of no name that matters, to be filled and then linked or renamed.
+
+    It is locked for as long as its writer lives, so that nobody takes it for one of a dead
+    process. It is gone at the end.
+    """
+    while True:
+        draft = folder / f".{uuid4().hex}{DRAFT}"
+        with draft.open("xb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.fstat(lock.fileno()).st_nlink == 0:
+                # Swept before it was locked.
+                continue
+            try:
+                yield draft
+            finally:
+                draft.unlink(missing_ok=True)
+            return
+
+
+def abandoned(draft: Path) -> bool:
+    """Whether the process that made a draft has died: nobody will make anything of it."""
+    try:
+        with draft.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (FileNotFoundError, BlockingIOError):
+        # Its writer has ended it, or is at work.
+        return False
+    return True
+
+
+def sweep_drafts(folder: Path) -> None:
+    """Remove the drafts of processes that died from a folder."""
+    for draft in folder.glob(f".*{DRAFT}"):
+        if abandoned(draft):
+            draft.unlink(missing_ok=True)
+
+
 def create(path: Path, content: bytes) -> bool:
     """Create a file that nobody created before; say whether it was us.
 
@@ -41,17 +107,15 @@ def create(path: Path, content: bytes) -> bool:
     lake, as ``If-None-Match: *`` is on object storage.
     """
     make_folder(path.parent)
-    draft = path.parent / f".{path.name}.{uuid4().hex}"
-    with draft.open("xb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
+    with drafted(path.parent) as draft:
+        draft.write_bytes(content)
+        sync_file(draft)
+        reached("entry written")
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return False
+        reached("entry linked")
     sync_folder(path.parent)
     return True
 
@@ -59,6 +123,8 @@ def create(path: Path, content: bytes) -> bool:
 def settle(draft: Path, path: Path) -> None:
     """Give a finished file its final name; an equal file may be there already."""
     sync_file(draft)
+    reached("draft synced")
     make_folder(path.parent)
     draft.replace(path)
+    reached("draft renamed")
     sync_folder(path.parent)

@@ -26,6 +26,7 @@ from sluicegate.lake.connection import open_read_only
 from sluicegate.lake.leases import Lease, lease
 from sluicegate.lake.locks import looking, rooting
 from sluicegate.lake.pins import Pins
+from sluicegate.lake.points import reached
 from sluicegate.lake.refs import Move, Refs
 from sluicegate.lake.session import Session
 from sluicegate.lake.store import Folder, Store
@@ -49,7 +50,7 @@ class Lake:
     ====================  ======================================================================
 
     Work in progress is on this machine, in the store's workspace: ``branches/<run>/``, one folder
-    a writer, and ``readers/``, one file a reader.
+    a writer, ``readers/``, one file a reader, and ``locks/``.
 
     Attributes:
         store: where all this is.
@@ -113,6 +114,7 @@ class Lake:
                 if base is not None:
                     set_base(folder, base.generation)
                     copy_catalog(self.catalog(base.generation), folder / CATALOG)
+                reached("branch copied")
             branch = Branch(folder, self.store, ref, base)
             try:
                 yield branch
@@ -152,7 +154,11 @@ class Lake:
             )
         with rooting(self.root):
             generation = branch.seal()
-            return self.refs.move(branch.ref, branch.base, generation, action=action, run=run)
+            try:
+                return self.refs.move(branch.ref, branch.base, generation, action=action, run=run)
+            except RefMoved:
+                branch.unseal(generation)
+                raise
 
     def rollback(self, ref: str, to: str | None = None) -> Move:
         """Point a ref back at an earlier generation; by default the one before what it shows.
@@ -174,6 +180,7 @@ class Lake:
             if target not in known:
                 raise UnknownName.of("generation", target, known - {head.generation}, where=ref)
             self.require_kept(target, hint=partial(self._oldest, head, moves))
+            reached("rollback chosen")
             return self.refs.move(ref, head, target, action="rollback")
 
     def require_kept(self, generation: str, *, hint: Callable[[], str] | None = None) -> None:
@@ -219,6 +226,7 @@ class Lake:
             generation = self.generation(source)
             self.require_free(ref)
             self.require_kept(generation)
+            reached("ref about to be made")
             return self.refs.move(ref, None, generation, action="branch")
 
     def require_free(self, ref: str) -> None:
@@ -240,7 +248,9 @@ class Lake:
         Raises:
             UnknownName: there is no such ref.
         """
-        return self.refs.delete(self.refs.require(ref))
+        move = self.refs.delete(self.refs.require(ref))
+        reached("ref deleted")
+        return move
 
     def generations(self) -> list[str]:
         """Every generation whose catalog is kept."""
@@ -380,6 +390,8 @@ def development_branch(settings: Settings) -> Path:
     with rooting(lake.root):
         head = lake.refs.require("dev")
         if not (origin.is_file() and json.loads(origin.read_text()) == head.generation):
+            # Killed in between, the next one must not take this copy for that of another head.
+            origin.unlink(missing_ok=True)
             copy_catalog(lake.catalog(head.generation), catalog)
             origin.write_text(json.dumps(head.generation))
     return catalog

@@ -60,6 +60,8 @@ def lease(workspace: Path, name: str, catalog: Path) -> Lease:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
         fcntl.flock(handle, fcntl.LOCK_SH)
+        # A collector of another user must be able to read whose it is.
+        os.fchmod(handle, 0o644)
         os.write(handle, name.encode())
     return Lease(name, catalog, datetime.now(UTC), file, handle, os.getpid())
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from sluicegate.lake import durable
+
 _DRAFT = re.compile(r"\.(?:.*\.|probe-)?[0-9a-f]{32}\Z")
 """What is called so becomes something, or is removed, by the process that made it."""
 
@@ -34,10 +36,15 @@ def find(root: Path, now: datetime) -> Iterator[Leftover]:
             folders[:] = [name for name in folders if name != "branches"]
         spilled = (root / "spill") in (here, *here.parents)
         for name in names:
-            if not spilled and not _DRAFT.match(name):
+            draft = name.startswith(".") and name.endswith(durable.DRAFT)
+            if not spilled and not draft and not _DRAFT.match(name):
                 continue
             with suppress(FileNotFoundError):
                 stat = (here / name).stat()
+                if draft:
+                    if durable.abandoned(here / name):
+                        yield Leftover(here / name, stat.st_size)
+                    continue
                 age = now.timestamp() - stat.st_mtime
                 if age > (_SPILL_AGE if spilled else _DRAFT_AGE).total_seconds():
                     yield Leftover(here / name, stat.st_size)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from sluicegate.errors import ConfigurationError, RefMoved, UnknownName
 from sluicegate.lake.log import SUFFIX, Log
+from sluicegate.lake.points import reached
 from sluicegate.lake.store import Store
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*\Z")
@@ -96,6 +97,7 @@ class Refs:
         }
         if not self._log(ref).append_after(number, entry):
             raise self._moved(ref, number)
+        reached("ref moved")
         return move_of(ref, number + 1, entry)
 
     def delete(self, seen: Move) -> Move:

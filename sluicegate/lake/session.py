@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,7 +151,9 @@ class Session:
                 self.execute(f"CALL {ALIAS}.set_commit_message('sluicegate', ?)", [message])
         except BaseException:
             self._there = frozenset()
-            self._connection.execute("ROLLBACK")
+            # A full disk ends the transaction by itself; what it said is not to be hidden.
+            with suppress(duckdb.TransactionException):
+                self._connection.execute("ROLLBACK")
             raise
         self.execute("COMMIT")
 
@@ -186,7 +188,9 @@ def machine_failures(gone: Gone | None = None) -> Iterator[None]:
     except duckdb.Error as error:
         if gone and (told := gone()):
             raise told from error
-        if not isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
+        # A branch has one writer, so a commit fails for no other reason than its catalog's disk.
+        commit = isinstance(error, duckdb.TransactionException) and "Failed to commit" in str(error)
+        if not commit and not isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
             raise
         raise machine_failed(error) from error
 

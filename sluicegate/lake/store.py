@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
-from uuid import uuid4
 
 from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake import durable
@@ -108,10 +107,18 @@ class Store(Protocol):
         """
 
     def create(self, key: str, content: bytes) -> bool:
-        """Make an object that nobody made before; say whether it was us."""
+        """Make an object that nobody made before; say whether it was us.
+
+        Raises:
+            EnvironmentFailed: it cannot be written.
+        """
 
     def settle(self, draft: Path, key: str) -> None:
-        """Move a finished file in; an equal object may be there already."""
+        """Move a finished file in; an equal object may be there already.
+
+        Raises:
+            EnvironmentFailed: it cannot be written.
+        """
 
     def local(self, key: str) -> Path:
         """A file of this machine with an object's content, not to be written to.
@@ -121,7 +128,11 @@ class Store(Protocol):
         """
 
     def sync(self, keys: set[str]) -> None:
-        """Make data files durable that DuckDB has written."""
+        """Make data files durable that DuckDB has written.
+
+        Raises:
+            EnvironmentFailed: the disk fails.
+        """
 
     def remove(self, key: str) -> None:
         """Remove an object for good; one that is gone already is no error."""
@@ -146,11 +157,10 @@ class Folder:
         Raises:
             EnvironmentFailed: we may not, or the disk is full.
         """
-        probe = self.root / f".probe-{uuid4().hex}"
         try:
             durable.make_folder(self.root / "files")
-            probe.write_bytes(b"x")
-            probe.unlink()
+            with durable.drafted(self.root) as probe:
+                probe.write_bytes(b"x")
         except OSError as error:
             raise EnvironmentFailed(
                 f"The lake's folder cannot be written: {error.strerror or error}.",
@@ -205,12 +215,14 @@ class Folder:
 
     def create(self, key: str, content: bytes) -> bool:
         """Make a file that nobody made before; say whether it was us."""
-        return durable.create(self.root / key, content)
+        with durable.written(self.root / key):
+            return durable.create(self.root / key, content)
 
     def settle(self, draft: Path, key: str) -> None:
         """Give a finished file its final name, as one that nobody may write."""
-        draft.chmod(0o444)
-        durable.settle(draft, self.root / key)
+        with durable.written(self.root / key):
+            draft.chmod(0o444)
+            durable.settle(draft, self.root / key)
 
     def local(self, key: str) -> Path:
         """The file itself."""
@@ -220,13 +232,16 @@ class Folder:
         return file
 
     def sync(self, keys: set[str]) -> None:
-        """Flush data files, then the lists of names that they are in."""
+        """Flush data files, then the lists of names that they are in, up to the first."""
         # A file that a branch wrote and dropped again may be gone.
         files = {file for key in keys if (file := self.root / key).exists()}
-        for file in sorted(files):
-            durable.sync_file(file)
-        for folder in sorted({file.parent for file in files}):
-            durable.sync_folder(folder)
+        # DuckDB makes folders for new schemas and tables, and flushes none of their names.
+        folders = {folder for file in files for folder in file.parents}
+        with durable.written(self.root):
+            for file in sorted(files):
+                durable.sync_file(file)
+            for folder in sorted(folders - {self.root, *self.root.parents}, reverse=True):
+                durable.sync_folder(folder)
 
     def remove(self, key: str) -> None:
         """Remove a file. Its folder stays: somebody may be about to write into it."""

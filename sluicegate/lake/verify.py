@@ -139,7 +139,7 @@ class _Verifier:
     def _log_problems(
         self, refs: Mapping[str, Entries], ledgers: Mapping[str, Entries], since: datetime
     ) -> Iterator[Problem]:
-        kept = set(self._lake.generations()) | self._lake.condemned.removed()
+        kept = set(self._lake.generations())
         for ref, entries in refs.items():
             yield from ref_problems(self._lake, ref, entries, kept, since)
         for ref, entries in ledgers.items():
@@ -163,7 +163,7 @@ class _Verifier:
         return whole, problems
 
     def _left(self, problems: list[Problem]) -> Iterator[Problem]:
-        """Problems without what was collected meanwhile."""
+        """Problems without what was collected, before or meanwhile."""
         gone = self._lake.condemned.removed() - set(self._lake.generations()) if problems else ()
         for problem in problems:
             catalogs = tuple(name for name in problem.catalogs if name not in gone)

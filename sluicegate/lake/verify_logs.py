@@ -50,7 +50,7 @@ def ref_problems(
     """What is wrong with the log of a ref.
 
     Args:
-        kept: generations that may be missing for no reason: those that are there or were collected.
+        kept: generations whose catalog is there.
         since: what the ref showed after that must be there.
     """
     place = f"refs/{ref}"

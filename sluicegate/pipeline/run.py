@@ -16,6 +16,7 @@ from pathlib import Path
 from sluicegate.errors import DataRefused, EnvironmentFailed, RefMoved, SluicegateError
 from sluicegate.ingestion import Aside, Intake
 from sluicegate.lake import Branch, durable
+from sluicegate.lake.holder import holder_of, sign
 from sluicegate.pipeline.platform import Platform
 from sluicegate.pipeline.report import Report, Status
 from sluicegate.quality.check import Outcome
@@ -79,8 +80,10 @@ class Run:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                log.info("another run of %s is at work: waiting for it to end", self.env)
+                who = holder_of(lock) or "it has just begun"
+                log.info("another run of %s is at work (%s): waiting for it to end", self.env, who)
                 fcntl.flock(lock, fcntl.LOCK_EX)
+            sign(lock)
             yield
 
     def look_at_head(self) -> None:

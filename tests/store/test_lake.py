@@ -14,10 +14,11 @@ import pytest
 
 from sluicegate.errors import EnvironmentFailed, RefMoved
 from sluicegate.lake import Archive, Lake, Table, query
-from sluicegate.lake.backup import back_up, restore
+from sluicegate.lake.backup import back_up
 from sluicegate.lake.bucket import PROBE
 from sluicegate.lake.collect import collect
 from sluicegate.lake.inventory import data_files
+from sluicegate.lake.restore import restore
 from sluicegate.lake.show import show
 from sluicegate.release import Ledger
 from tests.store.places import ROOT, Place

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake import Archive, durable
 
 
@@ -52,7 +53,7 @@ def test_failure_leaves_no_draft(
 
     with monkeypatch.context() as broken:
         broken.setattr(durable, "sync_file", full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(EnvironmentFailed, match="No space left"):
             archive.keep_bytes(b"x")
     assert [file for file in (tmp_path / "archive").rglob("*") if file.is_file()] == []
     assert archive.keep_bytes(b"x")[1].read_bytes() == b"x"

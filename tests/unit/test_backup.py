@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
-from sluicegate.lake import Folder, Lake
-from sluicegate.lake.backup import back_up, backups, newest, restore
+from sluicegate.lake import Folder, Lake, points
+from sluicegate.lake.backup import back_up, backups, newest
+from sluicegate.lake.restore import restore
 from sluicegate.release import Ledger
 from tests.unit.kit import numbers, publish
 
@@ -148,6 +149,55 @@ def test_restore_that_was_cut_short_is_taken_up_again(used: Lake, tmp_path: Path
     (tmp_path / "away").rename(victim)
     assert restore(folder, lake).copied < len(backup.objects)
     assert content(lake) == content(used)
+
+
+def test_restore_cut_short_among_the_refs(used: Lake, tmp_path: Path) -> None:
+    """A ref shows what it showed when the backup was made, or nothing; never its past."""
+    back_up(used, tmp_path / "backups")
+    heads = {ref: used.refs.require(ref).generation for ref in used.refs.names()}
+    lake, cuts = Lake(tmp_path / "restored"), 0
+    while cut_short(tmp_path / "backups", lake, after=cuts):
+        cuts += 1
+        for ref, generation in heads.items():
+            head = lake.refs.head(ref)
+            assert head is None or head.generation == generation
+    assert cuts > len(heads)
+    assert content(lake) == content(used)
+
+
+def cut_short(folder: Path, lake: Lake, *, after: int) -> bool:
+    """Restore, but for what comes after so many entries of refs; whether anything does."""
+    entries = count()
+
+    def cut(point: str) -> None:
+        if point == "ref restored" and next(entries) == after:
+            raise ZeroDivisionError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(points, "hook", cut)
+        try:
+            restore(folder, lake)
+        except ZeroDivisionError:
+            return True
+    return False
+
+
+def test_entry_that_somebody_made_meanwhile_is_not_replaced(
+    used: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever publishes from another machine, where no lock keeps him out, keeps his entry."""
+    back_up(used, tmp_path / "backups")
+    lake = Lake(tmp_path / "restored")
+
+    def publish_meanwhile(point: str) -> None:
+        if point == "restore before refs":
+            monkeypatch.undo()
+            lake.refs.move("dev", None, "g-theirs", action="publish")
+
+    monkeypatch.setattr(points, "hook", publish_meanwhile)
+    with pytest.raises(ConfigurationError, match="empty lake only"):
+        restore(tmp_path / "backups", lake)
+    assert list(lake.refs.log("dev"))[-1].generation == "g-theirs"
 
 
 def test_backup_without_its_list_is_none(used: Lake, tmp_path: Path) -> None:

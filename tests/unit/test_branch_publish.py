@@ -6,9 +6,13 @@ import hashlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,6 +20,7 @@ import pytest
 from sluicegate.errors import BranchBusy, Bug, EnvironmentFailed, RefMoved, UnknownName
 from sluicegate.lake import Lake, Session, Table
 from sluicegate.lake import branch as branching
+from sluicegate.lake.holder import Holder
 from tests.unit.kit import numbers, numbers_in, publish, write
 
 OTHER = Table("marts", "others")
@@ -130,6 +135,30 @@ def test_refused_if_the_ref_moved(lake: Lake) -> None:
     assert numbers(lake) == [1, 2]
 
 
+def test_refused_if_the_ref_moves_at_the_last_moment(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The branch is one again: what was written on it can be set aside, or looked at."""
+    publish(lake, 1)
+    with lake.branch("dev", "late") as late, lake.scratch("aside") as aside:
+        with late.session() as session:
+            write(session, 99)
+        seal = late.seal
+
+        def sealed_as_somebody_publishes() -> str:
+            generation = seal()
+            lake.refs.move("dev", late.base, "g-theirs", action="publish")
+            return generation
+
+        monkeypatch.setattr(late, "seal", sealed_as_somebody_publishes)
+        with pytest.raises(RefMoved, match="moved by somebody else"):
+            lake.publish(late, run="late")
+        copy = late.set_aside(aside)
+        with late.session() as session, session.beside(copy, late.files) as beside:
+            assert numbers_in(session) == [1, 99]
+            assert session.scalar(f"SELECT count(*) FROM {beside}.raw.numbers") == 2
+
+
 def test_environments_do_not_disturb_each_other(lake: Lake) -> None:
     """Each has its own ref; what one publishes the other does not see."""
     publish(lake, 1, ref="dev")
@@ -167,12 +196,63 @@ def test_half_written_branch_is_not_published(lake: Lake, leftover: str) -> None
 
 
 def test_branch_has_one_writer(lake: Lake) -> None:
-    """A second one on the same branch is told who is at work."""
+    """A second one on the same branch is told who is at work, since when, and what to do."""
+    before = datetime.now(UTC).replace(microsecond=0)
     with lake.branch("dev", "run"):
         second = lake.branch("dev", "run")
-        with pytest.raises(BranchBusy, match=f"already .process {os.getpid()}"):
+        with pytest.raises(BranchBusy, match="branch 'run' has a writer already") as caught:
             second.__enter__()
         assert (lake.branches / "run").is_dir()
+    who = f"process {os.getpid()} on {socket.gethostname()} since "
+    _, found, since = caught.value.message.rstrip(").").partition(who)
+    assert found
+    assert before <= datetime.fromisoformat(since) <= datetime.now(UTC)
+    assert caught.value.where == str(lake.branches / "run")
+    assert f"kill {os.getpid()}" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("content", ["", "17", "{", "[]", '{"pid": 1}'])
+def test_writer_that_has_not_signed_yet(lake: Lake, content: str) -> None:
+    """Between a lock and what is written into it, nobody is named, and nothing fails."""
+    with lake.branch("dev", "run"):
+        (lake.branches / "run" / "lock").write_text(content)
+        with pytest.raises(BranchBusy, match="has just begun") as caught:
+            lake.branch("dev", "run").__enter__()
+    assert caught.value.hint == "wait until it has ended and run again"
+
+
+def test_holder_elsewhere_is_named_with_its_machine() -> None:
+    """Who is told to end a process is told where, if it is not here."""
+    there = Holder(17, "elsewhere", datetime(2026, 10, 30, 18, tzinfo=UTC))
+    assert str(there) == "process 17 on elsewhere since 2026-10-30T18:00:00+00:00"
+    assert there.remedy == "kill 17 (on elsewhere)"
+
+
+def test_branch_of_the_same_name_begins_while_one_ends(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first still removes is not what the second has made."""
+    publish(lake, 1)
+    remove = shutil.rmtree
+    second: list[ExitStack] = []
+
+    def meanwhile(folder: Path, **options: Any) -> None:
+        if not second:
+            second.append(ExitStack())
+            (folder / "lock").unlink(missing_ok=True)  # as removing may begin with any file
+            branch = second[0].enter_context(lake.branch("dev", "run"))
+            with branch.session() as session:
+                write(session, 2)
+            remove(folder, **options)
+            lake.publish(branch, run="second")
+        else:
+            remove(folder, **options)
+
+    with lake.branch("dev", "run"):
+        monkeypatch.setattr(shutil, "rmtree", meanwhile)
+    second[0].close()
+    assert numbers(lake) == [1, 2]
+    assert list(lake.branches.iterdir()) == []
 
 
 VICTIM = """

@@ -23,7 +23,7 @@ _runs = count(1)
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are merged sooner, so that tests need fewer."""
-    monkeypatch.setattr(compact, "FEW", 3)
+    monkeypatch.setattr(compact, "FEW", 2)
 
 
 def change(lake: Lake, work: Callable[[Session], None]) -> tuple[str, Rows]:
@@ -108,7 +108,7 @@ class Week:
             session.add_column(NUMBERS, "more", "BIGINT")
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_rows_stay_the_same_whatever_happened(lake: Lake, seed: int) -> None:
     """Every generation reads as its branch did before it was compacted, and does so to the end."""
     week = Week(random.Random(seed))
@@ -141,12 +141,15 @@ def test_files_and_catalog_stay_few_and_small(lake: Lake) -> None:
 
 def test_files_that_are_deleted_from_stay_few(lake: Lake) -> None:
     """A few deletions a file do not keep files from being brought together."""
-    for _ in range(2 * compact.FEW + 2):
-        change(lake, lambda session: write(session, *range(20)))
-        change(lake, lambda session: session.execute(f"DELETE FROM {NUMBERS.sql} WHERE n = 7"))
+
+    def work(session: Session) -> None:
+        write(session, *range(20))
+        session.execute(f"DELETE FROM {NUMBERS.sql} WHERE n = 7")
+
+    for _ in range(3 * compact.FEW):
+        change(lake, work)
         assert len(files_of(lake)) <= 3 * compact.FEW
-    expected = [n for n in range(20) if n != 7 for _ in range(2 * compact.FEW + 2)]
-    assert numbers(lake) == expected
+    assert numbers(lake) == [n for n in range(20) if n != 7 for _ in range(3 * compact.FEW)]
 
 
 def test_much_deleted_file_is_written_anew(lake: Lake) -> None:

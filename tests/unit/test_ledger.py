@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from sluicegate.lake import Folder
 from sluicegate.release import Ledger
@@ -33,6 +36,22 @@ def test_finds_the_newest_of_a_kind(tmp_path: Path) -> None:
     assert newest["run"] == "b"
     assert ledger.last("run finished", status="failed") is None
     assert ledger.last("run finished", colour="blue") is None
+
+
+def test_two_that_record_at_once_are_both_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who finds his number taken takes the next one."""
+    ledger, create, others = Ledger(Folder(tmp_path), "dev"), Folder.create, ["b", "c"]
+
+    def late(self: Folder, key: str, content: bytes) -> bool:
+        if others:
+            create(self, key, json.dumps({"event": "run started", "run": others.pop()}).encode())
+        return create(self, key, content)
+
+    monkeypatch.setattr(Folder, "create", late)
+    assert ledger.record("run started", "a") == 3
+    assert [entry["run"] for entry in ledger.entries()] == ["a", "b", "c"]
 
 
 def test_environments_have_ledgers_of_their_own(tmp_path: Path) -> None:

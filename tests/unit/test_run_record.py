@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import errno
+import os
 from typing import cast
 
 import pytest
 
-from sluicegate.errors import BatchRefused, EnvironmentFailed
-from sluicegate.ingestion import Receipt
+from sluicegate.errors import BatchRefused, EnvironmentFailed, RefMoved
+from sluicegate.ingestion import Intake, Receipt
 from sluicegate.lake import Archive, Lake
 from sluicegate.pipeline import Platform, Run, Status
 from sluicegate.release import Ledger
-from sluicegate.release.ledger import FINISHED
+from sluicegate.release.ledger import FINISHED, STARTED
 from tests.unit import kit
 
 
@@ -66,6 +67,38 @@ def test_error_after_the_ref_moved_does_not_unpublish(run: Run) -> None:
     assert last(run)["status"] == Status.PUBLISHED
     assert last(run)["generation"] == run.platform.lake.refs.require("dev").generation
     assert last(run)["sources"]["orders"]["published"] == 8  # type: ignore[index]
+
+
+def test_run_that_is_killed_stays_begun(run: Run) -> None:
+    """That it began is on record before anything is done."""
+    with run.recorded():
+        begun = run.platform.ledger.last(STARTED, run=run.id)
+        assert begun is not None
+        assert begun["pid"] == os.getpid()
+        assert not last(run)
+    assert last(run)
+
+
+def test_what_was_ingested_is_kept_when_the_ref_moves(run: Run) -> None:
+    """Until the run is over, for its next attempt."""
+    lake = run.platform.lake
+
+    def come_late() -> None:
+        with run.branch() as branch:
+            with branch.session() as session:
+                kit.write(session, 1)
+            kit.publish(lake, 2)
+            lake.publish(branch, run=run.id)
+
+    run.intakes["orders"] = Intake("orders")
+    with run.patience():
+        with pytest.raises(RefMoved):
+            come_late()
+        assert run.aside is not None
+        assert run.aside.catalog.is_file()
+        assert run.aside.intakes == run.intakes
+    assert run.aside is None
+    assert list(lake.branches.iterdir()) == []
 
 
 def test_message_of_an_unknown_error_stays_out_of_the_ledger(run: Run) -> None:

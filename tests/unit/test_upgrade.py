@@ -15,7 +15,8 @@ import pytest
 from sluicegate import __version__
 from sluicegate.ingestion import accounts, create, ingest, raw_table
 from sluicegate.lake import Lake
-from sluicegate.lake.backup import back_up, restore
+from sluicegate.lake.backup import back_up
+from sluicegate.lake.restore import restore
 from sluicegate.lake.show import show
 from sluicegate.release import Ledger
 from sluicegate.sources import Load

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -24,9 +25,11 @@ def look(lake: Lake, name: str | None = None, *, deep: bool = False) -> Verified
     return verify(lake, name, keep=MONTH, deep=deep)
 
 
-@pytest.fixture
-def lake(lake: Lake) -> Lake:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake with two generations, deletions, evidence and a ledger."""
+    lake = Lake(tmp_path_factory.mktemp("whole") / "lake")
+    lake.prepare()
     publish(lake, *range(5000))
     with lake.branch("dev", "run") as branch:
         with branch.session() as session:
@@ -38,7 +41,13 @@ def lake(lake: Lake) -> Lake:
         branch.keep(lake.refused("run-7"))
     for number in (1, 2):
         lake.store.create(f"ledger/dev/{number:08d}.json", b'{"event": "run started"}')
-    return lake
+    return lake.root
+
+
+@pytest.fixture
+def lake(whole: Path, tmp_path: Path) -> Lake:
+    """A copy of it, to be damaged."""
+    return Lake(shutil.copytree(whole, tmp_path / "lake"))
 
 
 def head(lake: Lake) -> str:

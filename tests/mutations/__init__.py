@@ -1,0 +1,1 @@
+"""Mutations of the library: each takes one safeguard away, and a named test must notice."""

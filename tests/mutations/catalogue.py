@@ -1,0 +1,545 @@
+"""The mutations: where, what, instead of what, and who must notice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One safeguard taken away.
+
+    Attributes:
+        name: what is missing then.
+        file: a file of the project.
+        text: stands in it, once.
+        replacement: what stands there instead.
+        test: the test that must fail, as pytest is told.
+    """
+
+    name: str
+    file: str
+    text: str
+    replacement: str
+    test: str
+
+    def stale(self) -> str:
+        """What is wrong with the mutation itself; empty if nothing is."""
+        source = (ROOT / self.file).read_text()
+        if (found := source.count(self.text)) != 1:
+            return f"its text stands {found} times in {self.file}"
+        try:
+            compile(source.replace(self.text, self.replacement), self.file, "exec")
+        except SyntaxError as error:
+            return f"{self.file} cannot be read with it: {error}"
+        file, _, name = self.test.partition("::")
+        if f"def {name.partition('[')[0]}(" not in (ROOT / file).read_text():
+            return f"there is no test {self.test}"
+        return ""
+
+    def apply(self, folder: Path) -> None:
+        """Mutate a copy of the project."""
+        file = folder / self.file
+        file.write_text(file.read_text().replace(self.text, self.replacement))
+
+
+LAKE = "sluicegate/lake/"
+UNIT = "tests/unit/"
+CRASH = "tests/crash/"
+
+DURABLE = (
+    Mutation(
+        "an entry replaces one that is there",
+        LAKE + "durable.py",
+        "os.link(draft, path)",
+        "draft.replace(path)",
+        UNIT + "test_refs.py::test_of_two_movers_one_wins",
+    ),
+    Mutation(
+        "an entry has its name before its content is flushed",
+        LAKE + "durable.py",
+        """        sync_file(draft)
+        reached("entry written")""",
+        """        reached("entry written")""",
+        UNIT + "test_sync_order.py::test_refs",
+    ),
+    Mutation(
+        "an entry's name is not flushed",
+        LAKE + "durable.py",
+        """        reached("entry linked")
+    sync_folder(path.parent)""",
+        """        reached("entry linked")""",
+        UNIT + "test_sync_order.py::test_ledger_and_pins",
+    ),
+    Mutation(
+        "a file has its name before its content is flushed",
+        LAKE + "durable.py",
+        """    sync_file(draft)
+    reached("draft synced")""",
+        """    reached("draft synced")""",
+        UNIT + "test_sync_order.py::test_publish",
+    ),
+    Mutation(
+        "a file's name is not flushed",
+        LAKE + "durable.py",
+        """    reached("draft renamed")
+    sync_folder(path.parent)""",
+        """    reached("draft renamed")""",
+        UNIT + "test_sync_order.py::test_archive",
+    ),
+    Mutation(
+        "the name of a new folder is not flushed",
+        LAKE + "durable.py",
+        "sync_folder(folder.parent)",
+        "pass",
+        UNIT + "test_sync_order.py::test_refs",
+    ),
+    Mutation(
+        "a draft is not locked",
+        LAKE + "durable.py",
+        """            fcntl.flock(lock, fcntl.LOCK_EX)
+            if""",
+        """            if""",
+        UNIT + "test_durable.py::test_draft_of_a_living_writer_is_left_alone",
+    ),
+    Mutation(
+        "a draft that was swept is written to all the same",
+        LAKE + "durable.py",
+        "if os.fstat(lock.fileno()).st_nlink == 0:",
+        "if False:",
+        UNIT + "test_durable.py::test_draft_that_is_swept_before_it_is_locked_is_made_again",
+    ),
+)
+
+STORE = (
+    Mutation(
+        "the folders of new data files are not flushed",
+        LAKE + "store.py",
+        "folders = {folder for file in files for folder in file.parents}",
+        "folders = {file.parent for file in files}",
+        UNIT + "test_sync_order.py::test_publish",
+    ),
+    Mutation(
+        "data files are not flushed",
+        LAKE + "store.py",
+        "durable.sync_file(file)",
+        "pass",
+        UNIT + "test_sync_order.py::test_publish",
+    ),
+    Mutation(
+        "a generation may be written to",
+        LAKE + "store.py",
+        "draft.chmod(0o444)",
+        "pass",
+        UNIT + "test_branch_publish.py::test_generation_is_immutable",
+    ),
+)
+
+LOG = (
+    Mutation(
+        "an entry goes after the newest, not after the one that was seen",
+        LAKE + "log.py",
+        "self._store.create(self._key(number + 1), content)",
+        "self._store.create(self._key(self.last() + 1), content)",
+        UNIT + "test_refs.py::test_of_two_movers_one_wins",
+    ),
+    Mutation(
+        "who lost his number believes that he is on record",
+        LAKE + "log.py",
+        "if self.append_after(number, entry):",
+        "if self.append_after(number, entry) or True:",
+        UNIT + "test_ledger.py::test_two_that_record_at_once_are_both_on_record",
+    ),
+)
+
+REFS = (
+    Mutation(
+        "who lost the race believes that he moved the ref",
+        LAKE + "refs.py",
+        "if not self._log(ref).append_after(number, entry):",
+        "if not self._log(ref).append_after(number, entry) and not number:",
+        UNIT + "test_refs.py::test_threads_that_move_a_ref_together",
+    ),
+    Mutation(
+        "a ref that exists is made again",
+        LAKE + "refs.py",
+        "if newest is not None and newest.action != DELETE:",
+        "if False:",
+        UNIT + "test_refs.py::test_ref_that_exists_is_not_made_again",
+    ),
+)
+
+BRANCH = (
+    Mutation(
+        "data files are not flushed before their catalog",
+        LAKE + "branch.py",
+        "self._store.sync(fresh)",
+        "pass",
+        UNIT + "test_sync_order.py::test_publish",
+    ),
+    Mutation(
+        "data files are flushed after their catalog",
+        LAKE + "branch.py",
+        """        self._store.sync(fresh)
+        reached("data synced")
+        if not self.files.remote:
+            checksums.record(self.catalog, self._store, fresh)
+        if compacted:
+            vacuum(self.catalog)
+        reached("catalog finished")
+        generation = self._name()
+        self._store.settle(self.catalog, key_of(generation))""",
+        """        generation = self._name()
+        self._store.settle(self.catalog, key_of(generation))
+        self._store.sync(fresh)""",
+        UNIT + "test_sync_order.py::test_publish",
+    ),
+    Mutation(
+        "a branch is published while it is open",
+        LAKE + "branch.py",
+        "if self._open or any(",
+        "if any(",
+        UNIT + "test_branch_publish.py::test_open_branch_is_not_published",
+    ),
+    Mutation(
+        "a branch is published with its journal beside it",
+        LAKE + "branch.py",
+        "if self._open or any(leftover.exists() for leftover in leftovers):",
+        "if self._open:",
+        UNIT + "test_branch_publish.py::test_half_written_branch_is_not_published",
+    ),
+    Mutation(
+        "two write on one branch",
+        LAKE + "branch.py",
+        "fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "pass",
+        UNIT + "test_branch_publish.py::test_branch_has_one_writer",
+    ),
+    Mutation(
+        "a lock without a name counts",
+        LAKE + "branch.py",
+        "if _same_file(lock, folder / _LOCK):",
+        "if True:",
+        UNIT + "test_branch_publish.py::test_sweeper_cannot_take_a_branch_in_the_making",
+    ),
+    Mutation(
+        "a branch is removed under its name",
+        LAKE + "branch.py",
+        "folder = folder.rename(folder.with_name(",
+        "str(folder.with_name(",
+        UNIT + "test_branch_publish.py::test_branch_of_the_same_name_begins_while_one_ends",
+    ),
+    Mutation(
+        "branches are made while others sweep",
+        LAKE + "branch.py",
+        "fcntl.flock(door, fcntl.LOCK_EX)",
+        "pass",
+        UNIT + "test_rooting.py::test_branch_is_made_by_one_process_at_a_time",
+    ),
+    Mutation(
+        "a branch that came late is gone",
+        LAKE + "branch.py",
+        "copy_catalog(self._store.local(key_of(generation)), self.catalog)",
+        "pass",
+        UNIT + "test_branch_publish.py::test_refused_if_the_ref_moves_at_the_last_moment",
+    ),
+    Mutation(
+        "a branch is set aside while others collect",
+        LAKE + "branch.py",
+        """        with rooting(self._store.workspace):
+            copy_catalog(self.catalog, aside)""",
+        """        with suppress():
+            copy_catalog(self.catalog, aside)""",
+        UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[set aside]",
+    ),
+    Mutation(
+        "evidence is kept while others collect",
+        LAKE + "branch.py",
+        """            with rooting(self._store.workspace):
+                self._store.settle""",
+        """            with suppress():
+                self._store.settle""",
+        UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[refuse]",
+    ),
+    Mutation(
+        "a catalog that is copied can be seen half",
+        LAKE + "branch.py",
+        """target.with_name(f".{target.name}")""",
+        """target""",
+        UNIT + "test_rooting.py::test_copied_catalog_appears_whole",
+    ),
+)
+
+LAKES = (
+    Mutation(
+        "a late branch is sealed before anybody looks",
+        LAKE + "lake.py",
+        "if self.refs.head(branch.ref) != branch.base:",
+        "if False:",
+        UNIT + "test_branch_publish.py::test_refused_if_the_ref_moved",
+    ),
+    Mutation(
+        "a branch is published onto whatever is there",
+        LAKE + "lake.py",
+        "self.refs.move(branch.ref, branch.base, generation,",
+        "self.refs.move(branch.ref, self.refs.head(branch.ref), generation,",
+        UNIT + "test_branch_publish.py::test_refused_if_the_ref_moves_at_the_last_moment",
+    ),
+    Mutation(
+        "a branch is made while others collect",
+        LAKE + "lake.py",
+        """            with rooting(self.root):
+                base =""",
+        """            with ExitStack():
+                base =""",
+        UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[branch]",
+    ),
+    Mutation(
+        "a branch is published while others collect",
+        LAKE + "lake.py",
+        """        with rooting(self.root):
+            generation = branch.seal()""",
+        """        with ExitStack():
+            generation = branch.seal()""",
+        UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[publish]",
+    ),
+    Mutation(
+        "a ref is rolled back while others collect",
+        LAKE + "lake.py",
+        """        with rooting(self.root):
+            head = self.refs.require(ref)
+            moves""",
+        """        with ExitStack():
+            head = self.refs.require(ref)
+            moves""",
+        UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[rollback]",
+    ),
+    Mutation(
+        "a ref is made while others collect",
+        LAKE + "lake.py",
+        """        with rooting(self.root):
+            generation = self.generation(source)""",
+        """        with ExitStack():
+            generation = self.generation(source)""",
+        UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[start]",
+    ),
+    Mutation(
+        "a ref goes back to what is lost",
+        LAKE + "lake.py",
+        "self.require_kept(target, hint=partial(self._oldest, head, moves))",
+        "pass",
+        UNIT + "test_rollback.py::test_lost_generation_is_not_shown",
+    ),
+    Mutation(
+        "the development branch counts as that of a head that it is not of",
+        LAKE + "lake.py",
+        "origin.unlink(missing_ok=True)",
+        "pass",
+        UNIT + "test_rooting.py::test_development_branch_is_of_the_head_that_it_says",
+    ),
+)
+
+BACKUP = (
+    Mutation(
+        "refs are copied before the ledger",
+        LAKE + "backup.py",
+        'LOGS = ("ledger/", "refs/", "pins/")',
+        'LOGS = ("refs/", "ledger/", "pins/")',
+        UNIT + "test_backup.py::test_ledger_is_copied_before_the_refs",
+    ),
+    Mutation(
+        "a copy has its name before its content is flushed",
+        LAKE + "backup.py",
+        "durable.sync_file(draft)",
+        "pass",
+        UNIT + "test_sync_order.py::test_backup",
+    ),
+    Mutation(
+        "the names of copies are not flushed",
+        LAKE + "backup.py",
+        "durable.sync_folder(folder)",
+        "pass",
+        UNIT + "test_sync_order.py::test_backup",
+    ),
+    Mutation(
+        "a catalog is copied before its files",
+        LAKE + "backup.py",
+        """        copier.take(file.key for file in data_files(catalog))
+        copier.take([key])""",
+        """        copier.take([key])
+        copier.take(file.key for file in data_files(catalog))""",
+        UNIT + "test_sync_order.py::test_backup",
+    ),
+    Mutation(
+        "what an earlier backup left undone stays",
+        LAKE + "backup.py",
+        "durable.sweep_drafts(durable.make_folder(folder / place))",
+        "durable.make_folder(folder / place)",
+        CRASH + "test_points.py::test_killed_at[object copied]",
+    ),
+    Mutation(
+        "refs are restored with everything else",
+        LAKE + "restore.py",
+        "backup.objects.keys() - refs",
+        "backup.objects.keys()",
+        UNIT + "test_sync_order.py::test_restore",
+    ),
+    Mutation(
+        "catalogs are restored before their files",
+        LAKE + "restore.py",
+        'return key.startswith("catalogs/"), key',
+        'return not key.startswith("catalogs/"), key',
+        UNIT + "test_sync_order.py::test_restore",
+    ),
+    Mutation(
+        "a ref is restored from its past to its present",
+        LAKE + "restore.py",
+        "sorted(refs, reverse=True)",
+        "sorted(refs)",
+        UNIT + "test_backup.py::test_restore_cut_short_among_the_refs",
+    ),
+    Mutation(
+        "a restore takes another one's entry for its own",
+        LAKE + "restore.py",
+        """    _require_same(lake, key, _facts(content))
+    return 0""",
+        """    return 0""",
+        UNIT + "test_backup.py::test_entry_that_somebody_made_meanwhile_is_not_replaced",
+    ),
+    Mutation(
+        "a restore goes into any lake",
+        LAKE + "restore.py",
+        '    for stored in lake.store.list("refs/"):',
+        "    for stored in ():",
+        UNIT + "test_backup.py::test_places_that_are_refused",
+    ),
+    Mutation(
+        "a damaged copy is restored",
+        LAKE + "restore.py",
+        "if found != backup.objects[key]:",
+        "if found is None:",
+        UNIT + "test_backup.py::test_damaged_backup_shows_nothing",
+    ),
+    Mutation(
+        "others work while a lake is restored",
+        LAKE + "restore.py",
+        "with deciding(lake.root):",
+        "if True:",
+        UNIT + "test_rooting.py::test_nobody_does_anything_during_a_restore",
+    ),
+)
+
+CARRY = (
+    Mutation(
+        "a source is carried over that somebody touched",
+        "sluicegate/ingestion/carry.py",
+        "return _state(self.base, table) == _state(head, table)",
+        "return True",
+        UNIT + "test_carry.py::test_what_somebody_touched_is_done_again",
+    ),
+    Mutation(
+        "a source is carried over that has other batches",
+        "sluicegate/ingestion/carry.py",
+        "if {receipt.batch for receipt in intake.receipts} != set(batches):",
+        "if False:",
+        UNIT + "test_carry.py::test_what_somebody_touched_is_done_again",
+    ),
+    Mutation(
+        "a source is carried over that was refused",
+        "sluicegate/ingestion/carry.py",
+        "if intake is None or intake.refusals:",
+        "if intake is None:",
+        UNIT + "test_carry.py::test_nothing_is_carried_of_a_source_with_refusals",
+    ),
+)
+
+COLLECT = (
+    Mutation(
+        "what is to be removed is not condemned first",
+        LAKE + "collect.py",
+        "condemned.add(name, self._now)",
+        "pass",
+        UNIT + "test_sync_order.py::test_collecting",
+    ),
+    Mutation(
+        "what is removed is not on record",
+        LAKE + "collect.py",
+        "self._lake.condemned.put_on_record(doomed, self._now)",
+        "pass",
+        UNIT + "test_sync_order.py::test_collecting",
+    ),
+    Mutation(
+        "files go before it is certain that their catalogs are gone",
+        LAKE + "collect.py",
+        "durable.sync_folder(folder)",
+        "pass",
+        UNIT + "test_sync_order.py::test_collecting",
+    ),
+    Mutation(
+        "others point at catalogs while they are removed",
+        LAKE + "collect.py",
+        "with deciding(self._lake.root):",
+        "if True:",
+        UNIT + "test_rooting.py::test_nobody_points_while_catalogs_are_removed",
+    ),
+    Mutation(
+        "files of a branch at work are removed",
+        LAKE + "collect.py",
+        "if file.key not in named and file.modified < before",
+        "if file.key not in named",
+        UNIT + "test_rooting.py::test_files_of_a_branch_at_work_stay",
+    ),
+)
+
+PINS = (
+    Mutation(
+        "a generation is pinned while others collect",
+        LAKE + "pins.py",
+        "with rooting(self._store.workspace):",
+        "if True:",
+        UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[pin]",
+    ),
+    Mutation(
+        "a generation is pinned that is gone",
+        LAKE + "pins.py",
+        "self._require_kept(generation)",
+        "pass",
+        UNIT + "test_rooting.py::test_what_is_gone_is_not_pinned",
+    ),
+)
+
+RUN = (
+    Mutation(
+        "runs of one environment work at once",
+        "sluicegate/pipeline/run.py",
+        "fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "pass",
+        UNIT + "test_turn.py::test_runs_of_one_environment_queue",
+    ),
+    Mutation(
+        "a run that begins is not on record",
+        "sluicegate/pipeline/run.py",
+        "ledger.record(STARTED, self.id, pid=os.getpid(), code=self.platform.fingerprint)",
+        "pass",
+        UNIT + "test_run_record.py::test_run_that_is_killed_stays_begun",
+    ),
+    Mutation(
+        "what a run ingested is lost when the ref moves",
+        "sluicegate/pipeline/run.py",
+        "self._set_aside(branch)",
+        "pass",
+        UNIT + "test_run_record.py::test_what_was_ingested_is_kept_when_the_ref_moves",
+    ),
+    Mutation(
+        "a run that published is said to have failed",
+        "sluicegate/pipeline/run.py",
+        "if head is not None and head.run == self.id:",
+        "if False:",
+        UNIT + "test_run_record.py::test_error_after_the_ref_moved_does_not_unpublish",
+    ),
+)
+
+MUTATIONS = (*DURABLE, *STORE, *LOG, *REFS, *BRANCH, *LAKES, *BACKUP, *CARRY, *COLLECT, *PINS, *RUN)

@@ -1,0 +1,70 @@
+"""The commands that keep a lake in order: gc and verify, as a person types them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from sluicegate.cli.main import app
+from sluicegate.errors import EnvironmentFailed
+from sluicegate.lake import Lake
+from tests.support import ROOT
+from tests.unit.kit import publish
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose lake is the one of the test, which has two generations."""
+    shutil.copytree(ROOT / "deployments", tmp_path / "deployments")
+    monkeypatch.setenv("SLUICEGATE_PROJECT", str(tmp_path))
+    monkeypatch.setenv("SLUICEGATE_LAKE__ROOT", str(lake.root))
+    publish(lake, 1)
+    publish(lake, 2)
+    return tmp_path
+
+
+def typed(*arguments: str) -> str:
+    """What a command prints."""
+    outcome = CliRunner().invoke(app, ["lake", *arguments])
+    if outcome.exception is not None:
+        raise outcome.exception
+    return outcome.stdout
+
+
+def told(*arguments: str) -> Any:
+    """What a command tells programs."""
+    return json.loads(typed(*arguments, "--json"))
+
+
+def test_gc_keeps_what_the_settings_say(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First it can be asked what it would do; then it takes two looks."""
+    first = lake.generations()
+    assert told("gc")["removed"] == []
+    monkeypatch.setenv("SLUICEGATE_LAKE__KEEP_DAYS", "0")
+    (condemned,) = told("gc", "--dry-run")["condemned"]
+    assert told("gc", "--dry-run", "--env", "prod")["condemned"].keys() == {condemned}
+    assert "removed by a gc that comes" in typed("gc")
+    monkeypatch.setenv("SLUICEGATE_LAKE__GRACE_HOURS", "0")
+    assert "1 catalog and 0 data files would be removed" in typed("gc", "--dry-run")
+    assert lake.generations() == first
+    assert told("gc")["removed"] == [condemned]
+    assert lake.generations() == [lake.refs.require("dev").generation]
+
+
+def test_verify_lists_all_and_fails(lake: Lake) -> None:
+    """The list is for people or programs; the exit code is that of a machine that failed."""
+    assert "everything is whole" in typed("verify")
+    assert told("verify", "dev", "--deep")["catalogs"] == [lake.refs.require("dev").generation]
+    for file in lake.root.rglob("*.parquet"):
+        file.unlink()
+    outcome = CliRunner().invoke(app, ["lake", "verify", "--json"])
+    assert isinstance(outcome.exception, EnvironmentFailed)
+    assert outcome.exception.exit_code == 4
+    problems = json.loads(outcome.stdout)["problems"]
+    assert [problem["what"] for problem in problems] == ["a data file is missing"] * 2
+    assert all(problem["place"] and problem["table"] == "raw.numbers" for problem in problems)
