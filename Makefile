@@ -70,12 +70,13 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 ##@ Develop
 .PHONY: test test-unit test-store test-integration test-e2e test-crash test-mutations bench lint
 .PHONY: format ci browser screenshots lock
-SUITES := tests/integration tests/store tests/e2e tests/unit
 # Groups of tests that share a server or a clone stay in one process: see tests/conftest.py.
 PYTEST = @$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
+# What waits for a browser or for the clock has the machine to itself.
 test: $(DEV) ## Run all tests: unit, store, integration, end to end
-	$(say) 'Unit, store, integration and end-to-end tests'
-	$(PYTEST) $(SUITES)
+	$(say) 'Unit, store and integration tests'
+	$(PYTEST) tests/integration tests/store tests/unit
+	@$(MAKE) test-e2e
 
 test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
 	$(say) 'Unit tests'
@@ -91,7 +92,7 @@ test-integration: $(DEV) ## Run the tests against one Prefect server
 
 test-e2e: $(DEV) ## Run the tests that use the commands as a person would
 	$(say) 'End-to-end tests'
-	$(PYTEST) tests/e2e
+	@$(BIN)/python -m pytest tests/e2e
 
 test-crash: $(DEV) ## Kill writers of the lake, cut the power, fill the disk, beside readers (KILLS=25)
 	$(say) 'Killing writers ($(KILLS) at random moments), beside readers'

@@ -6,8 +6,9 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from sluicegate import warehouse
-from sluicegate.errors import RefMoved
+from sluicegate.errors import RefMoved, SluicegateError
 from sluicegate.pipeline import Platform, Report, Run
+from sluicegate.settings import load_settings
 from tasks import alerts, stages
 from tasks.logs import hear_the_library, quiet_known_errors
 from tasks.report import show_report
@@ -17,9 +18,17 @@ ATTEMPTS = 3
 
 
 def _named() -> str:
-    """What tells a run from others in a list: its environment, and when it was due."""
+    """What tells a run from others in a list: where it publishes to, and when it was due."""
     due = flow_run.get_scheduled_start_time()
-    return f"{flow_run.get_parameters()['env']} {due:%Y-%m-%d %H:%M} UTC"
+    return f"{_ref(flow_run.get_parameters()['env'])} {due:%Y-%m-%d %H:%M} UTC"
+
+
+def _ref(env: str) -> str:
+    try:
+        return load_settings(env).ref
+    except SluicegateError:
+        # The flow will say what is wrong; a name is not worth an error.
+        return env
 
 
 @flow(name="pipeline", flow_run_name=_named, persist_result=False, validate_parameters=True)

@@ -11,6 +11,7 @@ from uuid import UUID
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from sluicegate.progress import Progress, Sight, Watch
+from tasks.keys import key_of
 
 
 class ArtifactScreen:
@@ -38,7 +39,7 @@ def watched(stage: str, env: str, title: str) -> Iterator[Progress]:
     Yields:
         what the stage tells its progress to.
     """
-    key = f"progress-{stage}-{env}".replace("_", "-")
+    key = key_of(f"progress-{stage}", env)
     watch = Watch(ArtifactScreen(key, title))
     began = time.monotonic()
     try:

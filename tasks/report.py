@@ -9,6 +9,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from sluicegate.pipeline import Report
 from sluicegate.pipeline.markdown import as_markdown
 from sluicegate.pipeline.tables import tables
+from tasks.keys import key_of
 
 log = logging.getLogger(__name__)
 
@@ -16,18 +17,18 @@ log = logging.getLogger(__name__)
 def show_report(report: Report) -> None:
     """Show the report and its tables in Prefect's user interface, as the newest of its environment.
 
-    Keys are ``run-report-<env>``, ``receipts-<env>``, ``quarantine-<env>``, ``models-<env>`` and
+    Keys are ``run-report-<ref>``, ``receipts-<env>``, ``quarantine-<env>``, ``models-<env>`` and
     ``freshness-<env>``; a table is left out where the run has nothing for it.
     """
     try:
         create_markdown_artifact(
-            key=f"run-report-{report.env}",
+            key=key_of("run-report", report.env),
             markdown=as_markdown(report),
             description=f"Run {report.run}: {report.status.value}",
         )
         for exhibit in tables(report):
             create_table_artifact(
-                key=f"{exhibit.name}-{report.env}",
+                key=key_of(exhibit.name, report.env),
                 table=exhibit.rows,
                 description=exhibit.about,
             )
