@@ -92,17 +92,6 @@ def state_of(catalog: Path, table: str) -> tuple[object, ...]:
     return (*columns, *sorted(files, key=lambda file: file.key)) if columns else ()
 
 
-def newest_snapshot(catalog: Path) -> int:
-    """Number of the newest snapshot in a catalog.
-
-    Raises:
-        EnvironmentFailed: the file is no catalog, or damaged.
-    """
-    with read_catalog(catalog) as connection:
-        ((number,),) = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshot")
-    return int(number)
-
-
 @contextmanager
 def read_catalog(catalog: Path) -> Iterator[sqlite3.Connection]:
     """A catalog as the SQLite database that it is, read-only.

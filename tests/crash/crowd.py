@@ -15,7 +15,6 @@ import random
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -30,6 +29,7 @@ from sluicegate.lake import Branch, Lake
 from sluicegate.lake.collect import collect
 from sluicegate.lake.connection import connect
 from sluicegate.sources import Batch
+from tests.crash.forks import fork
 from tests.unit.kit import orders, source, write
 
 LINES = 3
@@ -141,14 +141,14 @@ def main(lake: Path, folder: Path) -> None:
         command, _, argument = line.strip().partition(" ")
         answer: float
         if command == "start":
-            answer = _fork(partial(_work, lake, folder, argument))
+            answer = fork(partial(_work, lake, folder, argument))
             alive.add(answer)
         elif command == "kill":
             answer = _kill(int(argument))
             alive.discard(int(argument))
         else:
             began = time.monotonic()
-            _wait(_fork(lambda: Worker(Lake(lake), folder, "").release()))
+            _wait(fork(lambda: Worker(Lake(lake), folder, "").release()))
             answer = time.monotonic() - began
         print(answer, flush=True)  # noqa: T201 - a command speaks
     for worker in alive:
@@ -167,20 +167,6 @@ def _wait(pid: int) -> int:
 
 def _work(lake: Path, folder: Path, seed: str) -> None:
     Worker(Lake(lake), folder, seed).work()
-
-
-def _fork(work: Callable[[], None]) -> int:
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        except BaseException:  # noqa: BLE001 - a fork never returns to where it came from
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    return pid
 
 
 if __name__ == "__main__":

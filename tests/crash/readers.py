@@ -13,8 +13,6 @@ import gc
 import json
 import os
 import sys
-import traceback
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -27,6 +25,7 @@ from sluicegate.errors import UnknownName
 from sluicegate.lake import Lake
 from sluicegate.lake.collect import collect
 from sluicegate.lake.connection import connect
+from tests.crash.forks import fork
 
 QUICKER = {"allow_unsigned_extensions": "true", "threads": "1"}
 KEPT = timedelta(seconds=1)
@@ -88,11 +87,11 @@ def main(folder: Path, readers: int, publishes: int, tables: int) -> None:
     gc.freeze()
     lake, stop = Lake(folder / "lake"), folder / "stop"
     lake.prepare()
-    _require(os.waitpid(_fork(partial(publish, lake, 1, tables)), 0)[1])
+    _require(os.waitpid(fork(partial(publish, lake, 1, tables)), 0)[1])
     told = [folder / f"told-{number}" for number in range(readers + 1)]
-    workers = [_fork(partial(read, lake, tables, stop, file)) for file in told[1:]]
-    workers.append(_fork(partial(sweep, lake, stop, told[0])))
-    publisher = _fork(partial(publish, lake, publishes, tables))
+    workers = [fork(partial(read, lake, tables, stop, file)) for file in told[1:]]
+    workers.append(fork(partial(sweep, lake, stop, told[0])))
+    publisher = fork(partial(publish, lake, publishes, tables))
     _require(os.waitpid(publisher, 0)[1])
     stop.touch()
     for worker in workers:
@@ -105,20 +104,6 @@ def main(folder: Path, readers: int, publishes: int, tables: int) -> None:
 def _require(status: int) -> None:
     if status:
         sys.exit(1)
-
-
-def _fork(work: Callable[[], None]) -> int:
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        except BaseException:  # noqa: BLE001 - a fork never returns to where it came from
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    return pid
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The commands that keep a lake in order: gc and verify, as a person types them."""
+"""Commands of the lake, as a person types them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sluicegate.cli.main import app
-from sluicegate.errors import EnvironmentFailed
+from sluicegate.errors import ConfigurationError, EnvironmentFailed
 from sluicegate.lake import Lake
 from tests.support import ROOT
 from tests.unit.kit import publish
@@ -68,3 +68,22 @@ def test_verify_lists_all_and_fails(lake: Lake) -> None:
     problems = json.loads(outcome.stdout)["problems"]
     assert [problem["what"] for problem in problems] == ["a data file is missing"] * 2
     assert all(problem["place"] and problem["table"] == "raw.numbers" for problem in problems)
+
+
+def test_a_ref_of_ones_own_copies_nothing(lake: Lake) -> None:
+    """All that it is made of is an entry of its log, and so is its end."""
+    before = {stored.key for stored in lake.store.list("")}
+    assert told("branch", "feature/x", "--from", "dev")["ref"] == "feature/x"
+    made = {stored.key for stored in lake.store.list("")} - before
+    assert {key for key in made if not key.startswith("locks/")} == {"refs/feature/x/00000001.json"}
+    assert told("show", "feature/x")["refs"] == ["dev", "feature/x"]
+    assert told("delete", "feature/x")["action"] == "delete"
+    assert lake.refs.names() == ["dev"]
+
+
+@pytest.mark.parametrize("command", [("branch", "staging", "--from", "dev"), ("delete", "dev")])
+def test_an_environment_is_no_ref_of_ones_own(lake: Lake, command: tuple[str, ...]) -> None:
+    """Runs make it and readers rely on it: it is neither branched to nor deleted."""
+    with pytest.raises(ConfigurationError, match="is an environment"):
+        typed(*command)
+    assert lake.refs.names() == ["dev"]
