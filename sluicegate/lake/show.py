@@ -7,20 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sluicegate.lake.inventory import data_files, read_catalog
+from sluicegate.lake.inventory import data_files
 from sluicegate.lake.lake import Lake
 from sluicegate.lake.refs import Move
-
-_TABLES = """
-SELECT s.schema_name || '.' || r.name, r.kind FROM (
-  SELECT schema_id, table_name AS name, 'table' AS kind FROM ducklake_table
-  WHERE end_snapshot IS NULL
-  UNION ALL
-  SELECT schema_id, view_name, 'view' FROM ducklake_view WHERE end_snapshot IS NULL) AS r
-JOIN (SELECT schema_id, schema_name, max(begin_snapshot) FROM ducklake_schema GROUP BY schema_id)
-  AS s USING (schema_id)
-ORDER BY 1
-"""
+from sluicegate.lake.schema import read_schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +75,9 @@ def _tables(catalog: Path) -> list[ShownTable]:
         rows[file.table] += file.rows
         files[file.table] += 1
         size[file.table] += file.size
-    with read_catalog(catalog) as connection:
-        tables = connection.execute(_TABLES).fetchall()
-    return [ShownTable(name, kind, rows[name], files[name], size[name]) for name, kind in tables]
+    schema = read_schema(catalog)
+    kinds = dict.fromkeys(schema.tables, "table") | dict.fromkeys(schema.views, "view")
+    return [
+        ShownTable(name, kind, rows[name], files[name], size[name])
+        for name, kind in sorted(kinds.items())
+    ]
