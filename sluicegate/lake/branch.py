@@ -187,7 +187,7 @@ def hold(folder: Path) -> Iterator[None]:
     Raises:
         BranchBusy: another process holds it.
     """
-    with _locked(folder) as lock:
+    with _locked(folder, new=True) as lock:
         with durable.written(folder):
             sign(lock)
         reached("branch made")
@@ -208,14 +208,17 @@ def _discard(folder: Path) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[TextIO]:
+def _locked(folder: Path, *, new: bool) -> Iterator[TextIO]:
     while True:
-        with durable.written(folder):
-            durable.make_folder(folder)
+        if new:
+            with durable.written(folder):
+                durable.make_folder(folder)
         try:
             lock = (folder / _LOCK).open("a+")
         except FileNotFoundError:
-            continue
+            if new:
+                continue
+            raise
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -251,8 +254,10 @@ def sweep(branches: Path) -> list[str]:
     swept = []
     for folder in branches.iterdir() if branches.is_dir() else ():
         # One that has a writer, or that its writer removes right now, is none of ours.
-        with suppress(BranchBusy, OSError), hold(folder):
+        # It is not signed, because a full disk is when its space is needed most.
+        with suppress(BranchBusy, OSError), _locked(folder, new=False):
             swept.append(folder.name)
+            _discard(folder)
     return swept
 
 

@@ -5,10 +5,11 @@ Every file of the lake that is not a data file is created through here, once, an
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -54,7 +55,13 @@ def sync_folder(path: Path) -> None:
 def make_folder(path: Path) -> Path:
     """Create a folder and its parents, and make their names durable."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(parents=True, exist_ok=True)
+    while not path.is_dir():
+        # Another process may make the folder just before, and take it away again just after.
+        with suppress(FileExistsError):
+            path.mkdir(parents=True)
+            break
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     for folder in missing:
         sync_folder(folder.parent)
     return path

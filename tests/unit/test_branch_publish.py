@@ -310,6 +310,16 @@ def test_sweeper_cannot_take_a_branch_in_the_making(
         assert sorted(folder.name for folder in lake.branches.iterdir()) == ["other", "run"]
 
 
+def test_sweeper_makes_no_branch(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that its writer removes just before it is looked at stays away."""
+    gone = lake.branches / "gone"
+    gone.mkdir()
+    monkeypatch.setattr(Path, "iterdir", lambda self: [gone])
+    gone.rmdir()
+    assert branching.sweep(lake.branches) == []
+    assert not gone.exists()
+
+
 def test_refused_branch_is_kept_to_be_looked_at(lake: Lake) -> None:
     """It can be read under its name, is not a generation, and no ref points at it."""
     publish(lake, 1)

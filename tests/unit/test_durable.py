@@ -89,3 +89,29 @@ def test_disk_is_blamed_with_its_own_words(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device", "x.parquet")
     assert caught.value.where == "x.parquet"
     assert "free space" in str(caught.value.hint)
+
+
+def test_folder_that_another_makes_and_removes_meanwhile_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There when it was to be made, gone when it was looked at: no error, and it is made."""
+    make, gone = Path.mkdir, []
+
+    def late(self: Path, *args: object, **options: object) -> None:
+        if not gone:
+            gone.append(self)
+            raise FileExistsError(self)
+        make(self, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "mkdir", late)
+    assert durable.make_folder(tmp_path / "branch").is_dir()
+    assert gone
+
+
+def test_file_where_a_folder_belongs_is_told(tmp_path: Path) -> None:
+    """Nothing waits for it to go away."""
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        durable.make_folder(tmp_path / "file")
+    with pytest.raises(NotADirectoryError):
+        durable.make_folder(tmp_path / "file" / "branch")
