@@ -72,11 +72,9 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 .PHONY: format ci browser screenshots lock
 # Groups of tests that share a server or a clone stay in one process: see tests/conftest.py.
 PYTEST = @$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
-# What waits for a browser or for the clock has the machine to itself.
-test: $(DEV) ## Run all tests: unit, store, integration, end to end
+test: $(DEV) ## Run the tests: unit, store, integration
 	$(say) 'Unit, store and integration tests'
 	$(PYTEST) tests/integration tests/store tests/unit
-	@$(MAKE) test-e2e
 
 test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
 	$(say) 'Unit tests'
@@ -90,7 +88,8 @@ test-integration: $(DEV) ## Run the tests against one Prefect server
 	$(say) 'Integration tests'
 	$(PYTEST) tests/integration
 
-test-e2e: $(DEV) ## Run the tests that use the commands as a person would
+# What waits for a browser or for the clock has the machine to itself.
+test-e2e: $(DEV) ## Walk through README and docs, look at the UI, deploy, raise each alert
 	$(say) 'End-to-end tests'
 	@$(BIN)/python -m pytest tests/e2e
 
@@ -118,7 +117,7 @@ format: $(DEV) ## Format the code and fix what can be fixed
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-ci: browser lint test test-crash ## What continuous integration runs
+ci: browser lint test test-e2e test-crash ## What continuous integration runs
 
 # Only CI calls this by itself: a test must not install programs on somebody's machine.
 browser: ## Install the browser that looks at Prefect's UI in tests (Debian's chromium, as root)
@@ -144,6 +143,7 @@ lock: $(BOOTSTRAP) ## Resolve the locks again (LOCK=--upgrade, LOCK='-P NAME' to
 	@$(COMPILE) ../pyproject.toml --group ../pyproject.toml:build -o runtime.txt
 	@$(COMPILE) ../pyproject.toml --group ../pyproject.toml:build --group ../pyproject.toml:dev \
 	  -c runtime.txt -o dev.txt
+	@$(COMPILE) --group ../pyproject.toml:bench -o bench.txt
 	@$(COMPILE) --group ../pyproject.toml:server -c runtime.txt -o server.txt
 
 ##@ Clean up

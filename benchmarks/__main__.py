@@ -21,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell(f"{name}: getting ready ({chosen.rows:,} payments)")
         try:
             with CASES[name](chosen.rows) as case:
-                _tell(f"{name}: {case.subject.name}, beside {case.baseline.name}")
+                beside = ", ".join(side.name for side in case.baselines)
+                _tell(f"{name}: {case.subject.name}, beside {beside}")
                 made = section(compare(case, chosen.runs, _tell), chosen.rows, conditions)
         except CommandFailedError as error:
             sys.stderr.write(f"{name}: {error}\n")

@@ -61,8 +61,9 @@ def section(outcome: Outcome, rows: int, conditions: Conditions) -> str:
         "",
         case.about,
         "",
-        f"| {counted} | {case.subject.name} | {case.baseline.name} | ratio |",
-        "|---|--:|--:|--:|",
+        f"| {counted} | {case.subject.name} |"
+        + "".join(f" {side.name} | ratio |" for side in case.baselines),
+        "|---|--:|" + "--:|--:|" * len(case.baselines),
         *map(_line, outcome.rows()),
         "",
         outcome.found,
@@ -94,8 +95,11 @@ def _name(text: str) -> str:
 
 
 def _line(row: Row) -> str:
-    ratio = "" if row.ratio is None else f"**{row.ratio:.2f}**"
-    return f"| {row.measure} | {_cell(row.subject)} | {_cell(row.baseline)} | {ratio} |"
+    line = f"| {row.measure} | {_cell(row.subject)} |"
+    for baseline in row.baselines:
+        ratio = row.ratio(baseline)
+        line += f" {_cell(baseline)} | {'' if ratio is None else f'**{_number(ratio)}**'} |"
+    return line
 
 
 def _cell(values: Sequence[float]) -> str:

@@ -1,6 +1,6 @@
 """What every suite shares: one seed for all processes, and who may run beside whom.
 
-``make test`` gives all suites to two processes. Tests that share something that was long in the
+``make test`` gives its suites to two processes. Tests that share something that was long in the
 making (a Prefect server, object storage, a clone that a person walks through) are one group, and a
 group stays in one process. The long groups begin first, so that nobody waits for a last one.
 """
@@ -19,11 +19,26 @@ HERE = Path(__file__).parent
 
 os.environ.setdefault("TEST_SEED", str(secrets.randbelow(1_000_000)))
 
-LONGEST_FIRST = ("integration", "store", "e2e/readme", "e2e/alerts", "e2e/deploy")
+LONGEST_FIRST = (
+    "integration",
+    "integration/data",
+    "store",
+    "e2e/readme",
+    "e2e/alerts",
+    "e2e/deploy",
+)
 """Groups by what they take; the others follow as they come."""
 
-TOGETHER = {"test_ui": "e2e/readme"}
-"""The browser looks at the clone that was walked through."""
+TOGETHER = {
+    # The browser looks at the clone that was walked through.
+    "test_ui": "e2e/readme",
+    # What arrives, and what comes of it, has a server and a first run of its own.
+    "test_sources": "integration/data",
+    "test_provide": "integration/data",
+    "test_rerun": "integration/data",
+    "test_correct": "integration/data",
+}
+"""Groups that are neither a file nor a suite."""
 
 
 def pytest_report_header() -> str:
@@ -56,6 +71,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
 
 def _group(file: Path) -> str:
     suite = file.parts[0]
-    if suite in ("integration", "store"):
-        return suite
-    return TOGETHER.get(file.stem, f"{suite}/{file.stem.removeprefix('test_')}")
+    alone = f"{suite}/{file.stem.removeprefix('test_')}"
+    return TOGETHER.get(file.stem, suite if suite in ("integration", "store") else alone)

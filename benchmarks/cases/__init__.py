@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from benchmarks.case import Case
-from benchmarks.cases import cold, diff, noop, pipeline, warehouse
+from benchmarks.cases import cold, diff, environment, noop, pipeline, warehouse, year
 
 Prepare = Callable[[int], AbstractContextManager[Case]]
 """Makes a case ready for some number of payments, and cleans up at the end."""
@@ -17,5 +17,7 @@ CASES: dict[str, Prepare] = {
     "cold": cold.prepared,
     "dbt": warehouse.prepared,
     "diff": diff.prepared,
+    "environment": environment.prepared,
+    "year": year.prepared,
 }
 """What ``CASE=`` may say."""

@@ -33,7 +33,7 @@ def prepared(rows: int) -> Iterator[Case]:
         name="cold",
         about=ABOUT.format(rows=rows),
         subject=Side("sluicegate up, run", lambda: _up_and_run(site)),
-        baseline=Side("prefect server start", lambda: _server_alone(site)),
+        baselines=[Side("prefect server start", lambda: _server_alone(site))],
         check=lambda: "Every first run ended with exit code 0.",
     )
 

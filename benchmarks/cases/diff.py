@@ -41,7 +41,7 @@ def prepared(rows: int) -> Iterator[Case]:
         name="diff",
         about=ABOUT.format(rows=rows),
         subject=Side("sluicegate.lake.diff", lambda: _compared("ours")),
-        baseline=Side("full join by hand", lambda: _compared("by_hand")),
+        baselines=[Side("full join by hand", lambda: _compared("by_hand"))],
         check=_both_found,
         core="the diff",
         size=f"{rows:,} rows",

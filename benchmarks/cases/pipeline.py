@@ -35,7 +35,7 @@ def prepared(rows: int) -> Iterator[Case]:
             name="pipeline",
             about=ABOUT.format(rows=rows),
             subject=Side("sluicegate run", lambda: _run(site)),
-            baseline=Side("by hand", lambda: script(site, by_hand)),
+            baselines=[Side("by hand", lambda: script(site, by_hand))],
             check=lambda: compared(site, by_hand),
         )
 

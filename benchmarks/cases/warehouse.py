@@ -35,7 +35,7 @@ def prepared(rows: int) -> Iterator[Case]:
         name="dbt",
         about=ABOUT.format(rows=rows),
         subject=Side("warehouse.build", lambda: _build(site, "reported", origin)),
-        baseline=Side("bare dbtRunner", lambda: _build(site, "bare", origin)),
+        baselines=[Side("bare dbtRunner", lambda: _build(site, "bare", origin))],
         check=lambda: _both_built(site),
         core="the build",
     )

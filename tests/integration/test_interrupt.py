@@ -13,9 +13,9 @@ import pytest
 from tests.integration.conftest import Run, drop_day
 from tests.support import Site, assert_same
 
-KILLS = 6
+KILLS = 4
 """Moments, one in each part of a run's length."""
-SITES = 3
+SITES = 2
 """Lakes on which runs are killed, one after the other, until one is let through."""
 
 

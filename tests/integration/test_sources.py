@@ -128,28 +128,6 @@ def test_half_an_export_is_held(published: Site) -> None:
     )
 
 
-def test_a_page_twice_and_a_late_day_change_nothing(
-    fresh: Site, world: data.Folders, provider: Provider, first: Run
-) -> None:
-    """Its rows are deduplicated; a day that came a run later is counted where it belongs."""
-    shutil.copytree(world.landing / "payments", fresh.payments, dirs_exist_ok=True)
-    late = fresh.payments / f"payments_{START + timedelta(days=3):%Y-%m-%d}.csv"
-    aside = late.rename(fresh.folder / late.name)
-    provider.fault("duplicate_page", path="/processor/v1/refunds")
-    # As a worker runs it: the console would look for news first, and meet the fault there.
-    fresh.flow().ends(0)
-    account = fresh.sluicegate("status", "--json").ends(0).json["sources"]["refunds"]
-    assert account["deduplicated"] > 0
-    assert account["published"] == first.report["sources"]["refunds"]["published"]
-    aside.rename(late)
-    assert fresh.run()["sources"].keys() == {"payments"}
-    for table in ("marts.daily_corridor_volume", "marts.unmatched_reversals"):
-        # A record that repeats one of the late file may have come first this time: counts stay.
-        columns = "booked_on, corridor, payments" if "corridor" in table else "reversal_id, reason"
-        query = f"SELECT {columns} FROM {table} ORDER BY ALL"
-        assert_frame_equal(fresh.frame(query), first.site.frame(query))
-
-
 def test_a_provider_that_is_down_for_a_whole_run(published: Site, provider: Provider) -> None:
     """The run fails and names it; readers keep what they see, and the next run ends well."""
     moves = published.moves()
@@ -175,12 +153,13 @@ def test_a_first_run_before_anything_was_given_back(
     ]
 
 
-def test_a_late_day_is_counted_where_it_belongs(
-    fresh: Site, world: data.Folders, first: Run
+def test_a_late_day_and_a_page_twice(
+    fresh: Site, world: data.Folders, provider: Provider, first: Run
 ) -> None:
     """A file of a past day, a run late, leads to what a file in time would have led to.
 
-    What was given back of its payments is unmatched until they are there.
+    What was given back of its payments is unmatched until they are there. A page that the API
+    gives twice is deduplicated.
     """
     shutil.copytree(world.landing / "payments", fresh.payments, dirs_exist_ok=True)
     day = START + timedelta(days=3)
@@ -190,17 +169,22 @@ def test_a_late_day_is_counted_where_it_belongs(
         "SELECT kind, reversal_id FROM marts.unmatched_reversals WHERE reason = 'payment_unknown'"
         f" AND payment_id LIKE 'P{day:%Y%m%d}%' ORDER BY ALL"
     )
-    fresh.run()
+    provider.fault("duplicate_page", path="/processor/v1/refunds")
+    # As a worker runs it: the console would look for news first, and meet the fault there.
+    fresh.flow().ends(0)
+    account = fresh.sluicegate("status", "--json").ends(0).json["sources"]["refunds"]
+    assert account["deduplicated"] > 0
+    assert account["published"] == first.report["sources"]["refunds"]["published"]
     assert len(fresh.rows(waiting)) > len(first.site.rows(waiting))
+
     aside.rename(late)
-    report = fresh.run()
+    assert fresh.run()["sources"].keys() == {"payments"}
     assert fresh.rows(waiting) == first.site.rows(waiting)
-    assert report["sources"].keys() == {"payments"}
-    corridors = "FROM marts.daily_corridor_volume ORDER BY ALL"
-    # A record that repeats one of the late file may have come first this time: counts stay.
-    assert fresh.frame(f"SELECT booked_on, corridor, payments {corridors}").equals(
-        first.site.frame(f"SELECT booked_on, corridor, payments {corridors}")
-    )
+    for table in ("marts.daily_corridor_volume", "marts.unmatched_reversals"):
+        # A record that repeats one of the late file may have come first this time: counts stay.
+        columns = "booked_on, corridor, payments" if "corridor" in table else "reversal_id, reason"
+        query = f"SELECT {columns} FROM {table} ORDER BY ALL"
+        assert_frame_equal(fresh.frame(query), first.site.frame(query))
 
 
 def test_a_corrected_day_does_not_overwrite(published: Site) -> None:

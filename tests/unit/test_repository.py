@@ -68,7 +68,9 @@ def test_every_direct_dependency_has_a_reason() -> None:
     """docs/dependencies.md has one table line for each, and none for what is not declared."""
     text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     explained = re.findall(r"^\| `([^`/]+)` \|", text, re.MULTILINE)
-    declared = {each.name for each in [*runtime(), *requirements("bootstrap", "build", "dev")]}
+    declared = {
+        each.name for each in [*runtime(), *requirements("bootstrap", "build", "dev", "bench")]
+    }
     assert sorted(explained) == sorted(declared)
     assert {each.name for each in requirements("server")} <= declared
 
