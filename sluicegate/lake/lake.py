@@ -170,18 +170,33 @@ class Lake:
         """
         with rooting(self.root):
             head = self.refs.require(ref)
-            moves = list(self.refs.log(ref))
-            target = to or _before(head.generation, moves)
-            if target is None:
-                raise UnknownName(
-                    f"{ref!r} shows its first generation; there is none before it.", where=ref
-                )
-            known = {move.generation for move in moves}
-            if target not in known:
-                raise UnknownName.of("generation", target, known - {head.generation}, where=ref)
-            self.require_kept(target, hint=partial(self._oldest, head, moves))
+            target = to or self._before(head)
+            if to is not None:
+                self._require_shown(head, to)
+            self.require_kept(target, hint=partial(self._oldest, head))
             reached("rollback chosen")
             return self.refs.move(ref, head, target, action="rollback")
+
+    def _before(self, head: Move) -> str:
+        """The generation that what a ref shows was published on top of."""
+        # Newest first, and no further: on object storage the log of a year takes seconds to read.
+        for move in self.refs.log(head.ref):
+            if move.generation == head.generation and move.action == "publish":
+                if move.previous is not None:
+                    return move.previous
+                break
+        raise UnknownName(
+            f"{head.ref!r} shows its first generation; there is none before it.", where=head.ref
+        )
+
+    def _require_shown(self, head: Move, generation: str) -> None:
+        """Be sure that a ref has pointed at a generation once."""
+        known = set()
+        for move in self.refs.log(head.ref):
+            if move.generation == generation:
+                return
+            known.add(move.generation)
+        raise UnknownName.of("generation", generation, known - {head.generation}, where=head.ref)
 
     def require_kept(self, generation: str, *, hint: Callable[[], str] | None = None) -> None:
         """Be sure that something may be pointed at a generation, now.
@@ -200,10 +215,10 @@ class Lake:
         if not there:
             raise self._lost(generation)
 
-    def _oldest(self, head: Move, moves: list[Move]) -> str:
+    def _oldest(self, head: Move) -> str:
         """Which generation a ref can still go back to."""
         kept = set(self.generations()) - self.condemned.names() - {head.generation}
-        for move in reversed(moves):
+        for move in reversed(list(self.refs.log(head.ref))):
             if move.generation in kept:
                 return (
                     f"the oldest that remains: sluicegate lake rollback {head.ref}"
@@ -367,14 +382,6 @@ class Lake:
                 yield session
             finally:
                 session.close()
-
-
-def _before(generation: str, moves: list[Move]) -> str | None:
-    """The generation that a ref showed when this one was first published on top of it."""
-    for move in reversed(moves):
-        if move.generation == generation and move.action == "publish":
-            return move.previous
-    return None
 
 
 def development_branch(settings: Settings) -> Path:

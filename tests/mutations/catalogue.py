@@ -311,10 +311,10 @@ LAKES = (
         LAKE + "lake.py",
         """        with rooting(self.root):
             head = self.refs.require(ref)
-            moves""",
+            target""",
         """        with ExitStack():
             head = self.refs.require(ref)
-            moves""",
+            target""",
         UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[rollback]",
     ),
     Mutation(
@@ -329,7 +329,7 @@ LAKES = (
     Mutation(
         "a ref goes back to what is lost",
         LAKE + "lake.py",
-        "self.require_kept(target, hint=partial(self._oldest, head, moves))",
+        "self.require_kept(target, hint=partial(self._oldest, head))",
         "pass",
         UNIT + "test_rollback.py::test_lost_generation_is_not_shown",
     ),

@@ -39,6 +39,22 @@ def test_publishing_goes_on_from_what_is_shown(lake: Lake) -> None:
     assert numbers(lake) == [1]
 
 
+def test_a_long_log_is_not_read_to_its_end(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A year of hourly publishes is 8,760 entries, each of them a request to object storage."""
+    before, latest = (publish(lake, n) for n in (1, 2))
+    for _ in range(100):
+        head = lake.refs.require("dev")
+        other = before if head.generation == latest.generation else latest
+        lake.refs.move("dev", head, other.generation, action="rollback")
+    publish(lake, 3)
+    read = lake.store.read_all
+    asked: list[str] = []
+    monkeypatch.setattr(lake.store, "read_all", lambda keys: read(asked.extend(keys) or keys))
+    lake.rollback("dev")
+    lake.rollback("dev", latest.generation)
+    assert 0 < len(asked) < 10
+
+
 def test_nothing_to_go_back_to(lake: Lake) -> None:
     """Unknown refs and generations are told with near names, and the ref stays."""
     with pytest.raises(UnknownName, match="no ref called 'dev'"):
