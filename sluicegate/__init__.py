@@ -14,16 +14,17 @@ __version__ = "0.2.0"
 
 
 def connect(
-    env: str = "dev", *, ref: str | None = None, project: str | Path | None = None
+    env: str | None = None, *, ref: str | None = None, project: str | Path | None = None
 ) -> Connection:
     """A read-only DuckDB connection to what the readers of an environment see now.
 
-    ``sluicegate.connect("prod").sql("FROM payments_net").pl()``. Marts are found by their name,
+    ``sluicegate.connect("prod").sql("FROM payments_net").show()``. Marts are found by their name,
     other tables with their schema (``raw.payments``). The view does not change while it is open.
 
     Args:
-        env: environment, as in deployments/environments/.
-        ref: a generation or ``refused/<run>`` instead.
+        env: environment, as in deployments/environments/; its settings say where the lake is. By
+            default what the settings of ``dev`` have runs publish to.
+        ref: another ref, a generation or ``refused/<run>`` instead, such as ``feature/fees``.
         project: the project's folder; by default the one that we are in.
 
     Raises:
@@ -33,4 +34,5 @@ def connect(
     from sluicegate.lake.handout import reader
     from sluicegate.settings import load_settings
 
-    return reader(load_settings(env, Path(project).resolve() if project else None), ref)
+    settings = load_settings(env or "dev", Path(project).resolve() if project else None)
+    return reader(settings, ref or env)

@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from sluicegate.errors import ConfigurationError, UnknownName
+from sluicegate.refnames import objection
 
 ENVIRONMENTS = Path("deployments") / "environments"
 PREFIX = "SLUICEGATE_"
@@ -90,6 +91,12 @@ def _service(value: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def _ref_name(name: str) -> str:
+    if objected := objection(name):
+        raise ValueError(f"this cannot be the name of a ref: {objected}")
+    return name
+
+
 class Lake(_Section):
     """Where generations, refs, data files and evidence are kept.
 
@@ -97,7 +104,7 @@ class Lake(_Section):
         root: a folder, or a place on S3-compatible object storage. What the storage needs is
             asked for when the lake is opened, and not by every process that reads the settings.
         ref: what runs start from and publish to, and readers see; by default the environment's
-            name. A branch of your own is a ref of another name.
+            name. A branch of your own is a ref of another name, which no environment has.
         keep_days: days that what a ref showed is kept after the ref moved on: so far back a
             rollback can go. Evidence of refused runs is kept as long.
         grace_hours: hours that what nothing reaches is left alone before it is removed. On object
@@ -111,7 +118,7 @@ class Lake(_Section):
     """
 
     root: Annotated[Path | Address, PlainValidator(_place)]
-    ref: str | None = None
+    ref: Annotated[str, AfterValidator(_ref_name)] | None = None
     keep_days: Annotated[float, Field(ge=0, le=36600)] = 30
     grace_hours: Annotated[float, Field(ge=0, le=24 * 366)] = 24
     masking_key: Annotated[SecretStr, AfterValidator(_hard_to_guess)] | None = None
@@ -335,6 +342,12 @@ def load_settings(env: str = "dev", project: Path | None = None) -> Settings:
         settings = Settings(env=env, project=root, **declared)
     except (ValidationError, TypeError) as error:
         raise _explained(error, file) from error
+    if settings.ref != env and settings.ref in environments(root):
+        raise ConfigurationError(
+            f"The settings of {env!r} would let its runs publish to {settings.ref!r}.",
+            where="lake.ref (SLUICEGATE_LAKE__REF)",
+            hint="only its own runs publish to an environment; name a branch, such as feature/fees",
+        )
     return settings.model_copy(
         update={
             "lake": settings.lake.below(root),

@@ -234,12 +234,10 @@ def verify(
 
 
 def _opened(name: str, env: str | None) -> tuple[Lake, str]:
-    """The lake that a name is in, and what it is called there."""
+    """The lake that a name is in, and the name: whatever runs publish to, it means itself."""
     from sluicegate.lake import Lake
 
-    settings = settings_for(name, env)
-    # An environment's name stands for the ref that its runs publish to.
-    return Lake.of(settings), settings.ref if name == settings.env else name
+    return Lake.of(settings_for(name, env)), name
 
 
 def _opened_both(before: str, after: str, env: str | None) -> tuple[Lake, list[str]]:
@@ -256,13 +254,7 @@ def _opened_both(before: str, after: str, env: str | None) -> tuple[Lake, list[s
                 where=f"{settings.lake.root}, not {chosen.lake.root}",
                 hint="a diff compares what is in one lake; --env says in which",
             )
-    names = [named[name].ref if name in named else name for name in (before, after)]
-    if names[0] == names[1] and before != after:
-        raise ConfigurationError(
-            f"{before!r} and {after!r} both stand for the ref {names[0]!r}.",
-            hint="unset SLUICEGATE_LAKE__REF, or name two refs or generations",
-        )
-    return Lake.of(chosen), names
+    return Lake.of(chosen), [before, after]
 
 
 def settings_for(name: str, env: str | None) -> Settings:

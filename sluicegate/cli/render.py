@@ -92,14 +92,16 @@ def report(report: Report, *, json: bool) -> None:
         out.print(f"Prefect UI  {report.ui}", soft_wrap=True)
 
 
+_MOVED = {"publish": "its publish", "rollback": "a rollback", "branch": "it was branched"}
+
+
 def status(status: Mapping[str, Any], *, json: bool) -> None:
     """What an environment shows, and its last run."""
     if json:
         print_json(status)
         return
     if moved := status["moved"]:
-        how = "since its publish" if moved["action"] == "publish" else "since a rollback"
-        since = f"{how} at {_clock(moved['at'])}"
+        since = f"since {_MOVED[moved['action']]} at {_clock(moved['at'])}"
         out.print(f"[bold]{status['env']}[/bold] shows generation {status['generation']}, {since}.")
     else:
         out.print(f"[bold]{status['env']}[/bold] shows nothing yet.")

@@ -65,11 +65,18 @@ def rolled_back(move: Move, *, json: bool) -> None:
     if json:
         print_json(_move(move))
         return
+    if move.action != "rollback" or move.generation == move.previous:
+        out.print(f"[bold]{move.ref} shows generation {move.generation} already[/bold].")
+        return
     out.print(
         f"[bold]{move.ref} shows generation {move.generation} again[/bold] "
         f"(before: {move.previous})."
     )
     out.print("The next run loads what this generation does not have, from the same sources.")
+    out.print(
+        f"Forward again: .venv/bin/sluicegate lake rollback {move.ref} --to {move.previous}",
+        soft_wrap=True,
+    )
 
 
 def exported(export: Export, *, json: bool) -> None:

@@ -163,6 +163,8 @@ class Lake:
     def rollback(self, ref: str, to: str | None = None) -> Move:
         """Point a ref back at an earlier generation; by default the one before what it shows.
 
+        One that it shows already is left alone: the move that is returned is its last one.
+
         Raises:
             UnknownName: no such ref, or it never pointed at that generation, or at none before,
                 or that generation was collected.
@@ -171,6 +173,8 @@ class Lake:
         with rooting(self.root):
             head = self.refs.require(ref)
             target = to or self._before(head)
+            if target == head.generation:
+                return head
             if to is not None:
                 self._require_shown(head, to)
             self.require_kept(target, hint=partial(self._oldest, head))

@@ -7,7 +7,6 @@ an entry too: its log stays, and a writer that still sees the ref loses against 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,8 +15,8 @@ from sluicegate.errors import ConfigurationError, RefMoved, UnknownName
 from sluicegate.lake.log import SUFFIX, Log
 from sluicegate.lake.points import reached
 from sluicegate.lake.store import Store
+from sluicegate.refnames import is_name, objection
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*\Z")
 DELETE = "delete"
 
 
@@ -83,7 +82,10 @@ class Refs:
 
         Raises:
             RefMoved: it points elsewhere by now. Nothing was changed.
+            ConfigurationError: a new ref cannot have this name.
         """
+        if seen is None and objection(ref):
+            raise _no_name(ref)
         newest = self._newest(ref) if seen is None else None
         if newest is not None and newest.action != DELETE:
             raise self._moved(ref, 0)
@@ -121,12 +123,13 @@ class Refs:
         )
 
     def _log(self, ref: str) -> Log:
-        if not _NAME.match(ref):
-            raise ConfigurationError(
-                f"{ref!r} cannot be the name of a ref.",
-                hint="use lower-case letters, digits, '.', '_' and '-', in parts joined by '/'",
-            )
+        if not is_name(ref):
+            raise _no_name(ref)
         return self._logs.setdefault(ref, Log(self._store, f"refs/{ref}"))
+
+
+def _no_name(ref: str) -> ConfigurationError:
+    return ConfigurationError(f"{ref!r} cannot be the name of a ref.", hint=objection(ref))
 
 
 def move_of(ref: str, number: int, entry: dict[str, str | None]) -> Move:

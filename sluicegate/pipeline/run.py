@@ -87,8 +87,14 @@ class Run:
             yield
 
     def look_at_head(self) -> None:
-        """See what readers see now: the generation that the work starts from."""
-        head = self.platform.lake.refs.head(self.env)
+        """See what readers see now: the generation that the work starts from.
+
+        Raises:
+            UnknownName: a ref of one's own that nobody has made; it may be mistyped.
+        """
+        refs, settings = self.platform.lake.refs, self.platform.settings
+        own = settings.ref != settings.env
+        head = refs.require(self.env) if own else refs.head(self.env)
         self.report.generation = self.report.previous = head.generation if head else None
 
     @contextmanager

@@ -1,0 +1,28 @@
+"""What a ref may be called: what else has a name in a lake is told from it by its look."""
+
+from __future__ import annotations
+
+import re
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*\Z")
+_GENERATION = re.compile(r"g[0-9a-f]{12}\Z")
+_REFUSED = "refused/"
+
+
+def objection(name: str) -> str | None:
+    """Why a new ref cannot have this name; None if it can."""
+    if not _NAME.match(name):
+        return (
+            "use lower-case letters, digits, '.', '_' and '-', in parts joined by '/',"
+            " such as feature/fees"
+        )
+    if _GENERATION.match(name):
+        return "it would be taken for a generation; take another name, such as feature/fees"
+    if name.startswith(_REFUSED):
+        return "names below refused/ are those of refused runs; take another, such as feature/fees"
+    return None
+
+
+def is_name(name: str) -> bool:
+    """Whether a ref of this name could have a place in a lake."""
+    return _NAME.match(name) is not None
