@@ -11,7 +11,7 @@ import typer
 from sluicegate.cli import render_keep
 from sluicegate.cli import render_lake as render
 from sluicegate.cli.options import Json
-from sluicegate.errors import ConfigurationError
+from sluicegate.errors import ConfigurationError, UnknownName
 from sluicegate.settings import Settings, environments, load_settings, project_root
 
 if TYPE_CHECKING:
@@ -25,6 +25,20 @@ Env = Annotated[
 ]
 
 lake_app = typer.Typer(help="Git for data: look at the lake, branch it, move it back.")
+
+
+@lake_app.command("refs")
+def refs(
+    env: Annotated[str, typer.Option("--env", help="Environment whose lake it is.")] = "dev",
+    json: Json = False,
+) -> None:
+    """List every ref: environments that were published to, and branches."""
+    from sluicegate.lake import Lake
+
+    settings = load_settings(env)
+    found = Lake.of(settings).refs
+    known = environments(settings.project)
+    render.refs([found.require(name) for name in found.names()], known, json=json)
 
 
 @lake_app.command("log")
@@ -224,11 +238,11 @@ def verify(
     json: Json = False,
 ) -> None:
     """Look whether everything that the lake keeps is there, and is what it was."""
+    from sluicegate.lake import Lake
     from sluicegate.lake.verify import verify as look
 
-    lake, ref = _opened(name or "dev", env)
-    keep = settings_for(name or "dev", env).lake.keep
-    verified = look(lake, ref if name else None, keep=keep, deep=deep)
+    settings = settings_for(name or "dev", env)
+    verified = look(Lake.of(settings), name, keep=settings.lake.keep, deep=deep)
     render_keep.verified(verified, json=json)
     verified.require_whole()
 
@@ -237,7 +251,18 @@ def _opened(name: str, env: str | None) -> tuple[Lake, str]:
     """The lake that a name is in, and the name: whatever runs publish to, it means itself."""
     from sluicegate.lake import Lake
 
-    return Lake.of(settings_for(name, env)), name
+    lake = Lake.of(settings_for(name, env))
+    _require_begun(lake, name)
+    return lake, name
+
+
+def _require_begun(lake: Lake, name: str) -> None:
+    if name in environments(project_root()) and lake.refs.head(name) is None:
+        raise UnknownName(
+            f"Nothing was published to {name!r} yet.",
+            where=lake.store.where("refs"),
+            hint=f"run it first: make run ENV={name}",
+        )
 
 
 def _opened_both(before: str, after: str, env: str | None) -> tuple[Lake, list[str]]:
@@ -254,7 +279,10 @@ def _opened_both(before: str, after: str, env: str | None) -> tuple[Lake, list[s
                 where=f"{settings.lake.root}, not {chosen.lake.root}",
                 hint="a diff compares what is in one lake; --env says in which",
             )
-    return Lake.of(chosen), [before, after]
+    lake = Lake.of(chosen)
+    for name in (before, after):
+        _require_begun(lake, name)
+    return lake, [before, after]
 
 
 def settings_for(name: str, env: str | None) -> Settings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -42,11 +42,25 @@ def watched(*, quiet: bool) -> Iterator[Progress]:
         watch.end(last)
 
 
+def refs(heads: Iterable[Move], environments: Collection[str], *, json: bool) -> None:
+    """Every ref, and what it shows."""
+    if json:
+        print_json([{**_move(head), "environment": head.ref in environments} for head in heads])
+        return
+    table = table_of("ref", "is", "shows generation", "since (UTC)", "by")
+    for head in heads:
+        kind = "an environment" if head.ref in environments else "a branch"
+        table.add_row(head.ref, kind, head.generation, f"{head.at:%Y-%m-%d %H:%M:%S}", head.action)
+    out.print(table)
+
+
 def moves(moves: Iterable[Move], *, json: bool) -> None:
     """The log of a ref."""
     if json:
         print_json([_move(move) for move in moves])
         return
+    moves = list(moves)
+    out.print(f"[bold]{moves[0].ref}[/bold], newest move first")
     table = table_of("#", "when (UTC)", "action", "generation", "before", "run")
     for move in moves:
         table.add_row(

@@ -101,6 +101,28 @@ def test_a_run_does_not_make_a_ref_of_ones_own(lake: Lake, monkeypatch: pytest.M
     assert Run(Platform.open("dev")).report.previous == lake.refs.require("feature/fees").generation
 
 
+@pytest.mark.parametrize(
+    "arguments", [["log", "prod"], ["show", "prod"], ["diff", "dev", "prod"], ["rollback", "prod"]]
+)
+def test_an_environment_that_shows_nothing_yet(arguments: list[str]) -> None:
+    """It is no unknown name: it says how it comes to show something."""
+    with pytest.raises(UnknownName, match="Nothing was published to 'prod' yet") as caught:
+        told(*arguments)
+    assert "make run ENV=prod" in str(caught.value.hint)
+
+
+def test_every_ref_is_listed(lake: Lake) -> None:
+    """Environments and branches, each with what it shows; what was deleted is gone."""
+    assert {ref["ref"]: ref["environment"] for ref in told("refs")} == {
+        "dev": True,
+        "feature/fees": False,
+    }
+    shown = CliRunner().invoke(app, ["lake", "refs"]).stdout
+    assert lake.refs.require("feature/fees").generation in shown
+    lake.delete("feature/fees")
+    assert [ref["ref"] for ref in told("refs")] == ["dev"]
+
+
 def test_what_is_shown_already_is_no_move(lake: Lake) -> None:
     """A rollback to it adds nothing to the log, and says so."""
     head = lake.refs.require("dev")
