@@ -80,7 +80,7 @@ def _write_audit_publish(run: Run) -> None:
             if discovery.new:
                 stages.ingest_source(run, branch, name, discovery, harvest)
         stages.refuse_held(run, harvest)
-        build = stages.transform(run, branch, offer)
+        build = stages.transform(run, branch, harvest, offer)
         stages.audit(run, branch, harvest, build)
         stages.publish(run, branch)
 

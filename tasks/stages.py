@@ -64,10 +64,10 @@ def refuse_held(run: Run, harvest: Harvest) -> None:
 
 
 @_stage("Transform with dbt")
-def transform(run: Run, branch: Branch, offer: Offer) -> warehouse.Build:
+def transform(run: Run, branch: Branch, harvest: Harvest, offer: Offer) -> warehouse.Build:
     """Let dbt build its models on the branch."""
     with run.stage("transform"), watched("transform", run.env, "Transform with dbt") as told:
-        return stages.transform(run, branch, offer, told)
+        return stages.transform(run, branch, harvest, offer, told)
 
 
 @_stage("Audit the branch")

@@ -47,6 +47,17 @@ class Aside:
             return False
         if {receipt.batch for receipt in intake.receipts} != set(batches):
             return False
+        return self._untouched(source, head)
+
+    def rests(self, source: Source, head: Path | None) -> bool:
+        """Whether a source that nothing new is taken in of on another base has the same rows there.
+
+        Args:
+            head: catalog of the other base.
+        """
+        return source.name not in self.intakes and self._untouched(source, head)
+
+    def _untouched(self, source: Source, head: Path | None) -> bool:
         table = str(raw_table(source))
         return _state(self.base, table) == _state(head, table)
 

@@ -32,10 +32,11 @@ _CURRENT = """WHERE end_snapshot IS NULL
   AND table_id IN (SELECT table_id FROM ducklake_table WHERE end_snapshot IS NULL)"""
 _CURRENT_FILES = f"(SELECT data_file_id FROM ducklake_data_file {_CURRENT})"
 _COLUMNS = """
-SELECT c.column_name, c.column_type, c.nulls_allowed FROM ducklake_column AS c
+SELECT s.schema_name || '.' || t.table_name,
+       c.column_name, c.column_type, c.nulls_allowed, c.column_id, c.initial_default
+FROM ducklake_column AS c
 JOIN ducklake_table AS t USING (table_id) JOIN ducklake_schema AS s USING (schema_id)
-WHERE (s.schema_name, t.table_name) = (?, ?)
-  AND c.end_snapshot IS NULL AND t.end_snapshot IS NULL AND s.end_snapshot IS NULL
+WHERE c.end_snapshot IS NULL AND t.end_snapshot IS NULL AND s.end_snapshot IS NULL
 ORDER BY c.column_order, c.column_id
 """
 # SQLite takes the other columns of a GROUP BY with max() from the row that has the maximum.
@@ -86,10 +87,24 @@ def state_of(catalog: Path, table: str) -> tuple[object, ...]:
     Raises:
         EnvironmentFailed: the file is no catalog, or damaged.
     """
+    return states(catalog).get(table, ())
+
+
+def states(catalog: Path) -> dict[str, tuple[object, ...]]:
+    """The states of all tables of a catalog, see :func:`state_of`; no state of these is empty.
+
+    Raises:
+        EnvironmentFailed: the file is no catalog, or damaged.
+    """
+    found: dict[str, list[object]] = {}
     with read_catalog(catalog) as connection:
-        columns = connection.execute(_COLUMNS, table.split(".", 1)).fetchall()
-    files = [file for file in data_files(catalog, current=True) if file.table == table]
-    return (*columns, *sorted(files, key=lambda file: file.key)) if columns else ()
+        for table, *column in connection.execute(_COLUMNS):
+            # The id tells a column from one that took over its name.
+            found.setdefault(table, []).append(tuple(column))
+    for file in sorted(data_files(catalog, current=True), key=lambda file: file.key):
+        if file.table in found:
+            found[file.table].append(file)
+    return {table: tuple(state) for table, state in found.items()}
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sluicegate import warehouse
 from sluicegate.errors import DataRefused, EnvironmentFailed, RefMoved, SluicegateError
 from sluicegate.ingestion import Aside, Intake
 from sluicegate.lake import Branch, durable
@@ -32,7 +33,9 @@ class Run:
         id: sorts by time and names the run's branch and evidence.
         report: filled in as the run goes on.
         intakes: what each source has brought on the branch at work.
+        build: what dbt has built on it; None until it has.
         aside: what was ingested on a branch whose ref moved; None as long as none did.
+        former: what was built on that branch; None if nothing was.
     """
 
     def __init__(self, platform: Platform, ui: str | None = None) -> None:
@@ -41,7 +44,9 @@ class Run:
         self.id = f"{moment}-{secrets.token_hex(3)}"
         self.report = Report(run=self.id, env=platform.settings.ref, ui=ui)
         self.intakes: dict[str, Intake] = {}
+        self.build: warehouse.Build | None = None
         self.aside: Aside | None = None
+        self.former: warehouse.Former | None = None
         self._scratch: Path | None = None
         self.look_at_head()
 
@@ -114,21 +119,29 @@ class Run:
 
     @contextmanager
     def patience(self) -> Iterator[None]:
-        """Keep what was ingested when the ref moves meanwhile, until the run is over."""
+        """Keep what was ingested and built when the ref moves meanwhile, until the run is over."""
         with self.platform.lake.scratch(f"{self.id}-aside") as folder:
             self._scratch = folder
             try:
                 yield
             finally:
-                self.aside = self._scratch = None
+                self.aside = self.former = self._scratch = None
+
+    def begin(self) -> None:
+        """Have nothing ingested or built yet; what was set aside stays."""
+        self.intakes.clear()
+        self.build = None
 
     def _set_aside(self, branch: Branch) -> None:
-        if self._scratch is None or not self.intakes:
+        if self._scratch is None or not (self.intakes or self.build):
             return
         lake = self.platform.lake
         base = lake.catalog(branch.base.generation) if branch.base else None
         catalog = branch.set_aside(self._scratch)
         self.aside = Aside(base, catalog, lake.files, dict(self.intakes))
+        self.former = (
+            warehouse.Former(base, catalog, lake.files, self.build) if self.build else None
+        )
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 from sluicegate import warehouse
 from sluicegate.contracts import Model
@@ -44,10 +46,17 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Harvest:
-    """What ingestion brought: an intake a source, and the stock before it."""
+    """What ingestion brought.
+
+    Attributes:
+        intakes: one a source.
+        before: the stock before it.
+        carried: sources whose intake an earlier attempt of the run made.
+    """
 
     intakes: dict[str, Intake]
     before: dict[str, Stock]
+    carried: set[str] = field(default_factory=set)
 
 
 def discover(run: Run, progress: Progress = untold) -> Offer:
@@ -98,6 +107,7 @@ def open_harvest(run: Run, branch: Branch, progress: Progress = untold) -> Harve
     Raises:
         RefMoved: the ref was moved since the sources were looked at; what is new is another matter.
     """
+    run.begin()
     if (branch.base.generation if branch.base else None) != run.report.previous:
         raise RefMoved(f"The environment {run.env!r} was moved while the run looked for batches.")
     run.report.receipts.clear()
@@ -113,7 +123,6 @@ def open_harvest(run: Run, branch: Branch, progress: Progress = untold) -> Harve
                 create(source, session)
                 grow(source, session)
         before = {name: stock(source, session) for name, source in sources.items()}
-    run.intakes.clear()
     return Harvest(run.intakes, before)
 
 
@@ -127,12 +136,13 @@ def ingest_source(
 ) -> Intake:
     """Take a source's new batches into the branch, or carry them over from an earlier attempt."""
     source, aside = run.platform.catalogue.source(name), run.aside
-    base = run.platform.lake.catalog(branch.base.generation) if branch.base else None
-    fits = aside is not None and aside.fits(source, {batch.id for batch in discovery.new}, base)
+    batches = {batch.id for batch in discovery.new}
+    fits = aside is not None and aside.fits(source, batches, _base(run, branch))
     with branch.session() as session:
         if aside is not None and fits:
             log.info("%s: carried over, nobody else has touched it", name)
             intake = carry(source, aside, session, run.id)
+            harvest.carried.add(name)
         else:
             intake = ingest(source, discovery.new, session, run.id, progress)
     harvest.intakes[name] = intake
@@ -163,25 +173,27 @@ def refuse_held(run: Run, harvest: Harvest) -> None:
 
 
 def transform(
-    run: Run, branch: Branch, offer: Offer, progress: Progress = untold
+    run: Run, branch: Branch, harvest: Harvest, offer: Offer, progress: Progress = untold
 ) -> warehouse.Build:
-    """Let dbt build its models on the branch.
+    """Let dbt build its models on the branch, or what an earlier attempt of the run has not built.
 
     Unit tests say nothing of data: they run when the code is not the one that was published.
     """
     platform = run.platform
     # dbt calls back from threads of its own, which know nothing of the run that they log for.
     context = copy_context()
-    build = warehouse.build(
-        branch.catalog,
-        branch.files,
+    if run.former is None:
+        build = partial(warehouse.build, branch.catalog, branch.files)
+    else:
+        build = partial(warehouse.rebuild, run.former, branch, _untouched(run, branch, harvest))
+    run.build = build(
         project=platform.dbt_project,
         target=platform.dbt_target,
         unit_tests=offer.code_changed,
         on_event=lambda step: context.copy().run(_tell, step, progress),
     )
-    run.report.models = list(build.models)
-    return build
+    run.report.models = list(run.build.models)
+    return run.build
 
 
 def audit(
@@ -220,6 +232,21 @@ def publish(run: Run, branch: Branch) -> Move:
     run.report.status = Status.PUBLISHED
     run.report.previous, run.report.generation = move.previous, move.generation
     return move
+
+
+def _base(run: Run, branch: Branch) -> Path | None:
+    return run.platform.lake.catalog(branch.base.generation) if branch.base else None
+
+
+def _untouched(run: Run, branch: Branch, harvest: Harvest) -> set[str]:
+    """Tables of sources that hold what they held on the branch that was set aside."""
+    base, aside = _base(run, branch), run.aside
+    return {
+        str(raw_table(source))
+        for name, source in run.platform.catalogue.sources.items()
+        if name in harvest.carried
+        or (aside and name not in harvest.intakes and aside.rests(source, base))
+    }
 
 
 def _fresh(source: Source, manifest: dict[str, Known], found: Discovery) -> Freshness:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -46,6 +46,7 @@ def build(
     target: Path,
     on_event: Callable[[Step], None] | None = None,
     unit_tests: bool = True,
+    only: Sequence[str] = (),
 ) -> Build:
     """Build and test every model of a dbt project on a branch of the lake.
 
@@ -61,6 +62,8 @@ def build(
         on_event: told about every model and check that begins or ends.
         unit_tests: whether the project's unit tests run; their outcome depends on
             :func:`~sluicegate.warehouse.fingerprint.fingerprint` alone, not on the data.
+        only: dbt's selectors of what is to be built and tested; of that alone the result tells,
+            and whether it is all that should be in it, and any test, is for the caller to see.
 
     Raises:
         ConfigurationError: the project cannot be read, a model or test cannot run as it is
@@ -80,11 +83,16 @@ def build(
         arguments = ["build", "--no-write-json"]
         if not unit_tests:
             arguments.append("--exclude-resource-type=unit_test")
+        if only:
+            arguments += ["--select", *only]
         outcome = invoke(arguments, project, target, listener)
         if outcome.exception is not None:
             raise failures.of_run(outcome.exception, project) from None
         models, checks = results.read(outcome.result.results, project, _counter(branch))
-    return Build(models, checks, tuple(listener.warnings), time.perf_counter() - began)
+    if not only:
+        results.refuse_emptiness(models, checks, project)
+    seconds = time.perf_counter() - began
+    return Build(models, checks, tuple(listener.warnings), seconds, unit_tests)
 
 
 def invoke(arguments: list[str], project: Path, target: Path, listener: Listener) -> Any:

@@ -22,6 +22,8 @@ class Model:
             because something it reads failed.
         seconds: wall time.
         rows: rows it holds now; None for a view, and where it was not built.
+        id: what dbt knows it by.
+        compiled_sql: the query that it is built from; None where there is none.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Model:
     status: ModelStatus
     seconds: float
     rows: int | None
+    id: str = ""
+    compiled_sql: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Check:
         seconds: wall time.
         message: what dbt says about it.
         compiled_sql: the query that finds the rows, to be run on the branch; None for units.
+        id: what dbt knows it by; for a constraint, what dbt knows its model by.
     """
 
     name: str
@@ -56,6 +61,7 @@ class Check:
     seconds: float
     message: str
     compiled_sql: str | None
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +73,14 @@ class Build:
         checks: every check, in the same order.
         warnings: what dbt warned about, one line each; a healthy project has none.
         seconds: wall time of the whole build, reading the project included.
+        unit_tests: whether the project's unit tests were to run.
     """
 
     models: tuple[Model, ...]
     checks: tuple[Check, ...]
     warnings: tuple[str, ...]
     seconds: float
+    unit_tests: bool
 
     @property
     def failed(self) -> tuple[Check, ...]:

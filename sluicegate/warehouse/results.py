@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def read(
         count: how many rows a relation, given by its quoted name, holds.
 
     Raises:
-        ConfigurationError: a model or a test cannot run as it is written, or there was none.
+        ConfigurationError: a model or a test cannot run as it is written.
         EnvironmentFailed: the machine failed while one ran.
     """
     models: list[Model] = []
@@ -48,7 +48,6 @@ def read(
             models.append(_model(result, count))
             if broken:
                 checks.append(broken)
-    _refuse_emptiness(models, checks, project)
     return tuple(models), tuple(checks)
 
 
@@ -67,6 +66,7 @@ def _broken(result: Any, project: Path, built: list[Model]) -> Check:
         seconds=result.execution_time,
         message=promise,
         compiled_sql=getattr(node, "compiled_code", None),
+        id=node.unique_id,
     )
 
 
@@ -81,6 +81,8 @@ def _model(result: Any, count: Callable[[str], int]) -> Model:
         status="built" if built else "skipped" if result.status == "skipped" else "failed",
         seconds=result.execution_time,
         rows=count(node.relation_name) if built and kind != "view" else None,
+        id=node.unique_id,
+        compiled_sql=getattr(node, "compiled_code", None),
     )
 
 
@@ -95,6 +97,7 @@ def _check(result: Any, kind: str, built: list[Model]) -> Check:
         seconds=result.execution_time,
         message=str(result.message or ""),
         compiled_sql=None if unit else getattr(node, "compiled_code", None),
+        id=node.unique_id,
     )
 
 
@@ -114,8 +117,12 @@ def _name(unique_id: str) -> str:
     return unique_id.rsplit(".", 1)[-1]
 
 
-def _refuse_emptiness(models: list[Model], checks: list[Check], project: Path) -> None:
-    """A build that built nothing, or that nothing was tested in, proves nothing."""
+def refuse_emptiness(models: Sequence[Model], checks: Sequence[Check], project: Path) -> None:
+    """A build that built nothing, or that nothing was tested in, proves nothing.
+
+    Raises:
+        ConfigurationError: it is such a build.
+    """
     looked = [check for check in checks if check.kind != "unit" and check.status != "skipped"]
     if not models:
         raise ConfigurationError("The dbt project has no models.", where=str(project))
