@@ -86,12 +86,8 @@ def rebuild(
     rest = {node.id: node.selector for node in graph.nodes if node.id not in kept}
     if not all(rest.values()):
         return again(on_event=on_event, unit_tests=unit_tests)
-    carried = [model for model in former.build.models if model.id in kept]
-    _carry(former, branch, [graph.tables[model.id] for model in carried])
-    plural = "" if len(carried) == 1 else "s"
-    log.info(
-        "%d model%s: carried over, nobody else has touched what they read", len(carried), plural
-    )
+    tables = graph.tables
+    _carry(former, branch, [tables[each.id] for each in former.build.models if each.id in kept])
     # No selector would select everything.
     fresh = _NOTHING
     if rest:
@@ -128,6 +124,8 @@ def _kept(
 
 
 def _carry(former: Former, branch: Branch, names: list[str]) -> None:
+    if not names:
+        return
     replica = Replica(former.catalog, branch.catalog)
     with (
         branch.session() as session,
@@ -135,6 +133,8 @@ def _carry(former: Former, branch: Branch, names: list[str]) -> None:
         session.transaction("models carried over"),
     ):
         replica.take_over(session, beside, names)
+    what = "1 model" if len(names) == 1 else f"{len(names)} models"
+    log.info("%s: carried over, nobody else has touched what they read", what)
 
 
 def _merged(former: Build, fresh: Build, again: Collection[str], seconds: float) -> Build:

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 from tests.mutations.catalogue import MUTATIONS, ROOT, Mutation
 
-COPIED = ("sluicegate", "tests", "contracts", "pyproject.toml")
+COPIED = ("sluicegate", "tests", "contracts", "dbt_project", "pyproject.toml")
 PATIENCE = 180.0
 """Seconds after which a test counts as hanging, which is no way to notice anything."""
 

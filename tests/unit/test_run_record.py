@@ -11,7 +11,7 @@ import pytest
 from sluicegate.errors import BatchRefused, EnvironmentFailed, RefMoved
 from sluicegate.ingestion import Intake, Receipt
 from sluicegate.lake import Archive, Lake
-from sluicegate.pipeline import Platform, Run, Status
+from sluicegate.pipeline import Platform, Run, Status, stages
 from sluicegate.release import Ledger
 from sluicegate.release.ledger import FINISHED, STARTED
 from tests.unit import kit
@@ -99,6 +99,20 @@ def test_what_was_ingested_is_kept_when_the_ref_moves(run: Run) -> None:
         assert run.aside.intakes == run.intakes
     assert run.aside is None
     assert list(lake.branches.iterdir()) == []
+
+
+def test_attempt_that_never_began_leaves_what_was_set_aside(run: Run) -> None:
+    """Its branch has nothing of what the attempt before it did."""
+    run.intakes["orders"] = Intake("orders")
+    with run.patience():
+        with pytest.raises(RefMoved), run.branch():
+            raise RefMoved("at the end of the first attempt")
+        aside = run.aside
+        assert aside is not None
+        kit.publish(run.platform.lake, 1)
+        with pytest.raises(RefMoved, match="looked for batches"), run.branch() as branch:
+            stages.open_harvest(run, branch)
+        assert run.aside is aside
 
 
 def test_message_of_an_unknown_error_stays_out_of_the_ledger(run: Run) -> None:
