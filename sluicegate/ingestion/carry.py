@@ -1,8 +1,8 @@
 """Carrying over what a run has ingested already, when its ref was moved while it worked.
 
 Batches are idempotent, so the run may begin again on what readers see by now. A source that nobody
-else touched need not be read and validated again: its rows and its accounts are the same. Of models,
-:mod:`sluicegate.warehouse.rebuild` says the same.
+else touched need not be read and validated again: its rows and its accounts are the same. What
+follows for models is in :mod:`sluicegate.warehouse.rebuild`.
 """
 
 from __future__ import annotations

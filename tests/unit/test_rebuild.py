@@ -350,6 +350,9 @@ def test_what_dbt_is_not_told_of_is_seen() -> None:
     assert same(hidden.reading({"a": frozenset({"raw.x"})}), untouched, bool) == {"a", "b", "t"}
     assert same(hidden.reading({"a": None}), untouched, bool) == set()
     assert same(hidden.reading({"t": frozenset({"raw.y"})}), untouched, bool) == {"a", "b"}
+    itself = hidden.reading({"a": frozenset({"main.a"})})
+    assert same(itself, untouched, lambda name: name == "main.a") == {"a", "b", "t"}
+    assert same(itself, untouched, lambda name: name != "main.a") == set()
     assert same(replace(hidden, plain=False), untouched, bool) == set()
 
 
@@ -398,7 +401,7 @@ def projects(draw: st.DrawFn) -> tuple[Graph, set[str], set[str]]:
     models = {}
     for n, name in enumerate(names):
         usual = draw(st.lists(st.sampled_from([*sources, *names[:n]]), max_size=3))
-        odd = draw(st.lists(anything, max_size=1)) if draw(st.integers(0, 9)) == 0 else []
+        odd = draw(st.sampled_from([[]] * 6 + [[name], [draw(anything)]]))
         parents = None if draw(st.integers(0, 19)) == 0 else frozenset([*usual, *odd])
         plain = draw(st.integers(0, 9)) > 0
         models[name] = Node(name, draw(st.sampled_from(KINDS)), plain, parents, name)

@@ -103,10 +103,17 @@ def test_what_was_ingested_is_kept_when_the_ref_moves(run: Run) -> None:
 
 def test_attempt_that_never_began_leaves_what_was_set_aside(run: Run) -> None:
     """Its branch has nothing of what the attempt before it did."""
+
+    def come_late() -> None:
+        with run.branch() as branch:
+            with branch.session() as session:
+                kit.write(session, 1)
+            raise RefMoved("at the end of the first attempt")
+
     run.intakes["orders"] = Intake("orders")
     with run.patience():
-        with pytest.raises(RefMoved), run.branch():
-            raise RefMoved("at the end of the first attempt")
+        with pytest.raises(RefMoved):
+            come_late()
         aside = run.aside
         assert aside is not None
         kit.publish(run.platform.lake, 1)
