@@ -241,7 +241,12 @@ def test_batch_is_refused_above_its_tolerance(
         ("", 0),
         ("order_id,order_id\na,b\nc,d\n\n", 2),
         (b"\x1f\x8bbroken", 0),
-        (gzip.compress(("\n".join(["order_id", *"abcdefgh"]) + "\n").encode() * 999)[:-9], 8990),
+        (
+            gzip.compress(("\n".join(["order_id", *"abcdefgh"]) + "\n").encode() * 999, mtime=0)[
+                :-9
+            ],
+            8990,
+        ),
     ],
 )
 def test_refused_batch_is_held_and_stops_no_other(
