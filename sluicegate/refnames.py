@@ -7,6 +7,7 @@ import re
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*\Z")
 _GENERATION = re.compile(r"g[0-9a-f]{12}\Z")
 _REFUSED = "refused/"
+_ENTRIES = (".json", ".lock")
 
 
 def objection(name: str) -> str | None:
@@ -18,6 +19,8 @@ def objection(name: str) -> str | None:
         )
     if _GENERATION.match(name):
         return "it would be taken for a generation; take another name, such as feature/fees"
+    if any(part.endswith(_ENTRIES) for part in name.split("/")):
+        return "no part of it ends in .json or .lock, as entries of logs do; such as feature/fees"
     if name.startswith(_REFUSED):
         return "names below refused/ are those of refused runs; take another, such as feature/fees"
     return None

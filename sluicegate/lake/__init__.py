@@ -2,8 +2,9 @@
 
 from sluicegate.lake.archive import Archive
 from sluicegate.lake.branch import Branch
+from sluicegate.lake.development import development_branch
 from sluicegate.lake.handout import Export, export_marts
-from sluicegate.lake.lake import Lake, development_branch
+from sluicegate.lake.lake import Lake
 from sluicegate.lake.mask import MaskedTable, Treatment, copy_masked
 from sluicegate.lake.query import Answer, query
 from sluicegate.lake.refs import Move, Refs

@@ -93,14 +93,16 @@ class Branch:
         if self._open or any(leftover.exists() for leftover in leftovers):
             raise Bug("A branch was published while it was open.", where=str(self.catalog))
         reached("compaction begun")
-        compacted = compact(self.catalog, self.session)
+        rewritten = compact(self.catalog, self.session)
         reached("compaction ended")
+        if rewritten and not self.files.remote:
+            checksums.require_unchanged(self.catalog, self._store, rewritten)
         fresh = _keys(self.catalog) - self._durable()
         self._store.sync(fresh)
         reached("data synced")
         if not self.files.remote:
             checksums.record(self.catalog, self._store, fresh)
-        if compacted:
+        if rewritten is not None:
             vacuum(self.catalog)
         reached("catalog finished")
         generation = self._name()

@@ -9,9 +9,10 @@ the service checks what it keeps.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 
+from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake.inventory import data_files, read_catalog, write_catalog
 from sluicegate.lake.store import Store
 
@@ -42,6 +43,24 @@ def record(catalog: Path, store: Store, fresh: Iterable[str]) -> None:
         connection.executemany("INSERT INTO sluicegate_checksum VALUES (?, ?)", added)
         connection.executemany("DELETE FROM sluicegate_checksum WHERE key = ?", zip(gone))
     return
+
+
+def require_unchanged(catalog: Path, store: Store, keys: Set[str]) -> None:
+    """Be sure that files which were just written anew were what they should be.
+
+    Otherwise what had rotted would get a checksum of its own, and nobody could find it any more.
+
+    Raises:
+        EnvironmentFailed: one has other bytes than were published.
+    """
+    known = recorded(catalog)
+    for key in sorted(keys & known.keys()):
+        if digest(store, key) != known[key]:
+            raise EnvironmentFailed(
+                "A data file is not what was published, and was about to be merged with others.",
+                where=store.where(key),
+                hint="restore it from a backup; sluicegate lake verify --deep names all damage",
+            )
 
 
 def recorded(catalog: Path) -> dict[str, bytes]:

@@ -83,10 +83,13 @@ class _Work:
     merge: tuple[tuple[int, int], ...]
 
 
-def compact(catalog: Path, session: Callable[[], AbstractContextManager[Session]]) -> bool:
-    """Bound what a branch's catalog holds; say whether anything was changed.
+def compact(
+    catalog: Path, session: Callable[[], AbstractContextManager[Session]]
+) -> frozenset[str] | None:
+    """Bound what a branch's catalog holds; tell which data files were written anew.
 
-    A catalog with nothing to forget keeps its bytes, and so its name. Every table keeps its rows.
+    A catalog with nothing to forget keeps its bytes, and so its name: None tells so. Every table
+    keeps its rows.
 
     Args:
         catalog: of a branch that nobody has open.
@@ -100,8 +103,8 @@ def compact(catalog: Path, session: Callable[[], AbstractContextManager[Session]
         *old, _ = (number for (number,) in connection.execute(_SNAPSHOTS))
     work = list(_work(catalog))
     if not old and not work:
-        return False
-    before = _rows(catalog)
+        return None
+    before, files = _rows(catalog)
     with session() as opened:
         _expire(opened, old)
         if work:
@@ -111,10 +114,11 @@ def compact(catalog: Path, session: Callable[[], AbstractContextManager[Session]
             # That was work in snapshots of its own.
             found = opened.rows(f"SELECT snapshot_id FROM ducklake_snapshots('{ALIAS}') ORDER BY 1")
             _expire(opened, [number for (number,) in found[:-1]])
-    _require_equal(before, _rows(catalog), catalog)
+    after, left = _rows(catalog)
+    _require_equal(before, after, catalog)
     with write_catalog(catalog) as connection:
         connection.execute("DELETE FROM ducklake_files_scheduled_for_deletion")
-    return True
+    return files - left
 
 
 def vacuum(catalog: Path) -> None:
@@ -179,11 +183,14 @@ def _compact_table(session: Session, work: _Work) -> None:
         session.execute(f"CALL ducklake_merge_adjacent_files({name}, {sizes})")
 
 
-def _rows(catalog: Path) -> Counter[str]:
+def _rows(catalog: Path) -> tuple[Counter[str], frozenset[str]]:
+    """How many rows each table has, and the keys of all files that they are in."""
     rows: Counter[str] = Counter()
+    keys = set()
     for file in data_files(catalog, current=True):
         rows[file.table] += file.rows
-    return +rows
+        keys.add(file.key)
+    return +rows, frozenset(keys)
 
 
 def _require_equal(before: Counter[str], after: Counter[str], catalog: Path) -> None:

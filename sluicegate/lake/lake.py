@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -254,6 +253,7 @@ class Lake:
         Raises:
             ConfigurationError: there is a ref of that name, or it cannot be a name.
         """
+        self.refs.require_name(ref)
         if self.refs.head(ref) is not None:
             raise ConfigurationError(
                 f"There is a ref called {ref!r} already.",
@@ -283,15 +283,14 @@ class Lake:
             UnknownName: it is neither.
         """
         # Looked up among what there is, never joined into a path: a name may hold anything.
-        names = self.refs.names()
-        if name in names:
-            return self.refs.require(name).generation
+        if name in self.refs.all_names() and (head := self.refs.head(name)) is not None:
+            return head.generation
         generations = self.generations()
         if name in generations:
             return name
         if (told := self.condemned.told(name, there=False)) is not None:
             raise told
-        known = [*names, *generations]
+        known = [*self.refs.names(), *generations]
         raise UnknownName.of("ref or generation", name, known, where=self.store.address)
 
     def resolve(self, name: str) -> Path:
@@ -386,23 +385,3 @@ class Lake:
                 yield session
             finally:
                 session.close()
-
-
-def development_branch(settings: Settings) -> Path:
-    """Catalog of the branch that a dbt of your own works on: yours alone, never published.
-
-    It is a fresh copy of the environment ``dev`` whenever that was published to since.
-
-    Raises:
-        UnknownName: nothing was published to ``dev`` yet.
-    """
-    lake = Lake.of(settings)
-    catalog, origin = lake.development, lake.development.with_name("origin.json")
-    with rooting(lake.root):
-        head = lake.refs.require("dev")
-        if not (origin.is_file() and json.loads(origin.read_text()) == head.generation):
-            # Killed in between, the next one must not take this copy for that of another head.
-            origin.unlink(missing_ok=True)
-            copy_catalog(lake.catalog(head.generation), catalog)
-            origin.write_text(json.dumps(head.generation))
-    return catalog

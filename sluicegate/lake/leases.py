@@ -61,8 +61,14 @@ def lease(workspace: Path, name: str, catalog: Path) -> Lease:
         handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
         fcntl.flock(handle, fcntl.LOCK_SH)
         # A collector of another user must be able to read whose it is.
-        os.fchmod(handle, 0o644)
-        os.write(handle, name.encode())
+        try:
+            os.fchmod(handle, 0o644)
+            os.write(handle, name.encode())
+        except OSError:
+            # On a full disk a lease of nothing would stop the collector, which is what helps.
+            file.unlink(missing_ok=True)
+            os.close(handle)
+            handle = None
     return Lease(name, catalog, datetime.now(UTC), file, handle, os.getpid())
 
 

@@ -109,7 +109,9 @@ def _table_functions(tree: Any) -> Iterator[str]:
 def _tables(tree: Any) -> Iterator[str]:
     for node in _nodes(tree):
         if node.get("type") == "BASE_TABLE":
-            yield node["table_name"]
+            # All of it: "folder".parquet is a file for DuckDB as well.
+            parts = (node[part] for part in ("catalog_name", "schema_name", "table_name"))
+            yield ".".join(part for part in parts if part)
 
 
 def _nodes(node: Any) -> Iterator[dict[str, Any]]:

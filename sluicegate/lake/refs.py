@@ -7,17 +7,19 @@ an entry too: its log stays, and a writer that still sees the ref loses against 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sluicegate.errors import ConfigurationError, RefMoved, UnknownName
+from sluicegate.errors import ConfigurationError, EnvironmentFailed, RefMoved, UnknownName
 from sluicegate.lake.log import SUFFIX, Log
 from sluicegate.lake.points import reached
 from sluicegate.lake.store import Store
 from sluicegate.refnames import is_name, objection
 
 DELETE = "delete"
+_ENTRY = re.compile(rf"refs/(?P<ref>.+)/[0-9]{{8}}{re.escape(SUFFIX)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,18 @@ class Refs:
 
     def all_names(self) -> list[str]:
         """Every ref that there is or was, deleted ones included."""
-        first = f"/{1:08d}{SUFFIX}"
-        keys = (stored.key for stored in self._store.list("refs/"))
-        return sorted(key[len("refs/") : -len(first)] for key in keys if key.endswith(first))
+        # By any entry: a log that lacks its first one is damaged, and is there all the same.
+        found = (_ENTRY.fullmatch(stored.key) for stored in self._store.list("refs/"))
+        return sorted({entry["ref"] for entry in found if entry})
+
+    def require_name(self, ref: str) -> None:
+        """Be sure that a new ref could be called this.
+
+        Raises:
+            ConfigurationError: it cannot.
+        """
+        if objection(ref):
+            raise _no_name(ref)
 
     def head(self, ref: str) -> Move | None:
         """Where a ref points now; None if it was never pointed anywhere, or is deleted."""
@@ -84,8 +95,8 @@ class Refs:
             RefMoved: it points elsewhere by now. Nothing was changed.
             ConfigurationError: a new ref cannot have this name.
         """
-        if seen is None and objection(ref):
-            raise _no_name(ref)
+        if seen is None:
+            self.require_name(ref)
         newest = self._newest(ref) if seen is None else None
         if newest is not None and newest.action != DELETE:
             raise self._moved(ref, 0)
@@ -113,7 +124,14 @@ class Refs:
     def _newest(self, ref: str) -> Move | None:
         log = self._log(ref)
         number = log.last()
-        return move_of(ref, number, log.read(number)) if number else None
+        try:
+            return move_of(ref, number, log.read(number)) if number else None
+        except (ValueError, KeyError, TypeError) as error:
+            raise EnvironmentFailed(
+                f"The newest entry of the ref {ref!r} cannot be read.",
+                where=self._store.where(f"refs/{ref}/{number:08d}{SUFFIX}"),
+                hint="restore the entry from a backup; sluicegate lake verify names all damage",
+            ) from error
 
     def _moved(self, ref: str, number: int) -> RefMoved:
         return RefMoved(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from sluicegate.errors import EnvironmentFailed
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 _SKEW = timedelta(days=1)
 """How far the clocks of those who write into one log may be apart."""
+
+_ENOUGH = 24
+"""Entries in a row that are too old to matter: fewer may be of a machine whose clock is wrong."""
 
 
 class Roots:
@@ -60,14 +64,15 @@ class Roots:
         return found
 
     def _follow(self, ref: str, since: datetime, found: dict[str, str]) -> None:
-        later: Move | None = None
-        for move in self._moves(ref, since):
-            if later is None and move.action != DELETE:
-                found[move.generation] = f"shown by {ref}"
-            elif later is not None and later.at >= since:
-                why = f"shown by {ref} until {later.at:%Y-%m-%d %H:%M} UTC"
+        moves = self._moves(ref, since)
+        # No move was made before those that it follows, whatever the clock of its machine said.
+        made = list(accumulate((move.at for move in reversed(moves)), max))[::-1]
+        if moves and moves[0].action != DELETE:
+            found[moves[0].generation] = f"shown by {ref}"
+        for move, until in zip(moves[1:], made, strict=False):
+            if until >= since:
+                why = f"shown by {ref} until {until:%Y-%m-%d %H:%M} UTC"
                 found.setdefault(move.generation, why)
-            later = move
 
     def _moves(self, ref: str, since: datetime) -> list[Move]:
         """Newest first, down to one that was made before, clocks being what they are."""
@@ -83,9 +88,16 @@ class Roots:
         return seen
 
     def _unseen(self, ref: str, number: int, since: datetime) -> Iterator[Move]:
+        expected, old = None, 0
         for move in self._lake.refs.log(ref):
+            if expected not in (None, move.number):
+                raise ValueError(f"entry {expected} is missing")
             if move.number <= number:
                 return
             yield move
-            if move.at < since - _SKEW:
+            expected = move.number - 1
+            old = old + 1 if move.at < since - _SKEW else 0
+            if old >= _ENOUGH:
                 return
+        if expected:
+            raise ValueError(f"entry {expected} is missing")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sluicegate.catalogue import Catalogue, load_catalogue
 from sluicegate.contracts import Contract, Mask
-from sluicegate.errors import ConfigurationError
+from sluicegate.errors import ConfigurationError, RefMoved
 from sluicegate.ingestion import accounts, raw_table
 from sluicegate.ingestion.table import BATCH
 from sluicegate.lake import Lake, MaskedTable, Move, Session, Table, Treatment, copy_masked
@@ -67,6 +67,11 @@ def masked_branch(
     pseudonyms = Pseudonyms(key.get_secret_value().encode() if key else None)
     name = f"mask-{secrets.token_hex(6)}"
     with lake.branch(ref, name) as branch:
+        if branch.base is not None:
+            # Its rows would stand beside the pseudonyms.
+            raise RefMoved(
+                f"Somebody has made the ref {ref!r} meanwhile.", hint="take another name"
+            )
         catalog = lake.catalog(generation)
         tables = copy_masked(catalog, branch, plan(catalogue), pseudonyms, progress)
         with branch.session() as session:

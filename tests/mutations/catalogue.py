@@ -188,7 +188,7 @@ BRANCH = (
         reached("data synced")
         if not self.files.remote:
             checksums.record(self.catalog, self._store, fresh)
-        if compacted:
+        if rewritten is not None:
             vacuum(self.catalog)
         reached("catalog finished")
         generation = self._name()
@@ -336,7 +336,7 @@ LAKES = (
     ),
     Mutation(
         "the development branch counts as that of a head that it is not of",
-        LAKE + "lake.py",
+        LAKE + "development.py",
         "origin.unlink(missing_ok=True)",
         "pass",
         UNIT + "test_rooting.py::test_development_branch_is_of_the_head_that_it_says",

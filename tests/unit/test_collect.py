@@ -540,3 +540,27 @@ def test_beside_others(lake: Lake) -> None:
     assert removed + len(sweep(lake).removed) == 8
     assert numbers(lake) == list(range(9))
     assert not verify(lake, keep=NOW, deep=True).problems
+
+
+def test_nothing_is_removed_when_a_log_has_a_gap(lake: Lake) -> None:
+    """Its first entry or one in between: nobody can say what the ref showed then."""
+    for number in range(4):
+        publish(lake, number)
+    log = lake.root / "refs" / "dev"
+    for lost in (1, 2):
+        entry = (log / f"{lost:08d}.json").read_bytes()
+        (log / f"{lost:08d}.json").unlink()
+        with pytest.raises(EnvironmentFailed, match="nobody can say what is reachable"):
+            sweep(lake)
+        (log / f"{lost:08d}.json").write_bytes(entry)
+    assert len(lake.generations()) == 4
+    assert lake.refs.all_names() == ["dev"]
+
+
+def test_a_clock_that_is_behind_ends_nothing(lake: Lake) -> None:
+    """One publish of a machine that thinks it is long ago: what others showed is kept."""
+    shown = [publish(lake, number).generation for number in range(4)]
+    age_move(lake, "dev", 4, 2_000 * DAY)
+    assert sweep(lake, keep=MONTH).kept.keys() == set(shown)
+    age_move(lake, "dev", 3, 2_000 * DAY)
+    assert sweep(lake, keep=MONTH).kept.keys() == set(shown)

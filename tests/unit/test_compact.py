@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from sluicegate.errors import Bug
+from sluicegate.errors import Bug, EnvironmentFailed
 from sluicegate.lake import Folder, Lake, Session, Table, compact
 from sluicegate.lake.checksums import digest, recorded
 from sluicegate.lake.inventory import data_files, read_catalog
@@ -242,3 +242,18 @@ def test_rows_of_a_file_that_was_dropped_are_not_counted(lake: Lake) -> None:
         assert sum(file.rows for file in data_files(branch.catalog, current=True)) == 0
         lake.publish(branch, run="run")
     assert numbers(lake) == []
+
+
+def test_what_has_rotted_is_not_merged(lake: Lake) -> None:
+    """Merged, it would get a checksum of its own, and nobody could find it any more."""
+    publish(lake, 1_000_000_007)
+    (file,) = (lake.store.local(file.key) for file in data_files(lake.resolve("dev")))
+    content = bytearray(file.read_bytes())
+    content[content.find((1_000_000_007).to_bytes(8, "little"))] ^= 0x40
+    file.chmod(0o644)
+    file.write_bytes(content)
+    second = publish(lake, 2)
+    with pytest.raises(EnvironmentFailed, match="is not what was published") as caught:
+        publish(lake, 3)
+    assert caught.value.where == str(file)
+    assert lake.refs.require("dev") == second

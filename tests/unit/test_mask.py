@@ -18,7 +18,7 @@ from sluicegate.catalogue import Catalogue, load_catalogue
 from sluicegate.cli import render_lake
 from sluicegate.cli.lake import lake_app
 from sluicegate.contracts import Mask
-from sluicegate.errors import ConfigurationError, UnknownName
+from sluicegate.errors import ConfigurationError, RefMoved, UnknownName
 from sluicegate.ingestion import accounts, create
 from sluicegate.lake import Archive, Lake, Session, Table, Treatment, codebook, copy_masked
 from sluicegate.lake.inventory import data_files
@@ -434,6 +434,24 @@ def test_a_masked_branch_can_be_masked_again(tmp_path: Path) -> None:
     with lake.read("again") as session:
         assert accounts.is_masked(session)
         assert session.scalar("SELECT count(DISTINCT name) FROM lake.raw.people") == 2
+
+
+def test_a_ref_that_somebody_makes_meanwhile_is_not_masked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pseudonyms would be added to what it shows, and the originals published as masked."""
+    lake = project(tmp_path, "nullable=True")
+    settings = settings_of(tmp_path, tmp_path)
+    before = lake.generations()
+
+    def late(folder: Path) -> Catalogue:
+        lake.start("masked", "dev")
+        return load_catalogue(folder)
+
+    monkeypatch.setattr("sluicegate.pipeline.masking.load_catalogue", late)
+    with pytest.raises(RefMoved, match="Somebody has made the ref 'masked' meanwhile"):
+        masked_branch(settings, "masked", "dev")
+    assert lake.generations() == before
 
 
 @pytest.mark.parametrize(

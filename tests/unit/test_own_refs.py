@@ -45,7 +45,18 @@ def told(*arguments: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    "name", ["g0123456789ab", "refused/run-7", "Fees", "a//b", "../x", "é", ""]
+    "name",
+    [
+        "g0123456789ab",
+        "refused/run-7",
+        "dev/00000005.json",
+        "dev.lock/x",
+        "Fees",
+        "a//b",
+        "../x",
+        "é",
+        "",
+    ],
 )
 def test_what_looks_like_something_else_is_no_name(
     name: str, lake: Lake, monkeypatch: pytest.MonkeyPatch

@@ -188,7 +188,7 @@ def test_development_branch_is_of_the_head_that_it_says(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("sluicegate.lake.lake.copy_catalog", cut_short)
+        patch.setattr("sluicegate.lake.development.copy_catalog", cut_short)
         with pytest.raises(ZeroDivisionError):
             development_branch(settings)
     lake.rollback("dev")
