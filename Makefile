@@ -150,8 +150,8 @@ lock: $(BOOTSTRAP) ## Resolve the locks again (LOCK=--upgrade, LOCK='-P NAME' to
 
 ##@ Clean up
 .PHONY: clean distclean
-clean: stop ## Stop the services; remove lake, landing files, state and caches
-	@rm -rf data/lake data/landing data/processor data/truth data/*.duckdb data/backups data/restored .sluicegate $(CACHES) \
+clean: stop ## Stop the services; remove lake, generated files, state and caches (not data/backups)
+	@rm -rf data/lake data/landing data/processor data/truth data/*.duckdb data/restored .sluicegate $(CACHES) \
 	  dbt_project/target dbt_project/logs logs
 	@find $(PACKAGES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + \
 	  2>/dev/null || true

@@ -211,6 +211,15 @@ def test_make_help_lists_the_interface() -> None:
     assert done.stderr == ""
 
 
+def test_make_clean_leaves_backups() -> None:
+    """They are what a lake that was removed comes back from."""
+    done = subprocess.run(
+        ["make", "-n", "clean"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "data/lake" in done.stdout
+    assert "data/backups" not in done.stdout
+
+
 def test_the_version_is_said_once() -> None:
     """pyproject.toml takes the version from the package."""
     assert project()["project"]["dynamic"] == ["version"]
