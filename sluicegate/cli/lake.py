@@ -198,7 +198,10 @@ def restore(
     env: Annotated[str, typer.Option("--env", help="Environment whose lake it becomes.")] = "dev",
     json: Json = False,
 ) -> None:
-    """Copy a backup into the lake that the settings name, which must be empty."""
+    """Copy a backup into the lake that the settings name: an empty one, or that backup already.
+
+    Another place is named by SLUICEGATE_LAKE__ROOT=<folder>.
+    """
     from sluicegate.lake import Lake
     from sluicegate.lake.restore import restore as copy_back
 

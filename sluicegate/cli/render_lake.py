@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -208,16 +209,25 @@ def backed_up(backup: Backup, *, json: bool) -> None:
         f" {backup.size:,} bytes; {backup.copied:,} of them are new in the folder."
     )
     _heads(backup)
-    command = f"Restore it: .venv/bin/sluicegate lake restore {backup.folder}"
-    out.print(escape(command), soft_wrap=True)
+    for name in backup.left_out:
+        out.print(f"Left out: {escape(name)}, of which the lake has lost a data file.")
+    # Not into the lake that it is a backup of: that one has it all.
+    command = f".venv/bin/sluicegate lake restore {shlex.quote(str(backup.folder))}"
+    told = f"Restore it: SLUICEGATE_LAKE__ROOT=<an empty folder> {command}"
+    out.print(escape(told), soft_wrap=True)
 
 
 def restored(backup: Backup, *, json: bool) -> None:
-    """A backup that was restored."""
+    """A backup that was restored, or that the lake was already."""
+    nothing_to_do = not backup.copied
     if json:
-        print_json(backup.to_dict())
+        print_json({**backup.to_dict(), "nothing_to_do": nothing_to_do})
         return
-    out.print(f"[bold]Backup {backup.name} is restored[/bold]: {len(backup.objects):,} objects.")
+    objects = f"{len(backup.objects):,} objects"
+    if nothing_to_do:
+        out.print(f"[bold]Nothing to do[/bold]: the lake is this backup already, {objects}.")
+    else:
+        out.print(f"[bold]Backup {backup.name} is restored[/bold]: {objects}.")
     _heads(backup)
 
 

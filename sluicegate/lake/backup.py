@@ -3,9 +3,9 @@
 Everything in a lake is immutable, so a backup beside a running platform needs no lock, only an
 order. The ledger is copied before the refs: a run's last line is written after its ref has moved,
 so whatever the copied ledger calls published, the copied refs show. Refs are copied before the
-catalogs they point at, and a catalog after the data files it names. The list of what belongs to the
-backup is written last; without it there is none. A later backup into the same folder copies what is
-new.
+catalogs they point at, and a catalog, a refused run's included, after the data files it names. The
+list of what belongs to the backup is written last; without it there is none. A later backup into
+the same folder copies what is new.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from sluicegate import __version__
 from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
 from sluicegate.lake import durable
-from sluicegate.lake.branch import key_of
+from sluicegate.lake.branch import CATALOG, GENERATIONS, key_of
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.lake import Lake
 from sluicegate.lake.points import reached
@@ -32,7 +32,6 @@ _DRAFTS = "drafts"
 FORMAT = 1
 LOGS = ("ledger/", "refs/", "pins/")
 """In this order: see above."""
-_AS_THEY_ARE = ("archive/", "evidence/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,8 @@ class Backup:
         name: of the list, by time; the greatest name is the newest backup.
         objects: key → size and SHA-256.
         heads: ref → generation, at that moment.
-        copied: objects that an earlier backup in the folder did not have.
+        copied: how many of the objects were copied now; the others were there already.
+        left_out: refused runs of which the lake has lost a data file; their catalogs are not in it.
     """
 
     folder: Path
@@ -51,6 +51,7 @@ class Backup:
     objects: dict[str, tuple[int, str]]
     heads: dict[str, str]
     copied: int = 0
+    left_out: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -65,6 +66,7 @@ class Backup:
             "objects": len(self.objects),
             "bytes": self.size,
             "copied": self.copied,
+            "left_out": list(self.left_out),
             "heads": self.heads,
         }
 
@@ -89,8 +91,8 @@ def back_up(lake: Lake, folder: Path) -> Backup:
         heads = _heads(copier)
         for generation in _generations(lake, copier):
             _take_generation(lake, copier, generation, needed=generation in heads.values())
-        for prefix in _AS_THEY_ARE:
-            copier.take(_keys(lake, prefix))
+        copier.take(_keys(lake, "archive/"))
+        left_out = _take_evidence(lake, copier)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
         content = {
             "format": FORMAT,
@@ -107,7 +109,7 @@ def back_up(lake: Lake, folder: Path) -> Backup:
             where=str(folder),
             hint="an earlier backup in the folder is as it was; run it again",
         ) from error
-    return Backup(folder, name, copier.objects, heads, copier.copied)
+    return Backup(folder, name, copier.objects, heads, copier.copied, tuple(left_out))
 
 
 def newest(folder: Path) -> Backup | None:
@@ -139,6 +141,9 @@ class _Copier:
         """
         folders = set()
         for key in keys:
+            if key in self.objects:
+                # Catalogs share most of their files.
+                continue
             place = self._folder / key
             if key in self._known and place.is_file():
                 self.objects[key] = self._known[key]
@@ -209,9 +214,7 @@ def _generations(lake: Lake, copier: _Copier) -> Iterator[str]:
 def _take_generation(lake: Lake, copier: _Copier, generation: str, *, needed: bool) -> None:
     key = key_of(generation)
     try:
-        catalog = lake.store.local(key)
-        copier.take(file.key for file in data_files(catalog))
-        copier.take([key])
+        _take_catalog(lake, copier, key)
     except FileNotFoundError as error:
         if not needed and not lake.store.exists(key):
             # Collected meanwhile: nobody can go back to it any more.
@@ -221,6 +224,39 @@ def _take_generation(lake: Lake, copier: _Copier, generation: str, *, needed: bo
             where=lake.store.address,
             hint="look for other damage: sluicegate lake verify",
         ) from error
+
+
+def _take_evidence(lake: Lake, copier: _Copier) -> list[str]:
+    """What refused runs left behind; whose catalog is left out, because a file of it is lost.
+
+    Their catalogs name files that no generation does. That one is lost is no reason to have no
+    backup of what was published.
+    """
+    keys = _keys(lake, "evidence/")
+    catalogs = [key for key in keys if is_catalog(key)]
+    copier.take(sorted(set(keys) - set(catalogs)))
+    left_out = []
+    for key in catalogs:
+        try:
+            _take_catalog(lake, copier, key)
+        except FileNotFoundError:
+            # Else it was collected meanwhile.
+            if lake.store.exists(key):
+                left_out.append(f"refused/{key.split('/')[1]}")
+    return left_out
+
+
+def is_catalog(key: str) -> bool:
+    """Whether an object is a catalog: a generation, or what a refused run left behind."""
+    evidence = key.startswith("evidence/") and key.endswith(f"/{CATALOG}")
+    return evidence or key.startswith(GENERATIONS)
+
+
+def _take_catalog(lake: Lake, copier: _Copier, key: str) -> None:
+    """Copy a catalog after the data files that it names."""
+    catalog = lake.store.local(key)
+    copier.take(file.key for file in data_files(catalog))
+    copier.take([key])
 
 
 def chosen(folder: Path, name: str | None) -> Backup:

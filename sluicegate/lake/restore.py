@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sluicegate.errors import ConfigurationError, EnvironmentFailed
 from sluicegate.lake import durable
-from sluicegate.lake.backup import LOGS, Backup, chosen, copy
+from sluicegate.lake.backup import LOGS, Backup, chosen, copy, is_catalog
 from sluicegate.lake.lake import Lake
 from sluicegate.lake.locks import deciding
 from sluicegate.lake.points import reached
@@ -21,7 +21,7 @@ from sluicegate.lake.store import Folder
 def restore(folder: Path, lake: Lake, name: str | None = None) -> Backup:
     """Copy a backup into an empty lake; readers see its heads when all the rest is there.
 
-    A restore that was cut short is taken up again.
+    A restore that was cut short is taken up again; if all is there already, nothing is copied.
 
     Args:
         name: one of the backups of the folder; by default the newest.
@@ -67,7 +67,7 @@ def _require_same(lake: Lake, key: str, listed: tuple[int, str] | None) -> None:
 
 
 def _catalogs_last(key: str) -> tuple[bool, str]:
-    return key.startswith("catalogs/"), key
+    return is_catalog(key), key
 
 
 def _put(backup: Backup, key: str, lake: Lake) -> int:

@@ -368,11 +368,25 @@ BACKUP = (
     Mutation(
         "a catalog is copied before its files",
         LAKE + "backup.py",
-        """        copier.take(file.key for file in data_files(catalog))
-        copier.take([key])""",
-        """        copier.take([key])
-        copier.take(file.key for file in data_files(catalog))""",
+        """    copier.take(file.key for file in data_files(catalog))
+    copier.take([key])""",
+        """    copier.take([key])
+    copier.take(file.key for file in data_files(catalog))""",
         UNIT + "test_sync_order.py::test_backup",
+    ),
+    Mutation(
+        "a refused run's catalog is copied without its files",
+        LAKE + "backup.py",
+        "[key for key in keys if is_catalog(key)]",
+        "list[str]()",
+        UNIT + "test_backup.py::test_refused_run_is_backed_up_with_its_files",
+    ),
+    Mutation(
+        "a file is copied for every catalog that names it",
+        LAKE + "backup.py",
+        "if key in self.objects:",
+        "if False:",
+        UNIT + "test_backup.py::test_object_is_copied_and_counted_once",
     ),
     Mutation(
         "what an earlier backup left undone stays",
@@ -391,8 +405,8 @@ BACKUP = (
     Mutation(
         "catalogs are restored before their files",
         LAKE + "restore.py",
-        'return key.startswith("catalogs/"), key',
-        'return not key.startswith("catalogs/"), key',
+        "return is_catalog(key), key",
+        "return not is_catalog(key), key",
         UNIT + "test_sync_order.py::test_restore",
     ),
     Mutation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
 from sluicegate.lake import Folder, Lake, points
 from sluicegate.lake.backup import back_up, backups, newest
 from sluicegate.lake.restore import restore
+from sluicegate.lake.verify import verify
 from sluicegate.release import Ledger
-from tests.unit.kit import numbers, publish
+from tests.unit.kit import numbers, publish, write
 
 
 @pytest.fixture(scope="module")
@@ -258,3 +260,90 @@ def test_lost_file_stops_a_backup(used: Lake, tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFailed, match="has lost a file of generation"):
         back_up(used, tmp_path / "backups")
     assert backups(tmp_path / "backups") == []
+
+
+def refuse(lake: Lake, run: str, *added: int) -> set[str]:
+    """A run that adds numbers and is refused; the data files that only its catalog names."""
+    before = {stored.key for stored in lake.store.list("files/")}
+    with lake.branch("dev", run) as branch:
+        with branch.session() as session:
+            write(session, *added)
+        branch.keep(lake.refused(run))
+    return {stored.key for stored in lake.store.list("files/")} - before
+
+
+def test_refused_run_is_backed_up_with_its_files(used: Lake, tmp_path: Path) -> None:
+    """It can be looked at in the restored lake too, which is whole."""
+    fresh = refuse(used, "r7", 666)
+    backup = back_up(used, tmp_path / "backups")
+    assert fresh
+    assert fresh <= backup.objects.keys()
+    lake = Lake(tmp_path / "restored")
+    restore(tmp_path / "backups", lake)
+    assert numbers(lake, "refused/r7") == [1, 666]
+    verify(lake, keep=timedelta(days=30), deep=True).require_whole()
+
+
+def test_catalog_of_a_refused_run_is_copied_and_restored_after_its_files(
+    used: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No catalog ever names what is not there."""
+    fresh, place = refuse(used, "r7", 666), "evidence/r7/catalog.db"
+    lake, seen = Lake(tmp_path / "restored"), []
+
+    def look(point: str) -> None:
+        for root in (tmp_path / "backups", lake.root):
+            if (root / place).exists():
+                seen.append(point)
+                assert all((root / key).exists() for key in fresh)
+
+    monkeypatch.setattr(points, "hook", look)
+    back_up(used, tmp_path / "backups")
+    restore(tmp_path / "backups", lake)
+    assert {"object backed up", "object restored"} <= set(seen)
+
+
+def test_refused_run_that_is_collected_meanwhile(
+    used: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its report stays; nobody looks at its catalog any more."""
+    fresh = refuse(used, "r7", 666)
+    used.store.create("evidence/r7/report.json", b"{}")
+
+    def collect_meanwhile(point: str) -> None:
+        for key in ("evidence/r7/catalog.db", *fresh) if point == "backup begun" else ():
+            used.store.remove(key)
+
+    listed = list(used.store.list("evidence/"))
+    real = Folder.list
+    monkeypatch.setattr(
+        Folder,
+        "list",
+        lambda self, prefix: iter(listed) if prefix == "evidence/" else real(self, prefix),
+    )
+    monkeypatch.setattr(points, "hook", collect_meanwhile)
+    backup = back_up(used, tmp_path / "backups")
+    assert backup.left_out == ()
+    assert "evidence/r7/report.json" in backup.objects
+    assert "evidence/r7/catalog.db" not in backup.objects
+
+
+def test_refused_run_with_a_lost_file_is_left_out(used: Lake, tmp_path: Path) -> None:
+    """What was published is backed up all the same, and it is told."""
+    for key in refuse(used, "r7", 666):
+        used.store.remove(key)
+    backup = back_up(used, tmp_path / "backups")
+    assert backup.left_out == ("refused/r7",)
+    assert backup.to_dict()["left_out"] == ["refused/r7"]
+    assert "evidence/r7/catalog.db" not in backup.objects
+    lake = Lake(tmp_path / "restored")
+    restore(tmp_path / "backups", lake)
+    verify(lake, keep=timedelta(days=30)).require_whole()
+
+
+def test_object_is_copied_and_counted_once(used: Lake, tmp_path: Path) -> None:
+    """However many catalogs name it; what is new is never more than what there is."""
+    publish(used, 3)
+    first = back_up(used, tmp_path / "backups")
+    assert first.copied == len(first.objects)
+    assert back_up(used, tmp_path / "backups").copied == 0

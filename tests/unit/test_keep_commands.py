@@ -87,3 +87,25 @@ def test_an_environment_is_no_ref_of_ones_own(lake: Lake, command: tuple[str, ..
     with pytest.raises(ConfigurationError, match="is an environment"):
         typed(*command)
     assert lake.refs.names() == ["dev"]
+
+
+def test_backup_says_how_it_is_restored(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into another place: for the lake that it was made of, there is nothing to do."""
+    folder = tmp_path / "my backups"
+    said = typed("backup", str(folder))
+    objects = told("backup", str(folder))["objects"]
+    assert f"{objects} objects" in said
+    assert f"{objects} of them are new" in said
+    assert (
+        "SLUICEGATE_LAKE__ROOT=<an empty folder> .venv/bin/sluicegate lake restore"
+        f" '{folder}'" in said
+    )
+    assert "Nothing to do: the lake is this backup already" in typed("restore", str(folder))
+    assert told("restore", str(folder))["nothing_to_do"] is True
+    for place, arguments in (("one", ()), ("two", ("--json",))):
+        monkeypatch.setenv("SLUICEGATE_LAKE__ROOT", str(tmp_path / place))
+        said = typed("restore", str(folder), *arguments)
+        assert ('"nothing_to_do": false' if arguments else "is restored") in said
+    assert lake.generations() == Lake(tmp_path / "two").generations()
