@@ -21,7 +21,7 @@ datum: quote positions and rule names, never values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 
@@ -32,15 +32,24 @@ class SluicegateError(Exception):
         message: what happened, in one sentence.
         where: file, line, column or table it happened at.
         hint: what to do next.
+        result: what a command found all the same; programs are told it with the error, as one.
     """
 
     exit_code: int = 1
 
-    def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        result: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.where = where
         self.hint = hint
+        self.result = result
 
     def __str__(self) -> str:
         lines = [self.message]
@@ -52,13 +61,17 @@ class SluicegateError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments are lost by the default protocol when an error crosses a process.
-        return (_rebuild, (type(self), self.message, self.where, self.hint))
+        return (_rebuild, (type(self), self.message, self.where, self.hint, self.result))
 
 
 def _rebuild(
-    kind: type[SluicegateError], message: str, where: str | None, hint: str | None
+    kind: type[SluicegateError],
+    message: str,
+    where: str | None,
+    hint: str | None,
+    result: Mapping[str, object] | None,
 ) -> SluicegateError:
-    return kind(message, where=where, hint=hint)
+    return kind(message, where=where, hint=hint, result=result)
 
 
 class DataRefused(SluicegateError):

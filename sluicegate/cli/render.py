@@ -246,6 +246,7 @@ def error(error: SluicegateError, *, json: bool) -> None:
     if json:
         print_json(
             {
+                **(error.result or {}),
                 "error": type(error).__name__,
                 "message": error.message,
                 "where": error.where,

@@ -54,9 +54,13 @@ def _count(number: int, what: str) -> str:
 
 
 def verified(verified: Verified, *, json: bool) -> None:
-    """What was looked at, and what is wrong with it."""
+    """What was looked at, and what is wrong with it.
+
+    Programs are told of problems by the error that follows: stdout holds one document.
+    """
     if json:
-        print_json(verified.to_dict())
+        if not verified.problems:
+            print_json(verified.to_dict())
         return
     how = "to the last byte" if verified.deep else "by size and footer"
     out.print(

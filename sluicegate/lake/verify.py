@@ -50,7 +50,7 @@ class Verified:
         """Be sure that nothing is wrong.
 
         Raises:
-            EnvironmentFailed: something is.
+            EnvironmentFailed: something is; it has all that was found as its result.
         """
         if self.problems:
             count = len(self.problems)
@@ -59,6 +59,7 @@ class Verified:
                 f"{' ...' if count > 1 else '.'}",
                 where=self.problems[0].place,
                 hint=self.advice,
+                result=self.to_dict(),
             )
 
 

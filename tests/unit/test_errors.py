@@ -60,10 +60,10 @@ def test_says_what_where_and_what_next(options: dict[str, str], text: str) -> No
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_crosses_a_process(kind: type[SluicegateError]) -> None:
     """Nothing of an error is lost on its way through a worker."""
-    sent = kind("It broke.", where="a.csv", hint="mend it")
+    sent = kind("It broke.", where="a.csv", hint="mend it", result={"found": [1]})
     received = pickle.loads(pickle.dumps(sent))
     assert type(received) is kind
-    assert str(received) == str(sent)
+    assert (str(received), received.result) == (str(sent), sent.result)
 
 
 @pytest.mark.parametrize(

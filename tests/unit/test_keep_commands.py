@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from sluicegate.cli.main import app
-from sluicegate.errors import ConfigurationError, EnvironmentFailed
+from sluicegate.cli.main import app, main
+from sluicegate.errors import ConfigurationError
 from sluicegate.lake import Lake
 from tests.support import ROOT
 from tests.unit.kit import publish
@@ -56,16 +57,27 @@ def test_gc_keeps_what_the_settings_say(lake: Lake, monkeypatch: pytest.MonkeyPa
     assert lake.generations() == [lake.refs.require("dev").generation]
 
 
-def test_verify_lists_all_and_fails(lake: Lake) -> None:
-    """The list is for people or programs; the exit code is that of a machine that failed."""
+def test_verify_lists_all_and_fails(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """People see a list and an error; programs one document; the exit code is the machine's."""
     assert "everything is whole" in typed("verify")
     assert told("verify", "dev", "--deep")["catalogs"] == [lake.refs.require("dev").generation]
     for file in lake.root.rglob("*.parquet"):
         file.unlink()
-    outcome = CliRunner().invoke(app, ["lake", "verify", "--json"])
-    assert isinstance(outcome.exception, EnvironmentFailed)
-    assert outcome.exception.exit_code == 4
-    problems = json.loads(outcome.stdout)["problems"]
+    assert "a data file is missing" in CliRunner().invoke(app, ["lake", "verify"]).stdout
+    # The command line puts a hook of its own there, which must not outlive it.
+    monkeypatch.setattr("sys.unraisablehook", sys.unraisablehook)
+    monkeypatch.setattr("sys.argv", ["sluicegate", "lake", "verify", "--json"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    told_once = json.loads(capsys.readouterr().out)
+    assert end.value.code == told_once["exit_code"] == 4
+    assert told_once["error"] == "EnvironmentFailed"
+    assert told_once["message"].startswith("The lake has 2 problems: a data file is missing")
+    assert told_once["where"] == told_once["problems"][0]["place"]
+    assert told_once["next"] == told_once["advice"]
+    problems = told_once["problems"]
     assert [problem["what"] for problem in problems] == ["a data file is missing"] * 2
     assert all(problem["place"] and problem["table"] == "raw.numbers" for problem in problems)
 
