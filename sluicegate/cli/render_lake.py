@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from sluicegate.cli.plain import blob, distinct, plain
 from sluicegate.cli.render import err, out, print_json, table_of
 from sluicegate.progress import Progress, Sight, Watch, untold
 
@@ -111,13 +112,19 @@ def exported(export: Export, *, json: bool) -> None:
 def answer(answer: Answer, *, json: bool) -> None:
     """Rows of a query."""
     if json:
-        rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
-        print_json(rows)
+        columns = distinct(answer.columns)
+        print_json([dict(zip(columns, map(plain, row), strict=True)) for row in answer.rows])
         return
     table = table_of(*(escape(column) for column in answer.columns))
     for row in answer.rows:
-        table.add_row(*("" if value is None else escape(str(value)) for value in row))
+        table.add_row(*map(_cell, row))
     out.print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return escape(blob(value) if isinstance(value, bytes) else str(value))
 
 
 def _move(move: Move) -> dict[str, Any]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sluicegate.cli import render_lake
+from sluicegate.cli.plain import blob
 from sluicegate.errors import ConfigurationError, UnknownName
 from sluicegate.lake import Lake, query
 from tests.unit.kit import publish
@@ -50,6 +54,51 @@ def test_answers_what_reads(lake: Lake, sql: str, rows: list[tuple[object, ...]]
     """Any one statement that reads the lake."""
     found = query(lake, "dev", sql).rows
     assert [tuple(cell if cell != "NULL" else None for cell in row) for row in found] == rows
+
+
+def strictly(text: str) -> Any:
+    """What JSON says, where ``NaN`` is none and no name comes twice."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        assert len(dict(pairs)) == len(pairs)
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=once, parse_constant=pytest.fail)
+
+
+@pytest.mark.parametrize(
+    ("sql", "row"),
+    [
+        (
+            "SELECT 'NaN'::DOUBLE AS a, ['inf'::FLOAT, 0.5] AS b, {'c': '-inf'::DOUBLE} AS d",
+            {"a": "NaN", "b": ["Infinity", 0.5], "d": {"c": "-Infinity"}},
+        ),
+        ("SELECT 1 AS a, 2 AS a, 3 AS a_1", {"a": 1, "a_1": 2, "a_1_1": 3}),
+        ("SELECT 1 AS a_1, 2 AS a, 3 AS a", {"a_1": 1, "a": 2, "a_2": 3}),
+        ("SELECT '\\x00z'::BLOB AS a, ['\\xFF'::BLOB] AS b", {"a": "\\x00z", "b": ["\\xFF"]}),
+        ("SELECT MAP {DATE '2026-01-31': 1} AS a", {"a": {"2026-01-31": 1}}),
+    ],
+)
+def test_programs_lose_nothing(
+    lake: Lake, capsys: pytest.CaptureFixture[str], sql: str, row: dict[str, object]
+) -> None:
+    """JSON has no NaN, no bytes, and one value a name; the names are those of a subquery."""
+    render_lake.answer(query(lake, "dev", sql), json=True)
+    assert strictly(capsys.readouterr().out) == [row]
+    assert query(lake, "dev", f"FROM ({sql})").columns == list(row)
+
+
+def test_bytes_are_written_as_duckdb_does(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    """All of them, so that they can be read again; for people too."""
+    everything = bytes(range(256))
+    sql = f"SELECT from_hex('{everything.hex()}')"
+    (((found,),), ((text,),)) = (
+        query(lake, "dev", f"{sql}{end}").rows for end in ("", "::VARCHAR")
+    )
+    assert found == everything
+    assert blob(found) == text
+    render_lake.answer(query(lake, "dev", "SELECT '\\x00z'::BLOB AS a"), json=False)
+    assert capsys.readouterr().out.split() == ["a", "\\x00z"]
 
 
 def test_names_the_columns(lake: Lake) -> None:
