@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -9,12 +11,22 @@ from rich.markup import escape
 from sluicegate.cli.render import out, print_json, table_of
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from sluicegate.lake.collect import Collected
     from sluicegate.lake.problem import Problem
     from sluicegate.lake.verify import Verified
 
 MOST = 3
 """Catalogs that are named of those that share a problem."""
+
+REASONS = {
+    "shown by ": "shown by a ref",
+    "was shown by ": "shown by a ref within the last lake.keep_days",
+    "pinned by ": "pinned",
+    "base of ": "base of a branch at work",
+}
+"""How the reason for which a catalog is kept begins → what such reasons have in common."""
 
 
 def collected(collected: Collected, *, json: bool) -> None:
@@ -30,6 +42,17 @@ def collected(collected: Collected, *, json: bool) -> None:
     )
     if collected.leftovers:
         out.print(f"{_count(collected.leftovers, 'leftover')} of dead processes {would}removed")
+    if not (collected.dry_run or collected.removed) and collected.kept:
+        out.print(f"kept: {_reasons(collected.kept.values())}")
+    table = _fates(collected, would)
+    if table.row_count:
+        out.print(table)
+    if collected.condemned:
+        out.print("What is condemned is removed by a gc that comes lake.grace_hours after that.")
+
+
+def _fates(collected: Collected, would: str) -> Table:
+    """What becomes of each catalog; of those that are simply kept if that was the question."""
     table = table_of("catalog", "fate", "why")
     for name in collected.removed:
         table.add_row(escape(name), f"{would}removed", "nothing reaches it")
@@ -43,10 +66,16 @@ def collected(collected: Collected, *, json: bool) -> None:
     if collected.dry_run:
         for name in sorted(collected.kept.keys() - set(collected.pardoned)):
             table.add_row(escape(name), "kept", escape(collected.kept[name]))
-    if table.row_count:
-        out.print(table)
-    if collected.condemned:
-        out.print("What is condemned is removed by a gc that comes lake.grace_hours after that.")
+    return table
+
+
+def _reasons(kept: Iterable[str]) -> str:
+    """How many are kept for which kind of reason, in one line."""
+    counts = Counter(
+        next((told for begin, told in REASONS.items() if why.startswith(begin)), why)
+        for why in kept
+    )
+    return ", ".join(f"{count:,} {escape(why)}" for why, count in counts.most_common())
 
 
 def _count(number: int, what: str) -> str:

@@ -57,13 +57,29 @@ class Roots:
         for branch, base in bases(self._lake.branches).items():
             found[base] = f"base of the branch {branch}"
         since = now - self._keep
+        left: dict[str, tuple[datetime, str]] = {}
         for ref in self._lake.refs.all_names():
-            self._follow(ref, since, found)
+            self._follow(ref, since, found, left)
+        for generation, (at, ref) in left.items():
+            found.setdefault(generation, self._was_shown(ref, at))
         for pin in self._lake.pins.list():
             found[pin.generation] = f"pinned by {pin.kind}/{pin.name}"
         return found
 
-    def _follow(self, ref: str, since: datetime, found: dict[str, str]) -> None:
+    def _was_shown(self, ref: str, until: datetime) -> str:
+        return (
+            f"was shown by {ref} until {until:%Y-%m-%d %H:%M} UTC;"
+            f" kept until {until + self._keep:%Y-%m-%d %H:%M} UTC"
+        )
+
+    def _follow(
+        self,
+        ref: str,
+        since: datetime,
+        found: dict[str, str],
+        left: dict[str, tuple[datetime, str]],
+    ) -> None:
+        """What a ref shows, and what it showed: of two that showed it, who left it later."""
         moves = self._moves(ref, since)
         # No move was made before those that it follows, whatever the clock of its machine said.
         made = list(accumulate((move.at for move in reversed(moves)), max))[::-1]
@@ -71,8 +87,8 @@ class Roots:
             found[moves[0].generation] = f"shown by {ref}"
         for move, until in zip(moves[1:], made, strict=False):
             if until >= since:
-                why = f"shown by {ref} until {until:%Y-%m-%d %H:%M} UTC"
-                found.setdefault(move.generation, why)
+                known = left.get(move.generation, (until, ref))
+                left[move.generation] = max(known, (until, ref))
 
     def _moves(self, ref: str, since: datetime) -> list[Move]:
         """Newest first, down to one that was made before, clocks being what they are."""

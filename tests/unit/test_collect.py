@@ -78,6 +78,29 @@ def test_what_refs_show_is_kept(lake: Lake) -> None:
     assert numbers(lake) == [1, 2, 3]
 
 
+def was_shown(lake: Lake, ref: str, number: int) -> str:
+    """Why what a ref showed before a move is kept for a month."""
+    entry = json.loads((lake.root / "refs" / ref / f"{number:08d}.json").read_bytes())
+    until = datetime.fromisoformat(entry["at"])
+    clock = "%Y-%m-%d %H:%M UTC"
+    return f"was shown by {ref} until {until:{clock}}; kept until {until + MONTH:{clock}}"
+
+
+def test_told_is_the_ref_that_left_last(lake: Lake) -> None:
+    """What two refs showed is kept from when the second moved on, in whatever order they come."""
+    first = publish(lake, 1).generation
+    for name in ("a", "x"):
+        lake.start(f"feature/{name}", first)
+    publish(lake, 2)
+    for name in ("x", "a"):
+        lake.delete(f"feature/{name}")
+    age_move(lake, "dev", 2, 2 * DAY)
+    age_move(lake, "feature/a", 2, DAY)
+    assert sweep(lake, keep=MONTH).kept[first] == was_shown(lake, "feature/x", 2)
+    age_move(lake, "feature/x", 2, 3 * DAY)
+    assert sweep(lake, keep=MONTH).kept[first] == was_shown(lake, "feature/a", 2)
+
+
 def test_what_refs_showed_is_kept_for_a_while(lake: Lake) -> None:
     """It counts from when the ref moved on, or was deleted, and not from when it was published."""
     first, second = (publish(lake, n).generation for n in (1, 2))
@@ -85,12 +108,12 @@ def test_what_refs_showed_is_kept_for_a_while(lake: Lake) -> None:
     publish(lake, 3)
     lake.delete("feature/x")
     age_move(lake, "dev", 1, 40 * DAY)
-    assert sweep(lake, keep=MONTH).kept[first].startswith("shown by dev until 2")
+    assert sweep(lake, keep=MONTH).kept[first] == was_shown(lake, "dev", 2)
     age_move(lake, "dev", 2, 31 * DAY)
     assert sweep(lake, keep=MONTH).removed == [first]
     age_move(lake, "dev", 3, 31 * DAY)
     age_move(lake, "feature/x", 1, 31 * DAY)
-    assert sweep(lake, keep=MONTH).kept[second].startswith("shown by feature/x until 2")
+    assert sweep(lake, keep=MONTH).kept[second] == was_shown(lake, "feature/x", 2)
     age_move(lake, "feature/x", 2, 31 * DAY)
     assert sweep(lake, keep=MONTH).removed == [second]
     assert numbers(lake) == [1, 2, 3]

@@ -57,6 +57,25 @@ def test_gc_keeps_what_the_settings_say(lake: Lake, monkeypatch: pytest.MonkeyPa
     assert lake.generations() == [lake.refs.require("dev").generation]
 
 
+def test_gc_that_removed_nothing_says_why(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line; one by one if it is asked what it would do."""
+    shown = lake.refs.require("dev").generation
+    lake.start("feature/x", "dev")
+    publish(lake, 3)
+    lake.pins.add("2026.10", shown)
+    kept = "kept: 1 shown by a ref within the last lake.keep_days, 1 pinned, 1 shown by a ref"
+    assert sorted(kept[6:].split(", ")) == sorted(_line(typed("gc"), "kept: ")[6:].split(", "))
+    assert "was shown by dev until 2" in typed("gc", "--dry-run")
+    assert not _line(typed("gc", "--dry-run"), "kept: ")
+    monkeypatch.setenv("SLUICEGATE_LAKE__KEEP_DAYS", "0")
+    monkeypatch.setenv("SLUICEGATE_LAKE__GRACE_HOURS", "0")
+    assert not _line(typed("gc"), "kept: ")
+
+
+def _line(text: str, begin: str) -> str:
+    return next((line for line in text.splitlines() if line.startswith(begin)), "")
+
+
 def test_verify_lists_all_and_fails(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
