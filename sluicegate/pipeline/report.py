@@ -55,6 +55,11 @@ class Report:
     evidence: str | None = None
     ui: str | None = None
 
+    @property
+    def not_built(self) -> list[str]:
+        """Models that dbt came to and did not build: on the branch they are what readers see."""
+        return [f"{each.schema}.{each.name}" for each in self.models if each.status != "built"]
+
     def hold(self) -> None:
         """Say of every row that came in that it is held: nothing of this run was published."""
         self.receipts = [receipt.hold() for receipt in self.receipts]
@@ -92,6 +97,7 @@ class Report:
                 }
                 for model in self.models
             ],
+            "not_built": self.not_built,
             "freshness": [each.to_dict() for each in self.freshness],
             "checks": [check.to_dict() for check in self.checks],
             "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from sluicegate.errors import BatchRefused, EnvironmentFailed, RefMoved
+from sluicegate import warehouse
+from sluicegate.errors import AuditFailed, BatchRefused, EnvironmentFailed, RefMoved
 from sluicegate.ingestion import Intake, Receipt
 from sluicegate.lake import Archive, Lake
 from sluicegate.pipeline import Platform, Run, Status, stages
+from sluicegate.pipeline.stages import Harvest
+from sluicegate.quality.check import Check, Outcome
 from sluicegate.release import Ledger
 from sluicegate.release.ledger import FINISHED, STARTED
+from sluicegate.warehouse.records import CheckKind, CheckStatus, ModelStatus
 from tests.unit import kit
 
 
@@ -127,3 +134,87 @@ def test_message_of_an_unknown_error_stays_out_of_the_ledger(run: Run) -> None:
     with pytest.raises(ValueError, match="secret"), run.recorded():
         raise ValueError("DE89370400440532013000 is secret")
     assert last(run)["error"] == "ValueError"
+
+
+def model(name: str, status: ModelStatus = "built") -> warehouse.Model:
+    """A model as dbt left it."""
+    return warehouse.Model(name, "marts", "table", status, 0.1, 3 if status == "built" else None)
+
+
+def check(
+    name: str, status: CheckStatus, on: str | None, kind: CheckKind = "data"
+) -> warehouse.Check:
+    """A test of dbt's that found two rows if it failed; a unit test has no query."""
+    sql = None if kind == "unit" else "SELECT 1"
+    return warehouse.Check(name, kind, status, 2, on, 0.1, "", sql, name)
+
+
+def refusal(run: Run, models: Sequence[warehouse.Model], *checks: warehouse.Check) -> str:
+    """What to do next after an audit of what dbt made, and was not good."""
+    build = warehouse.Build(tuple(models), checks, (), 0.1, unit_tests=True)
+    run.report.models = list(models)
+    with pytest.raises(AuditFailed) as caught, run.branch() as branch:
+        stages.audit(run, branch, Harvest({}, {}), build)
+    return (caught.value.hint or "").replace(run.id, "<run>")
+
+
+@pytest.fixture
+def auditing(run: Run) -> Run:
+    """A run of a project that has no source, and no contract of a model."""
+    catalogue = SimpleNamespace(sources={}, models={})
+    object.__setattr__(run.platform, "catalogue", catalogue)
+    return run
+
+
+LOOK = 'look at what would have been published: .venv/bin/sluicegate lake sql refused/<run> "{}"'
+
+
+def test_what_to_look_at_was_built(auditing: Run) -> None:
+    """Not the model that came first and was skipped: of it the refused run has what was before."""
+    hint = refusal(
+        auditing,
+        [model("b", "skipped"), model("a"), model("c")],
+        check("b_positive", "skipped", "b"),
+        check("a_positive", "fail", "a"),
+        check("c_positive", "fail", "c"),
+    )
+    assert hint == LOOK.format("FROM marts.a")
+    kept = f"evidence/{auditing.id}/report.json"
+    report = json.loads(auditing.platform.lake.store.local(kept).read_bytes())
+    assert report["not_built"] == ["marts.b"]
+
+
+def test_a_source_that_does_not_add_up_is_looked_at(auditing: Run) -> None:
+    """Its checks bear its name, which is not that of its table."""
+    auditing.platform.catalogue.sources["orders"] = SimpleNamespace(name="orders")  # type: ignore[assignment]
+    failed = [Check("conservation:once", "orders", Outcome.FAIL, 1)]
+    hint = stages._look_at(auditing, failed).replace(auditing.id, "<run>")
+    assert hint == LOOK.format("FROM raw.orders")
+
+
+@pytest.mark.parametrize(
+    ("kind", "mend"),
+    [("unit", "the model or the test"), ("constraint", "its data or the model")],
+)
+def test_what_was_not_built_is_not_shown(auditing: Run, kind: CheckKind, mend: str) -> None:
+    """There is nothing to look at then, and something to mend."""
+    hint = refusal(
+        auditing, [model("fine"), model("a", "failed")], check("a_adds_up", "fail", "a", kind)
+    )
+    assert hint == (
+        "marts.a was not built: in refused/<run> it is what readers see;"
+        f" mend {mend}: marts.a a_adds_up"
+    )
+
+
+def test_many_that_were_not_built_are_counted(auditing: Run) -> None:
+    """The first three are named."""
+    skipped = [model(name, "skipped") for name in "abcde"]
+    hint = refusal(auditing, skipped, check("a_adds_up", "fail", "a", "unit"))
+    assert hint.startswith("marts.a, marts.b, marts.c and 2 more were not built: in refused/<run>")
+
+
+def test_check_of_no_table_leads_to_all_of_them(auditing: Run) -> None:
+    """A test that reads no model is about none."""
+    hint = refusal(auditing, [model("a")], check("nothing_odd", "fail", None))
+    assert hint == LOOK.format("SHOW ALL TABLES")
