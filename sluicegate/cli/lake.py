@@ -88,7 +88,7 @@ def branch(
 
 @lake_app.command("delete")
 def delete(name: Ref, env: Env = None, json: Json = False) -> None:
-    """Delete a ref of your own; what nobody else shows can be collected after that."""
+    """Delete a ref of your own; what it showed is kept for lake.keep_days after that."""
     lake, name = _opened(name, env)
     _require_own(name)
     render.deleted(lake.delete(name), json=json)
