@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from sluicegate.cli import render
+from sluicegate.cli.contracts import contracts_app
 from sluicegate.cli.lake import lake_app
 from sluicegate.cli.options import Env, Json
 from sluicegate.errors import Bug, SluicegateError
@@ -27,6 +28,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(lake_app, name="lake")
+app.add_typer(contracts_app, name="contracts")
 
 
 @app.command()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import pandera.polars as pa
 import polars as pl
@@ -133,14 +134,21 @@ class Contract(pa.DataFrameModel):
         return f"{cls.__module__}.{cls.__qualname__}"
 
     @classmethod
+    def row_rules(cls) -> dict[str, Any]:
+        """The rules over several columns, by name: what each method of them returns."""
+        members = {name: getattr(cls, name, None) for name in dir(cls)}
+        return {name: member(cls) for name, member in members.items() if _rules(member)}
+
+    @classmethod
     def _row_rules(cls, known: set[str]) -> list[pa.Check]:
-        checks = []
-        for name in dir(cls):
-            member = getattr(cls, name, None)
-            if is_rule(member):
-                assert callable(member)
-                checks.append(_row_check(name, member(cls), known, cls.place()))
-        return checks
+        return [
+            _row_check(name, expression, known, cls.place())
+            for name, expression in cls.row_rules().items()
+        ]
+
+
+def _rules(member: Any) -> TypeGuard[Callable[[Any], Any]]:
+    return is_rule(member)
 
 
 def _row_check(name: str, expression: Any, known: set[str], where: str) -> pa.Check:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,12 +59,15 @@ class Graph:
         tests: its data tests.
         unit_tests: dbt's ids of its unit tests.
         plain: whether models and tests are all that a build runs, and are all in the lake.
+        exposures: what the project says uses its tables (dashboards, notebooks, …), by name, with
+            what each reads.
     """
 
     models: Mapping[str, Node]
     tests: tuple[Node, ...]
     unit_tests: frozenset[str]
     plain: bool
+    exposures: Mapping[str, Parents] = field(default_factory=dict)
 
     @property
     def nodes(self) -> list[Node]:
@@ -163,6 +166,10 @@ def _graph(manifest: Any) -> Graph:
         unit_tests=frozenset(manifest.unit_tests),
         plain=all(node.resource_type != "operation" for node in nodes)
         and all(node.database == ALIAS for node in built),
+        exposures={
+            each.name: frozenset(known.get(key, key) for key in each.depends_on.nodes)
+            for each in manifest.exposures.values()
+        },
     )
 
 

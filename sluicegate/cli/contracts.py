@@ -1,0 +1,51 @@
+"""The commands of contracts: their rules written down, and compared with those of a revision."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sluicegate.cli import render_contracts as render
+from sluicegate.cli.options import Json
+from sluicegate.settings import project_root
+
+contracts_app = typer.Typer(
+    help="Versions of contracts: whom a change breaks.", no_args_is_help=True
+)
+
+
+@contracts_app.command("diff")
+def diff(
+    revision: Annotated[
+        str, typer.Argument(metavar="REV", help="A branch, tag or commit of git, such as main.")
+    ],
+    json: Json = False,
+) -> None:
+    """Show what the contracts promise that they did not at REV, and whom that breaks.
+
+    Exit code 5 if a change breaks readers or writers, or if that cannot be decided.
+    """
+    from sluicegate.pipeline.versions import diff_contracts
+
+    with render.watched(quiet=json):
+        found = diff_contracts(project_root(), revision)
+    render.diffed(found, json=json)
+    # Not an error of ours: what there is to say has been said, once.
+    raise typer.Exit(found.exit_code)
+
+
+@contracts_app.command("snapshot")
+def snapshot(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit code 5 if it is not up to date.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Write down the rules of all contracts beside them, to be committed with them."""
+    from sluicegate.pipeline.versions import require_snapshot, snapshot_contracts
+
+    if check:
+        render.up_to_date(require_snapshot(project_root()), json=json)
+    else:
+        render.written(snapshot_contracts(project_root()), json=json)

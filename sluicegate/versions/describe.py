@@ -1,0 +1,210 @@
+"""From contracts, which are code, to rules that can be written down."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pandera.polars as pa
+import polars as pl
+from pandera.api.function_dispatch import Dispatcher
+
+from sluicegate.catalogue import Catalogue
+from sluicegate.contracts import Column, Contract, Model
+from sluicegate.contracts.field import METADATA, FieldMeta
+from sluicegate.errors import ContractError
+from sluicegate.sources import Delimited, Format, JsonPages, Ndjson, Source
+from sluicegate.sources.base import Terms
+from sluicegate.versions.code import digest_of
+from sluicegate.versions.rules import (
+    NAMED,
+    PER_RECORD,
+    POSITIONAL,
+    Built,
+    ColumnRules,
+    Intake,
+    RowRule,
+    Rules,
+)
+
+_BOUNDS = {
+    "greater_than": ("gt", "min_value"),
+    "greater_than_or_equal_to": ("ge", "min_value"),
+    "less_than": ("lt", "max_value"),
+    "less_than_or_equal_to": ("le", "max_value"),
+}
+_TYPES: Mapping[pl.DataType, str] = {
+    pl.String(): "str",
+    pl.Int64(): "int",
+    pl.Date(): "Date",
+    pl.Datetime("us", "UTC"): "UtcTimestamp",
+}
+_TERMS = frozenset({"name", "format", *Terms.__annotations__})
+_OPTIONS = (
+    *("strict", "coerce", "unique", "ordered", "add_missing_columns"),
+    *("unique_column_names", "drop_invalid_rows", "dtype"),
+)
+_TABLE = re.compile(r"\w{1,63}\.\w{1,63}\Z", re.ASCII)
+
+
+def described(catalogue: Catalogue) -> dict[str, Rules]:
+    """The rules of every dataset that has a contract, by table.
+
+    Raises:
+        ContractError: a table cannot be called that, or two datasets are one table.
+    """
+    found: dict[str, Rules] = {}
+    sources = [(of_source(each), each.contract) for each in catalogue.sources.values()]
+    models = [(of_model(each), each.contract) for each in catalogue.models.values()]
+    for rules, contract in [*sources, *models]:
+        if not _TABLE.match(rules.table) or rules.table in found:
+            raise ContractError(
+                f"{rules.table!r} cannot be the name of a table, or is the name of two.",
+                where=contract.place(),
+                hint="write it as schema.name, of letters, digits and '_'",
+            )
+        found[rules.table] = rules
+    return dict(sorted(found.items()))
+
+
+def of_source(source: Source) -> Rules:
+    """The rules of what comes in from a source."""
+    bound = Intake(
+        kind=type(source).__name__,
+        origin={k: str(v) for k, v in sorted(vars(source).items()) if k not in _TERMS},
+        format=repr(source.format),
+        header=_header(source.format),
+        load=source.load.value,
+        tolerate=_share(source.tolerate),
+        owner=source.owner,
+        may_shrink=_share(source.may_shrink) if source.load.value == "replace" else None,
+        may_be_empty=source.may_be_empty,
+        fresh=None if source.fresh is None else str(source.fresh),
+        ignore=tuple(sorted(source.ignore)),
+    )
+    return _of_contract(f"raw.{source.name}", source.contract, source=bound)
+
+
+def of_model(model: Model) -> Rules:
+    """The rules of what dbt builds."""
+    bound = Built(may_be_empty=model.may_be_empty, unique=model.unique)
+    return _of_contract(model.table, model.contract, model=bound)
+
+
+def _of_contract(table: str, contract: type[Contract], **bound: Any) -> Rules:
+    schema = contract.to_schema()
+    own = {
+        name: RowRule(str(expression), digest_of(getattr(contract, name), contract))
+        for name, expression in contract.row_rules().items()
+    }
+    others = {
+        name: RowRule("", text)
+        for name, text in _checks(check for check in schema.checks if check.name not in own).items()
+    }
+    usual = pa.DataFrameSchema(strict=True)
+    options = {
+        name: str(getattr(schema, name))
+        for name in _OPTIONS
+        if getattr(schema, name) != getattr(usual, name)
+    }
+    columns = tuple(_column(column, schema.columns[column.name]) for column in contract.columns())
+    return Rules(table, columns, {**own, **others}, options, **bound)
+
+
+def _column(column: Column, declared: pa.Column) -> ColumnRules:
+    meta = declared.metadata[METADATA]
+    assert isinstance(meta, FieldMeta)
+    checks = list(declared.checks)
+    if meta.matches is not None:
+        # The pattern is told as it is: the check that stands for it is the last one.
+        checks.pop()
+    told: dict[str, Any] = {}
+    rest = [check for check in checks if not _told(check, told)]
+    replacement = None if column.personal is None else column.personal.replacement
+    return ColumnRules(
+        name=column.name,
+        type=_type(column.dtype),
+        reads=column.reads,
+        key=column.key,
+        nullable=column.nullable,
+        since=column.since,
+        matches=meta.matches,
+        checks=_checks(rest),
+        pii=column.pii.value,
+        mask=None if replacement is None else replacement.mask.value,
+        domain=None if replacement is None else replacement.domain,
+        **told,
+    )
+
+
+def _told(check: pa.Check, told: dict[str, Any]) -> bool:
+    """Write down a bound or a list; False for a check that is neither, or comes a second time."""
+    name = str(check.name)
+    if not (_is_builtin(check) and _is_plain(check)):
+        return False
+    given = check.statistics or {}
+    if name in _BOUNDS and _BOUNDS[name][0] not in told:
+        kind, argument = _BOUNDS[name]
+        told[kind] = _text(given[argument])
+        return True
+    if name == "isin" and "isin" not in told:
+        told["isin"] = tuple(sorted(map(_text, given["allowed_values"])))
+        return True
+    return False
+
+
+def _is_builtin(check: pa.Check) -> bool:
+    """Whether a check is one of pandera's own, which its name and arguments tell."""
+    return isinstance(check._check_fn, Dispatcher)  # noqa: SLF001 - pandera tells it nowhere else
+
+
+def _is_plain(check: pa.Check) -> bool:
+    """Whether a check is applied as checks are by default."""
+    return bool(check.ignore_na and not check.element_wise)
+
+
+def _checks(checks: Iterable[pa.Check]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for check in checks:
+        given = {**(check.statistics or {}), **check._check_kwargs}  # noqa: SLF001
+        told = [f"{name}={_text(value)}" for name, value in sorted(given.items())]
+        if not _is_plain(check):
+            told.append(f"ignore_na={check.ignore_na}, element_wise={check.element_wise}")
+        if not _is_builtin(check):
+            told.append(f"code {digest_of(check._check_fn)}")  # noqa: SLF001
+        name = str(check.name)
+        # Two checks of one name are both told.
+        found[name] = "; ".join(filter(None, (found.get(name), ", ".join(told))))
+    return found
+
+
+def _type(dtype: pl.DataType) -> str:
+    if isinstance(dtype, pl.Decimal):
+        return f"Decimal({dtype.precision},{dtype.scale})"
+    return _TYPES.get(dtype, str(dtype))
+
+
+def _text(value: Any) -> str:
+    """A bound or a listed value, in one way however it was written."""
+    if isinstance(value, bool | str):
+        return str(value)
+    if isinstance(value, int | float | Decimal):
+        number = format(Decimal(str(value)), "f")
+        short = number.rstrip("0").rstrip(".") if "." in number else number
+        return "0" if short == "-0" else short
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(sorted(map(_text, value)))
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _share(share: Decimal) -> str:
+    return f"{_text(share * 100)} %"
+
+
+def _header(format: Format) -> str:  # noqa: A002 - it is what it is called
+    if isinstance(format, Ndjson | JsonPages):
+        return PER_RECORD
+    return POSITIONAL if isinstance(format, Delimited) and not format.header else NAMED
