@@ -14,7 +14,7 @@ import hashlib
 import inspect
 import textwrap
 from collections.abc import Iterator, Mapping
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import polars as pl
@@ -44,7 +44,8 @@ class _Reading:
         self._class: dict[str, Any] = {}
         # What the bases of all contracts have is no part of a rule.
         for base in reversed(owner.__mro__ if owner else ()):
-            self._class |= vars(base) if _root(base) in roots - {_OURS} else {}
+            if _root(base) in roots - {_OURS}:
+                self._class |= {name: _bare(member) for name, member in vars(base).items()}
 
     def take(self, code: Any) -> None:
         """Read a piece of code and what it names."""
@@ -54,7 +55,8 @@ class _Reading:
             code = code.func
         code = code.__func__ if isinstance(code, MethodType) else code
         if not isinstance(code, FunctionType):
-            code = code if isinstance(code, type) else type(code)
+            named = isinstance(code, type | BuiltinFunctionType)
+            code = code if named else type(code)
             self.parts.append(_source(code) if _root(code) in self._roots else _called(code))
             return
         if id(code) in self._seen:
@@ -88,6 +90,12 @@ class _Reading:
 
     def _is_module(self, value: Any) -> bool:
         return isinstance(value, ModuleType) and value.__name__.partition(".")[0] in self._roots
+
+
+def _bare(member: Any) -> Any:
+    """The function that a class keeps as a class method, a static method or a property."""
+    function = getattr(member, "__func__", getattr(member, "fget", member))
+    return member if function is None else function
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -134,11 +134,16 @@ def _row_rules(old: Rules, new: Rules) -> Iterator[Change]:
         )
     for name in sorted(old.rules.keys() & new.rules.keys()):
         if old.rules[name] != new.rules[name]:
-            yield _undecided(f"rule {name}", _shown(old.rules[name]), _shown(new.rules[name]))
+            # What polars prints hides arguments: equal texts are told apart by their code.
+            before, after = old.rules[name], new.rules[name]
+            if before.expression == after.expression:
+                yield _undecided(f"rule {name}", f"code {before.code}", f"code {after.code}")
+            else:
+                yield _undecided(f"rule {name}", before.expression, after.expression)
 
 
 def _shown(rule: RowRule) -> str:
-    return f"{rule.expression or 'check'} (code {rule.code})"
+    return rule.expression or f"code {rule.code}"
 
 
 def _options(old: Rules, new: Rules) -> Iterator[Change]:

@@ -9,6 +9,7 @@ import pytest
 
 LIBRARY = (
     *("catalogue", "contracts", "errors", "ingestion", "lake", "local", "pipeline.status"),
+    *("pipeline.versions", "versions"),
     *("quality.conservation", "quality.contracts", "release", "settings", "sources"),
 )
 """What people import without an orchestrator."""
