@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, ClassVar
 
 import pandera.polars as pa
 import polars as pl
@@ -137,7 +136,7 @@ class Contract(pa.DataFrameModel):
     def row_rules(cls) -> dict[str, Any]:
         """The rules over several columns, by name: what each method of them returns."""
         members = {name: getattr(cls, name, None) for name in dir(cls)}
-        return {name: member(cls) for name, member in members.items() if _rules(member)}
+        return {name: member(cls) for name, member in members.items() if is_rule(member)}
 
     @classmethod
     def _row_rules(cls, known: set[str]) -> list[pa.Check]:
@@ -145,10 +144,6 @@ class Contract(pa.DataFrameModel):
             _row_check(name, expression, known, cls.place())
             for name, expression in cls.row_rules().items()
         ]
-
-
-def _rules(member: Any) -> TypeGuard[Callable[[Any], Any]]:
-    return is_rule(member)
 
 
 def _row_check(name: str, expression: Any, known: set[str], where: str) -> pa.Check:

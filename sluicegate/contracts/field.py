@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import pandera.polars as pa
 import polars as pl
@@ -137,9 +137,9 @@ def rule(method: RowRule) -> RowRule:
     return method
 
 
-def is_rule(member: object) -> bool:
+def is_rule(member: object) -> TypeGuard[Callable[[Any], Any]]:
     """Whether a class member was declared by :func:`rule`."""
-    return getattr(member, _RULE, False)
+    return bool(getattr(member, _RULE, False))
 
 
 def _require_day(text: str) -> None:

@@ -21,6 +21,8 @@ import polars as pl
 
 _OURS = "sluicegate"
 _DIGITS = 16
+_UNTOLD = frozenset({"ctx", "kind", "type_comment", "returns", "annotation"})
+"""Parts of a syntax tree that change nothing of what code does."""
 
 
 def digest_of(code: Any, owner: type | None = None) -> str:
@@ -123,7 +125,19 @@ def _source(code: CodeType | type) -> str:
             node.body = node.body[1:] or [ast.Pass()]
     if isinstance(tree.body[0], ast.FunctionDef | ast.ClassDef):
         tree.body[0].name = "_"
-    return ast.unparse(tree)
+    return _tree(tree)
+
+
+def _tree(node: Any) -> str:
+    """A syntax tree as text that each version of Python writes alike, unlike ``ast.unparse``."""
+    if isinstance(node, list):
+        return f"[{', '.join(map(_tree, node))}]"
+    if not isinstance(node, ast.AST):
+        return ascii(node)
+    # What is empty by default is not there at all in other versions.
+    held = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []))
+    told = [f"{name}={_tree(value)}" for name, value in held if name not in _UNTOLD]
+    return f"{type(node).__name__}({', '.join(told)})"
 
 
 def _constant(value: Any) -> str | None:

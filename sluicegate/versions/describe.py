@@ -96,22 +96,29 @@ def of_model(model: Model) -> Rules:
 
 def _of_contract(table: str, contract: type[Contract], **bound: Any) -> Rules:
     schema = contract.to_schema()
+    declared = contract.row_rules()
+    # What is applied counts, not what is declared.
     own = {
-        name: RowRule(str(expression), digest_of(getattr(contract, name), contract))
-        for name, expression in contract.row_rules().items()
+        str(check.name): RowRule(
+            str(declared[check.name]), digest_of(getattr(contract, check.name), contract)
+        )
+        for check in schema.checks
+        if check.name in declared
     }
-    others = {
-        name: RowRule("", text)
-        for name, text in _checks(check for check in schema.checks if check.name not in own).items()
-    }
+    others = _checks(check for check in schema.checks if check.name not in own)
+    columns = tuple(_column(column, schema.columns[column.name]) for column in contract.columns())
+    rules = {**own, **{name: RowRule("", text) for name, text in others.items()}}
+    return Rules(table, columns, rules, _options(schema), **bound)
+
+
+def _options(schema: pa.DataFrameSchema) -> dict[str, str]:
+    """The options of pandera's that a contract sets otherwise than contracts do."""
     usual = pa.DataFrameSchema(strict=True)
-    options = {
+    return {
         name: str(getattr(schema, name))
         for name in _OPTIONS
         if getattr(schema, name) != getattr(usual, name)
     }
-    columns = tuple(_column(column, schema.columns[column.name]) for column in contract.columns())
-    return Rules(table, columns, {**own, **others}, options, **bound)
 
 
 def _column(column: Column, declared: pa.Column) -> ColumnRules:

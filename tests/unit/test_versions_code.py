@@ -110,6 +110,17 @@ def _decorated(limit: int) -> Callable[..., Any]:
     return decorator
 
 
+def _strict(limit: int) -> Callable[..., Any]:
+    def decorator(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def wrapper(value: int) -> bool:
+            return bool(function(value)) and value <= limit
+
+        return wrapper
+
+    return decorator
+
+
 def test_wrappers_partials_and_objects() -> None:
     """What is given along counts too."""
 
@@ -122,7 +133,12 @@ def test_wrappers_partials_and_objects() -> None:
 
     wrapped = [digest_of(_decorated(limit)(check)) for limit in (1, 2)]
     partials = [digest_of(functools.partial(check, least=least)) for least in (1, 2)]
-    found = {*wrapped, *partials, digest_of(check), digest_of(Checker())}
-    assert len(found) == 6
+    stricter = digest_of(_strict(1)(check))
+    found = {*wrapped, *partials, stricter, digest_of(check), digest_of(Checker())}
+    assert len(found) == 7
     assert digest_of(check) == digest_of(check)
+    # Sets have no order: these two are told in different ones.
+    sets = [frozenset(numbers) for numbers in ((0, 8), (8, 0))]
+    assert list(sets[0]) != list(sets[1])
+    assert len({digest_of(functools.partial(check, least=each)) for each in sets}) == 1
     assert digest_of(len) != digest_of(sum)

@@ -79,6 +79,13 @@ VALUES: list[tuple[Any, dict[str, Any], dict[str, Any], str]] = [
     (int, {"ge": 0, "le": 2}, {"isin": (0, 2)}, W),
     (int, {"isin": (0, 1)}, {"ge": 0}, R),
     (int, {"le": 2**63}, {}, SAFE),
+    (int, {"ge": -(2**63)}, {}, SAFE),
+    (Money, {"gt": -(10**16)}, {}, SAFE),
+    (Money, {"gt": -(10**16) + 1}, {}, R),
+    (pl.Int32, {"ge": -(2**31), "lt": 2**31}, {}, SAFE),
+    (pl.Int32, {"le": 2**31 - 2}, {}, R),
+    (pl.Float64, {"gt": 0.5}, {"ge": 0.5}, R),
+    (pl.Float64, {"gt": 0.5}, {"ge": 0.75}, W),
     (Date, {"ge": date(2026, 1, 1)}, {"gt": date(2025, 12, 31)}, SAFE),
     (Date, {"ge": date(2026, 1, 1)}, {"ge": date(2025, 1, 1)}, R),
     (
@@ -94,6 +101,7 @@ VALUES: list[tuple[Any, dict[str, Any], dict[str, Any], str]] = [
     (str, {"matches": "[ab]"}, {"isin": ("a", "b")}, W),
     (str, {"matches": "[ab]"}, {"isin": ("a", "c")}, BOTH),
     (str, {"matches": "[0-9]{4}"}, {"matches": r"\d{4}"}, BOTH),
+    (str, {"isin": ("a", "b"), "matches": "a"}, {"isin": ("a",)}, SAFE),
     (str, {"matches": "a"}, {}, R),
     (str, {}, {"matches": "a"}, W),
     (str, {"check": iban}, {}, R),
@@ -121,6 +129,18 @@ def test_change_of_a_column(kind: Any, old: Any, new: Any, whom: str | None) -> 
     before, after = (bound(of_column(kind, field(**options))) for options in (old, new))
     assert broken(before, after) == (whom or "")
     assert bool(changes(before, after)) == (whom is not None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"), [(0, 1, "shown is masked"), (1, 0, "masked is shown")]
+)
+def test_class_of_personal_data(old: int, new: int, why: str) -> None:
+    """Higher or lower, readers have to know, for different reasons."""
+    classes = (PII.INDIRECT, PII.DIRECT)
+    columns = [field(pii=classes[each], mask=Mask.SHAPE) for each in (old, new)]
+    before, after = (bound(of_column(str, column)) for column in columns)
+    (change,) = changes(before, after)
+    assert why in change.readers
 
 
 @pytest.mark.parametrize(
@@ -267,6 +287,12 @@ def test_a_new_column_of_a_model_must_be_built() -> None:
     columns = [BASE, BASE | {"y": (str, field(nullable=True))}]
     old, new = (of_model(Model("marts.made", contract=contract(each))) for each in columns)
     assert broken(old, new) == W
+
+
+def test_a_rule_that_is_not_applied_is_none() -> None:
+    """A contract may declare a rule and see to it that nobody asks."""
+    silent = of_column(int, positive=positive, _row_rules=classmethod(lambda cls, known: []))
+    assert bound(silent).rules == {}
 
 
 def test_what_else_is_applied_cannot_be_decided() -> None:
