@@ -94,6 +94,8 @@ def test_told_is_the_ref_that_left_last(lake: Lake) -> None:
     publish(lake, 2)
     for name in ("x", "a"):
         lake.delete(f"feature/{name}")
+    for ref in ("dev", "feature/a", "feature/x"):
+        age_move(lake, ref, 1, 10 * DAY)
     age_move(lake, "dev", 2, 2 * DAY)
     age_move(lake, "feature/a", 2, DAY)
     assert sweep(lake, keep=MONTH).kept[first] == was_shown(lake, "feature/x", 2)
