@@ -74,7 +74,7 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 PYTEST = @$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 test: $(DEV) ## Run the tests: unit, store, integration
 	$(say) 'Unit, store and integration tests'
-	$(PYTEST) tests/integration tests/store tests/unit --ignore=$(SLOW)
+	$(PYTEST) tests/integration tests/store tests/unit $(SLOW:%=--ignore=%)
 
 test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
 	$(say) 'Unit tests'
@@ -88,9 +88,9 @@ test-integration: $(DEV) ## Run the tests against one Prefect server
 	$(say) 'Integration tests'
 	$(PYTEST) tests/integration
 
-# What waits for a browser or for the clock has the machine to itself, and so has a whole run on
-# object storage.
-SLOW := tests/integration/test_object_storage.py
+# What waits for a browser or for the clock has the machine to itself, and so have whole runs that
+# are killed, or whose lake is on object storage.
+SLOW := $(addprefix tests/integration/test_,interrupt.py object_storage.py)
 test-e2e: $(DEV) ## Walk through README and docs, look at the UI, deploy, raise each alert
 	$(say) 'End-to-end tests'
 	@$(BIN)/python -m pytest tests/e2e $(SLOW)
