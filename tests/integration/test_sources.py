@@ -142,7 +142,9 @@ def test_a_first_run_before_anything_was_given_back(
 ) -> None:
     """Lists that are empty yet are an answer: everything else is published."""
     shutil.copytree(world.landing / "payments", fresh.payments, dirs_exist_ok=True)
-    call(f"{provider.url}/_control/clock", {"now": f"{START}T00:00:00+00:00"})
+    # A payment is booked from the midnight of its place on, disputed up to two hours before it.
+    eve = START - timedelta(days=1)
+    call(f"{provider.url}/_control/clock", {"now": f"{eve}T12:00:00+00:00"})
     report = fresh.run()
     assert report["status"] == "published"
     rows = {model["name"]: model["rows"] for model in report["models"]}
