@@ -218,6 +218,8 @@ def backed_up(backup: Backup, *, json: bool) -> None:
     _heads(backup)
     for name in backup.left_out:
         out.print(f"Left out: {escape(name)}, of which the lake has lost a data file.")
+    for name in backup.damaged:
+        out.print(f"The list of the backup {escape(name)} is damaged: it cannot be restored.")
     # Not into the lake that it is a backup of: that one has it all.
     command = f".venv/bin/sluicegate lake restore {shlex.quote(str(backup.folder))}"
     told = f"Restore it: SLUICEGATE_LAKE__ROOT=<an empty folder> {command}"

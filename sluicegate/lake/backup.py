@@ -3,9 +3,10 @@
 Everything in a lake is immutable, so a backup beside a running platform needs no lock, only an
 order. The ledger is copied before the refs: a run's last line is written after its ref has moved,
 so whatever the copied ledger calls published, the copied refs show. Refs are copied before the
-catalogs they point at, and a catalog, a refused run's included, after the data files it names. The
-list of what belongs to the backup is written last; without it there is none. A later backup into
-the same folder copies what is new.
+catalogs they point at, and a catalog, a refused run's included, after the data files it names. What
+was collected meanwhile is on record by then, so the record is copied after the catalogs. The list
+of what belongs to the backup is written last; without it there is none. A later backup into the
+same folder copies what is new, and what a look at the folder shows to be damaged.
 """
 
 from __future__ import annotations
@@ -29,9 +30,17 @@ from sluicegate.lake.store import Folder
 
 LISTS = "backups"
 _DRAFTS = "drafts"
-FORMAT = 1
-LOGS = ("ledger/", "refs/", "pins/")
-"""In this order: see above."""
+FORMAT = 2
+_READABLE = (1, FORMAT)
+_COLLECTED = "collected/"
+_PINS = "pins/"
+_BEFORE = ("ledger/", "refs/", _PINS)
+"""What is copied before the catalogs, in this order: see above."""
+_NUMBERED = ("ledger/", "refs/", _COLLECTED)
+"""Logs: what has a number there never changes."""
+_PREFIXES = frozenset({"archive/", "catalogs/", "evidence/", "files/", *_BEFORE, _COLLECTED})
+LOGS = (*_BEFORE, _COLLECTED)
+"""What is no file that is named after its content, or by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,7 @@ class Backup:
         heads: ref → generation, at that moment.
         copied: how many of the objects were copied now; the others were there already.
         left_out: refused runs of which the lake has lost a data file; their catalogs are not in it.
+        damaged: newer backups of the folder whose lists cannot be read.
     """
 
     folder: Path
@@ -52,6 +62,13 @@ class Backup:
     heads: dict[str, str]
     copied: int = 0
     left_out: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
+
+    def file(self, key: str) -> Path:
+        """Where the folder has an object."""
+        file = self.folder / _place(key, self.objects[key][1])
+        # Format 1 had one place for all pins that were called the same.
+        return file if file.is_file() else self.folder / key
 
     @property
     def size(self) -> int:
@@ -67,6 +84,7 @@ class Backup:
             "bytes": self.size,
             "copied": self.copied,
             "left_out": list(self.left_out),
+            "damaged": list(self.damaged),
             "heads": self.heads,
         }
 
@@ -79,26 +97,28 @@ def back_up(lake: Lake, folder: Path) -> Backup:
         EnvironmentFailed: the lake lost something that it needs, or the disk is full.
     """
     _require_place(lake, folder)
-    last = newest(folder)
+    last, damaged = _newest(folder)
     known = dict(last.objects) if last else {}
     copier = _Copier(lake, folder, known)
     try:
         for place in (_DRAFTS, LISTS):
             durable.sweep_drafts(durable.make_folder(folder / place))
         reached("backup begun")
-        for prefix in LOGS:
+        for prefix in _BEFORE:
             copier.take(_keys(lake, prefix))
         heads = _heads(copier)
         for generation in _generations(lake, copier):
             _take_generation(lake, copier, generation, needed=generation in heads.values())
         copier.take(_keys(lake, "archive/"))
         left_out = _take_evidence(lake, copier)
+        copier.take(_keys(lake, _COLLECTED))
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
         content = {
             "format": FORMAT,
             "version": __version__,
             "heads": heads,
             "objects": copier.objects,
+            "digest": _digest(heads, copier.objects),
         }
         listed = json.dumps(content, indent=0, sort_keys=True).encode()
         durable.create(folder / LISTS / f"{name}.json", listed)
@@ -109,13 +129,24 @@ def back_up(lake: Lake, folder: Path) -> Backup:
             where=str(folder),
             hint="an earlier backup in the folder is as it was; run it again",
         ) from error
-    return Backup(folder, name, copier.objects, heads, copier.copied, tuple(left_out))
+    left = tuple(left_out)
+    return Backup(folder, name, copier.objects, heads, copier.copied, left, damaged)
 
 
 def newest(folder: Path) -> Backup | None:
-    """The newest backup in a folder; None if there is none."""
-    names = backups(folder)
-    return _read(folder, names[-1]) if names else None
+    """The newest backup in a folder whose list can be read; None if there is none."""
+    return _newest(folder)[0]
+
+
+def _newest(folder: Path) -> tuple[Backup | None, tuple[str, ...]]:
+    """The same, and the names of newer ones: one damaged list must not be the end of backups."""
+    damaged: list[str] = []
+    for name in reversed(backups(folder)):
+        try:
+            return _read(folder, name), tuple(damaged)
+        except EnvironmentFailed:
+            damaged.append(name)
+    return None, tuple(damaged)
 
 
 def backups(folder: Path) -> list[str]:
@@ -144,36 +175,69 @@ class _Copier:
             if key in self.objects:
                 # Catalogs share most of their files.
                 continue
-            place = self._folder / key
-            if key in self._known and place.is_file():
-                self.objects[key] = self._known[key]
-                if key.startswith(LOGS):
-                    self._require_same(key, place)
+            if (there := self._there(key)) is not None:
+                self.objects[key] = there
                 continue
-            durable.make_folder(place.parent)
             with durable.drafted(self._folder / _DRAFTS) as draft:
-                self.objects[key] = copy(self._lake.store.stream(key), draft)
+                facts = copy(self._lake.store.stream(key), draft)
                 durable.sync_file(draft)
                 reached("object copied")
+                place = self._folder / _place(key, facts[1])
+                durable.make_folder(place.parent)
                 draft.replace(place)
             reached("object backed up")
+            self.objects[key] = facts
             self.copied += 1
             folders.add(place.parent)
         for folder in folders:
             durable.sync_folder(folder)
 
-    def _require_same(self, key: str, place: Path) -> None:
+    def _there(self, key: str) -> tuple[int, str] | None:
+        """Size and digest of an object that the folder has already, and as it should be."""
+        known, place = self._known.get(key), self._folder / key
+        if not key.startswith(LOGS):
+            # Its name is given once, and what it holds is not read again for every backup.
+            same = known and place.is_file() and place.stat().st_size == known[0]
+            return known if same else None
+        content = self._lake.store.read(key)
+        facts = len(content), hashlib.sha256(content).hexdigest()
+        place = self._folder / _place(key, facts[1])
+        if not place.is_file():
+            if known and known != facts and key.startswith(_NUMBERED):
+                raise self._another_lake(key)
+            return None
+        if place.read_bytes() == content:
+            return facts
+        # What was backed up is still in the lake, so it is the folder that lost it.
+        if known != facts and key.startswith(_NUMBERED):
+            raise self._another_lake(key)
+        return None
+
+    def _another_lake(self, key: str) -> ConfigurationError:
         # Names in logs are numbers, which every lake has; all other names tell their content.
-        if self._lake.store.read(key) != place.read_bytes():
-            raise ConfigurationError(
-                "This folder holds backups of another lake.",
-                where=str(self._folder),
-                hint="name a folder of its own for each lake",
-            )
+        return ConfigurationError(
+            f"This folder holds backups of another lake: {key} is not the same there.",
+            where=str(self._folder),
+            hint="name a folder of its own for each lake",
+        )
 
     def read(self, key: str) -> Any:
         """Content of a copied object that is JSON."""
-        return json.loads((self._folder / key).read_bytes())
+        return json.loads((self._folder / _place(key, self.objects[key][1])).read_bytes())
+
+
+def _place(key: str, digest: str) -> str:
+    """Where a folder of backups has an object.
+
+    A pin may be removed, and its name be given to another one: each backup has its own.
+    """
+    return f"{key}.{digest[:16]}" if key.startswith(_PINS) else key
+
+
+def _digest(heads: dict[str, str], objects: Any) -> str:
+    """What tells that a list is as it was written."""
+    listed = json.dumps([heads, objects], sort_keys=True)
+    return hashlib.sha256(listed.encode()).hexdigest()
 
 
 def copy(pieces: Iterable[bytes], draft: Path) -> tuple[int, str]:
@@ -275,7 +339,13 @@ def chosen(folder: Path, name: str | None) -> Backup:
         )
     if name is not None and name not in names:
         raise UnknownName.of("backup", name, names, where=str(folder))
-    return _read(folder, name or names[-1])
+    try:
+        return _read(folder, name or names[-1])
+    except EnvironmentFailed as error:
+        # Nobody is given an older state than he asked for; he may ask for it.
+        other = newest(folder)
+        error.hint = f"restore an older one: --name {other.name}" if other else "there is no other"
+        raise
 
 
 def _read(folder: Path, name: str) -> Backup:
@@ -287,13 +357,15 @@ def _read(folder: Path, name: str) -> Backup:
             for key, (size, digest) in content["objects"].items()
         }
         heads = {str(ref): str(generation) for ref, generation in content["heads"].items()}
+        if "digest" in content and content["digest"] != _digest(heads, objects):
+            raise ValueError(name)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EnvironmentFailed(
-            "The list of a backup cannot be read.",
+            f"The list of the backup {name} is damaged.",
             where=str(file),
-            hint="restore another backup of the folder, with --name",
+            hint="another backup of the folder may be whole; name it with --name",
         ) from error
-    if content.get("format") != FORMAT:
+    if content.get("format") not in _READABLE:
         raise ConfigurationError(
             f"The backup was written by version {content.get('version')}, in another format.",
             where=str(file),
@@ -305,7 +377,7 @@ def _read(folder: Path, name: str) -> Backup:
 def _safe(key: str) -> str:
     """A key that stays inside its folder, whoever wrote the list."""
     parts = key.split("/")
-    if parts[0] not in {"archive", "catalogs", "evidence", "files", "ledger", "pins", "refs"}:
+    if f"{parts[0]}/" not in _PREFIXES:
         raise ValueError(key)
     if any(part in {"", ".", ".."} for part in parts):
         raise ValueError(key)

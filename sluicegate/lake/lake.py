@@ -27,6 +27,7 @@ from sluicegate.lake.locks import looking, rooting
 from sluicegate.lake.pins import Pins
 from sluicegate.lake.points import reached
 from sluicegate.lake.refs import Move, Refs
+from sluicegate.lake.restoring import require_restored
 from sluicegate.lake.session import Session
 from sluicegate.lake.store import Folder, Store
 
@@ -46,6 +47,7 @@ class Lake:
     ``ledger/<ref>/``     what happened, run by run
     ``pins/``             names that keep a generation
     ``condemned/``        what nothing reaches, and since when; ``collected/``: what was removed
+    ``restoring.json``    says that a restore has begun, and not ended
     ====================  ======================================================================
 
     Work in progress is on this machine, in the store's workspace: ``branches/<run>/``, one folder
@@ -152,6 +154,7 @@ class Lake:
                 hint="run again: the work is repeated on top of what was published",
             )
         with rooting(self.root):
+            require_restored(self.store)
             generation = branch.seal()
             try:
                 return self.refs.move(branch.ref, branch.base, generation, action=action, run=run)
@@ -273,6 +276,7 @@ class Lake:
 
     def generations(self) -> list[str]:
         """Every generation whose catalog is kept."""
+        require_restored(self.store)
         names = self.store.names(GENERATIONS)
         return sorted(name.removesuffix(".db") for name in names if name.endswith(".db"))
 
@@ -339,6 +343,7 @@ class Lake:
 
     def refused_runs(self) -> dict[str, str]:
         """Name → key of the catalog, of every refused run that left one."""
+        require_restored(self.store)
         keys = (stored.key for stored in self.store.list("evidence/"))
         catalogs = (key for key in keys if key.endswith(f"/{CATALOG}"))
         return {f"refused/{key.split('/')[1]}": key for key in catalogs}

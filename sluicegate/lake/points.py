@@ -47,9 +47,11 @@ POINTS: Final = frozenset(
         "object copied",
         "object backed up",
         "backup listed",
+        "restore begun",
         "object restored",
-        "restore before refs",
-        "ref restored",
+        "restore before logs",
+        "entry restored",
+        "restore ended",
     }
 )
 """All points that there are."""

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from sluicegate.errors import ConfigurationError, EnvironmentFailed, RefMoved, UnknownName
 from sluicegate.lake.log import SUFFIX, Log
 from sluicegate.lake.points import reached
+from sluicegate.lake.restoring import require_restored
 from sluicegate.lake.store import Store
 from sluicegate.refnames import is_name, objection
 
@@ -49,6 +50,7 @@ class Refs:
 
     def all_names(self) -> list[str]:
         """Every ref that there is or was, deleted ones included."""
+        require_restored(self._store)
         # By any entry: a log that lacks its first one is damaged, and is there all the same.
         found = (_ENTRY.fullmatch(stored.key) for stored in self._store.list("refs/"))
         return sorted({entry["ref"] for entry in found if entry})
@@ -64,6 +66,7 @@ class Refs:
 
     def head(self, ref: str) -> Move | None:
         """Where a ref points now; None if it was never pointed anywhere, or is deleted."""
+        require_restored(self._store)
         newest = self._newest(ref)
         return None if newest is None or newest.action == DELETE else newest
 
@@ -80,6 +83,7 @@ class Refs:
 
     def log(self, ref: str) -> Iterator[Move]:
         """Every move of a ref, newest first."""
+        require_restored(self._store)
         for number, entry in self._log(ref).entries(newest_first=True):
             yield move_of(ref, number, entry)
 

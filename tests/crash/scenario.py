@@ -39,6 +39,7 @@ from sluicegate.lake.collect import collect
 from sluicegate.lake.connection import attach, connect, detach
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.restore import restore
+from sluicegate.lake.restoring import marked
 from sluicegate.lake.verify import verify
 from sluicegate.release import Ledger
 from tests.unit.kit import NUMBERS
@@ -61,8 +62,9 @@ class World:
         self.backups = folder / "backups"
 
     def lakes(self) -> list[Lake]:
-        """Those that there are by now."""
-        return [lake for lake in (self.lake, self.restored) if lake.refs.all_names()]
+        """Those that there are by now; nobody may look into one that is being restored."""
+        whole = [lake for lake in (self.lake, self.restored) if not marked(lake.store)]
+        return [lake for lake in whole if lake.refs.all_names()]
 
     def shown(self) -> Shown:
         """What readers of every ref see."""
@@ -221,7 +223,7 @@ class Recorder:
 
     def __call__(self, point: str) -> None:
         self.reached.append((self.act, point))
-        if point in ("ref moved", "ref restored"):
+        if point in ("ref moved", "restore ended"):
             points.hook = lambda _: None
             self.shown.append(self._world.shown())
             points.hook = self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -11,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
-from sluicegate.lake import Folder, Lake, points
+from sluicegate.lake import Folder, Lake, points, query
 from sluicegate.lake.backup import back_up, backups, newest
+from sluicegate.lake.collect import collect
+from sluicegate.lake.diff import diff
 from sluicegate.lake.restore import restore
+from sluicegate.lake.show import show
 from sluicegate.lake.verify import verify
 from sluicegate.release import Ledger
 from tests.unit.kit import numbers, publish, write
@@ -136,52 +140,261 @@ def test_damaged_backup_shows_nothing(made: Path, tmp_path: Path, kind: str, dam
     with pytest.raises(EnvironmentFailed, match="damaged") as caught:
         restore(folder, lake)
     assert key in caught.value.message
-    assert lake.refs.all_names() == []
+    assert list(lake.store.list("refs/")) == []
 
 
 def test_restore_that_was_cut_short_is_taken_up_again(used: Lake, tmp_path: Path) -> None:
     """Until then nobody sees anything."""
     folder, lake = tmp_path / "backups", Lake(tmp_path / "restored")
     backup = back_up(used, folder)
-    victim = folder / max(key for key in backup.objects if key.startswith("ledger/"))
+    victim = folder / max(key for key in backup.objects if key.startswith("files/"))
     victim.rename(tmp_path / "away")
-    with pytest.raises(EnvironmentFailed):
+    with pytest.raises(EnvironmentFailed, match="is missing"):
         restore(folder, lake)
-    assert lake.refs.all_names() == []
+    with pytest.raises(EnvironmentFailed, match="being restored"):
+        lake.refs.all_names()
     (tmp_path / "away").rename(victim)
     assert restore(folder, lake).copied < len(backup.objects)
     assert content(lake) == content(used)
 
 
-def test_restore_cut_short_among_the_refs(used: Lake, tmp_path: Path) -> None:
-    """A ref shows what it showed when the backup was made, or nothing; never its past."""
+REFUSED: dict[str, Callable[[Lake], object]] = {
+    "refs": lambda lake: lake.refs.names(),
+    "head": lambda lake: lake.refs.head("dev"),
+    "log": lambda lake: list(lake.refs.log("dev")),
+    "read": numbers,
+    "read a refused run": lambda lake: numbers(lake, "refused/r7"),
+    "sql": lambda lake: query(lake, "dev", "SELECT 1"),
+    "show": lambda lake: show(lake, "dev"),
+    "diff": lambda lake: diff(lake, "dev", "prod"),
+    "publish": lambda lake: publish(lake, 77),
+    "publish a new ref": lambda lake: publish(lake, 77, ref="new"),
+    "branch": lambda lake: lake.start("feature/y", "dev"),
+    "delete": lambda lake: lake.delete("feature/x"),
+    "rollback": lambda lake: lake.rollback("dev"),
+    "pin": lambda lake: lake.pins.add("r9", "g1"),
+    "gc": lambda lake: collect(lake, keep=timedelta(0), grace=timedelta(0)),
+    "verify": lambda lake: verify(lake, keep=timedelta(days=30)),
+    "backup": lambda lake: back_up(lake, lake.root.with_name("again")),
+}
+
+
+def test_nobody_works_in_a_lake_that_is_half_restored(used: Lake, tmp_path: Path) -> None:
+    """Wherever a restore was killed: what is there is left alone until it has ended."""
+    refuse(used, "r7", 666)
+    expected = content(used)
     back_up(used, tmp_path / "backups")
-    heads = {ref: used.refs.require(ref).generation for ref in used.refs.names()}
-    lake, cuts = Lake(tmp_path / "restored"), 0
-    while cut_short(tmp_path / "backups", lake, after=cuts):
+    cuts = 0
+    while (lake := cut_short(tmp_path, after=cuts)) is not None:
+        before = content(lake)
+        # All of them where there are refs already, else at every fourth cut.
+        tried = REFUSED if cuts % 4 == 0 or "refs/dev/00000001.json" in before else {}
+        for what, work in tried.items():
+            with pytest.raises(EnvironmentFailed, match="being restored") as caught:
+                work(Lake(lake.root))
+            assert "lake restore" in str(caught.value.hint), what
+        assert content(lake) == before
+        restore(tmp_path / "backups", lake)
+        assert content(Lake(lake.root)) == expected
+        assert numbers(lake, "refused/r7") == [1, 666]
+        publish(lake, 3)
+        assert numbers(lake) == [1, 3]
+        shutil.rmtree(lake.root)
         cuts += 1
-        for ref, generation in heads.items():
-            head = lake.refs.head(ref)
-            assert head is None or head.generation == generation
-    assert cuts > len(heads)
-    assert content(lake) == content(used)
+    assert cuts > len(expected)
 
 
-def cut_short(folder: Path, lake: Lake, *, after: int) -> bool:
-    """Restore, but for what comes after so many entries of refs; whether anything does."""
-    entries = count()
+RESTORING = ("restore begun", "object restored", "restore before logs", "entry restored")
+
+
+def cut_short(folder: Path, *, after: int) -> Lake | None:
+    """Restore into a new lake until so many points were reached; None if it ends before."""
+    reached, lake = count(), Lake(folder / "restored")
 
     def cut(point: str) -> None:
-        if point == "ref restored" and next(entries) == after:
+        if point in RESTORING and next(reached) == after:
             raise ZeroDivisionError
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(points, "hook", cut)
         try:
-            restore(folder, lake)
+            restore(folder / "backups", lake)
         except ZeroDivisionError:
-            return True
-    return False
+            return lake
+    return None
+
+
+def test_damaged_mark_of_a_restore_is_one(used: Lake, tmp_path: Path) -> None:
+    """Nobody takes a lake for whole because a file that says the contrary was torn."""
+    back_up(used, tmp_path / "backups")
+    lake = cut_short(tmp_path, after=3)
+    assert lake is not None
+    for torn in (b"", b"{}", b"[]"):
+        (lake.root / "restoring.json").write_bytes(torn)
+        with pytest.raises(EnvironmentFailed, match="being restored"):
+            lake.refs.head("dev")
+    restore(tmp_path / "backups", lake)
+    assert numbers(lake) == [1]
+
+
+@pytest.mark.parametrize("refs", ["there", "gone"])
+@pytest.mark.parametrize("kind", ["files/", "catalogs/", "archive/"])
+@pytest.mark.parametrize("damage", ["other bytes", "cut"])
+def test_restore_replaces_what_is_damaged(
+    used: Lake, tmp_path: Path, kind: str, damage: str, refs: str
+) -> None:
+    """That a file is there says nothing of what is in it."""
+    back_up(used, tmp_path / "backups")
+    expected = content(used)
+    victim = used.root / min(key for key in expected if key.startswith(kind))
+    raw = victim.read_bytes()
+    victim.chmod(0o644)
+    victim.write_bytes(raw[:-1] if damage == "cut" else raw[:-1] + bytes([raw[-1] ^ 1]))
+    if refs == "gone":
+        shutil.rmtree(used.root / "refs")
+    lake = Lake(used.root)
+    assert restore(tmp_path / "backups", lake).copied == 1 + (
+        len(expected.keys() & {key for key in expected if key.startswith("refs/")})
+        if refs == "gone"
+        else 0
+    )
+    assert content(lake) == expected
+    verify(lake, keep=timedelta(days=30), deep=True).require_whole()
+    assert restore(tmp_path / "backups", lake).copied == 0
+
+
+def test_lake_that_was_published_to_meanwhile_is_left_alone(
+    used: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked at again once nobody can publish any more."""
+    back_up(used, tmp_path / "backups")
+    lake = Lake(tmp_path / "restored")
+    real = Folder.prepare
+
+    def publish_meanwhile(self: Folder) -> None:
+        real(self)
+        monkeypatch.undo()
+        publish(lake, 99, ref="theirs")
+
+    monkeypatch.setattr(Folder, "prepare", publish_meanwhile)
+    with pytest.raises(ConfigurationError, match="empty lake only"):
+        restore(tmp_path / "backups", lake)
+    assert lake.refs.names() == ["theirs"]
+    assert len(lake.generations()) == 1
+
+
+def test_pin_of_a_name_that_another_one_had(used: Lake, tmp_path: Path) -> None:
+    """Each backup has the pin that there was."""
+    folder = tmp_path / "backups"
+    pinned = [used.refs.require(ref).generation for ref in ("dev", "prod")]
+    names = []
+    for generation in pinned:
+        used.pins.add("r1", generation)
+        names.append(back_up(used, folder).name)
+        used.pins.remove("r1")
+    names.append(back_up(used, folder).name)
+    for name, expected in zip(names, ([pinned[0]], [pinned[1]], []), strict=True):
+        lake = Lake(tmp_path / name)
+        restore(folder, lake, name)
+        assert [pin.generation for pin in lake.pins.list()] == expected
+
+
+def test_damaged_list_is_not_the_end_of_backups(used: Lake, tmp_path: Path) -> None:
+    """It is named, an older one can be restored, and a new one be made."""
+    folder = tmp_path / "backups"
+    old = back_up(used, folder)
+    publish(used, 3)
+    bad = back_up(used, folder)
+    damaged = folder / "backups" / f"{bad.name}.json"
+    raw = damaged.read_text()
+    damaged.chmod(0o644)
+    for text in ("{", raw.replace("refs/dev/00000001", "refs/dev/00000009")):
+        damaged.write_text(text)
+        with pytest.raises(EnvironmentFailed, match=f"{bad.name} is damaged") as caught:
+            restore(folder, Lake(tmp_path / "restored"))
+        assert caught.value.hint == f"restore an older one: --name {old.name}"
+    restore(folder, Lake(tmp_path / "older"), old.name)
+    assert numbers(Lake(tmp_path / "older")) == [1]
+    again = back_up(used, folder)
+    assert again.damaged == (bad.name,)
+    assert again.to_dict()["damaged"] == [bad.name]
+    restore(folder, Lake(tmp_path / "restored"))
+    assert numbers(Lake(tmp_path / "restored")) == [1, 3]
+    assert back_up(used, folder).damaged == ()
+
+
+def test_only_list_that_is_damaged(used: Lake, tmp_path: Path) -> None:
+    """There is none to fall back to; the lake can be backed up again, another one cannot."""
+    folder, other = tmp_path / "backups", Lake(tmp_path / "other")
+    name = back_up(used, folder).name
+    damaged = folder / "backups" / f"{name}.json"
+    damaged.chmod(0o644)
+    damaged.write_text("")
+    with pytest.raises(EnvironmentFailed, match="is damaged") as caught:
+        restore(folder, Lake(tmp_path / "restored"))
+    assert caught.value.hint == "there is no other"
+    other.prepare()
+    publish(other, 99)
+    with pytest.raises(ConfigurationError, match="another lake"):
+        back_up(other, folder)
+    assert back_up(used, folder).damaged == (name,)
+
+
+@pytest.mark.parametrize("kind", ["files/", "ledger/", "refs/", "archive/"])
+def test_backup_mends_what_its_folder_lost(used: Lake, tmp_path: Path, kind: str) -> None:
+    """What is shorter than it was, or an entry of a log that is another, is copied again."""
+    folder = tmp_path / "backups"
+    first = back_up(used, folder)
+    file = folder / min(key for key in first.objects if key.startswith(kind))
+    raw = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(raw[:-1])
+    assert back_up(used, folder).copied == 1
+    assert file.read_bytes() == raw
+
+
+def test_restored_lake_knows_what_was_collected(used: Lake, tmp_path: Path) -> None:
+    """A rollback to it is refused for that, not as to something that was lost."""
+    publish(used, 3)
+    keep = {"keep": timedelta(0), "grace": timedelta(0)}
+    gone = set(used.generations())
+    collect(used, **keep)
+    gone -= set(used.generations())
+    assert gone
+    back_up(used, tmp_path / "backups")
+    lake = Lake(tmp_path / "restored")
+    restore(tmp_path / "backups", lake)
+    shown = [move.generation for move in lake.refs.log("dev")]
+    target = next(generation for generation in shown if generation in gone)
+    for each in (used, lake):
+        with pytest.raises(UnknownName, match="was collected at"):
+            each.rollback("dev", target)
+    collect(lake, keep=timedelta(days=30), grace=timedelta(0))
+    publish(lake, 4)
+    collect(lake, **keep)
+    collect(lake, **keep)
+    verify(lake, keep=timedelta(0)).require_whole()
+
+
+def test_what_is_collected_during_a_backup_is_on_record_in_it(
+    used: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record is copied after the catalogs: none is missing that it does not tell of."""
+    publish(used, 3)
+
+    def collect_meanwhile(point: str) -> None:
+        if point == "object backed up":
+            monkeypatch.undo()
+            collect(used, keep=timedelta(0), grace=timedelta(0))
+
+    monkeypatch.setattr(points, "hook", collect_meanwhile)
+    before = set(used.generations())
+    back_up(used, tmp_path / "backups")
+    lake = Lake(tmp_path / "restored")
+    restore(tmp_path / "backups", lake)
+    lost = before - set(lake.generations())
+    assert lost
+    assert lost <= lake.condemned.removed()
 
 
 def test_entry_that_somebody_made_meanwhile_is_not_replaced(
@@ -192,14 +405,15 @@ def test_entry_that_somebody_made_meanwhile_is_not_replaced(
     lake = Lake(tmp_path / "restored")
 
     def publish_meanwhile(point: str) -> None:
-        if point == "restore before refs":
+        if point == "restore before logs":
             monkeypatch.undo()
-            lake.refs.move("dev", None, "g-theirs", action="publish")
+            # By a version that knows nothing of a mark.
+            lake.store.create("refs/dev/00000001.json", b"theirs")
 
     monkeypatch.setattr(points, "hook", publish_meanwhile)
     with pytest.raises(ConfigurationError, match="empty lake only"):
         restore(tmp_path / "backups", lake)
-    assert list(lake.refs.log("dev"))[-1].generation == "g-theirs"
+    assert lake.store.read("refs/dev/00000001.json") == b"theirs"
 
 
 def test_backup_without_its_list_is_none(used: Lake, tmp_path: Path) -> None:
@@ -248,9 +462,10 @@ def test_list_that_leads_out_of_its_folder_is_refused(used: Lake, tmp_path: Path
     content = json.loads(file.read_text())
     for key in ("files/../../x", "/etc/x", "refs//x", "else/x"):
         evil = {**content, "objects": {**content["objects"], key: [1, "00"]}}
+        del evil["digest"]
         file.unlink()
         file.write_text(json.dumps(evil))
-        with pytest.raises(EnvironmentFailed, match="cannot be read"):
+        with pytest.raises(EnvironmentFailed, match="is damaged"):
             restore(folder, Lake(tmp_path / "restored"))
 
 
