@@ -6,8 +6,7 @@ The extensions are loaded from this installation, so the DuckDB must be of the s
 from __future__ import annotations
 
 from sluicegate.errors import ConfigurationError
-from sluicegate.lake.connection import ALIAS, extension_file, literal
-from sluicegate.lake.handout import MARTS
+from sluicegate.lake.connection import ALIAS, MARTS, extension_file, literal
 from sluicegate.lake.lake import Lake
 from sluicegate.lake.show import show
 

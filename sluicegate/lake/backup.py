@@ -357,14 +357,11 @@ def _read(folder: Path, name: str) -> Backup:
             for key, (size, digest) in content["objects"].items()
         }
         heads = {str(ref): str(generation) for ref, generation in content["heads"].items()}
-        if "digest" in content and content["digest"] != _digest(heads, objects):
-            raise ValueError(name)
+        whole = content.get("digest") in (None, _digest(heads, objects))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EnvironmentFailed(
-            f"The list of the backup {name} is damaged.",
-            where=str(file),
-            hint="another backup of the folder may be whole; name it with --name",
-        ) from error
+        raise _damaged(file) from error
+    if not whole:
+        raise _damaged(file)
     if content.get("format") not in _READABLE:
         raise ConfigurationError(
             f"The backup was written by version {content.get('version')}, in another format.",
@@ -372,6 +369,14 @@ def _read(folder: Path, name: str) -> Backup:
             hint="restore it with that version",
         )
     return Backup(folder, name, objects, heads)
+
+
+def _damaged(file: Path) -> EnvironmentFailed:
+    return EnvironmentFailed(
+        f"The list of the backup {file.stem} is damaged.",
+        where=str(file),
+        hint="another backup of the folder may be whole; name it with --name",
+    )
 
 
 def _safe(key: str) -> str:

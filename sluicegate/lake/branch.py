@@ -136,9 +136,15 @@ class Branch:
         return aside
 
     def keep(self, key: str) -> None:
-        """Keep a refused branch's catalog as evidence, to be looked at but never published."""
+        """Keep a refused branch's catalog as evidence, to be looked at but never published.
+
+        Raises:
+            EnvironmentFailed: the catalog is damaged, or the disk fails.
+        """
         if self.catalog.exists():
             with rooting(self._store.workspace):
+                # A power cut must not leave evidence that names what never reached the disk.
+                self._store.sync(_keys(self.catalog) - self._durable())
                 self._store.settle(self.catalog, key)
 
 

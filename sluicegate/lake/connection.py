@@ -5,13 +5,16 @@ DuckDB's extensions are loaded from their wheels by path. Nothing is downloaded 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from weakref import finalize
 
 import duckdb
 
 from sluicegate.errors import EnvironmentFailed
+from sluicegate.lake.inventory import require_alone
 from sluicegate.lake.store import DataFiles
 
 Connection = duckdb.DuckDBPyConnection
@@ -19,6 +22,9 @@ Connection = duckdb.DuckDBPyConnection
 
 ALIAS = "lake"
 """What every connection calls the lake."""
+
+MARTS = "marts"
+"""The schema whose tables readers name without it."""
 
 KEYRING = "sluicegate_lake"
 """What a connection calls the credentials of a lake on object storage; it shows them to nobody."""
@@ -62,7 +68,7 @@ def attach(
     Only who compares two catalogs calls one of them something else.
 
     Raises:
-        EnvironmentFailed: the catalog cannot be opened.
+        EnvironmentFailed: the catalog cannot be opened, or a journal lies beside what is only read.
     """
     if files.remote:
         _let_in(connection, files)
@@ -72,6 +78,7 @@ def attach(
     # Inlined rows would live in the catalog, where a branch could not share them as files.
     options += ", DATA_INLINING_ROW_LIMIT 0"
     if read_only:
+        require_alone(catalog)
         options += ", READ_ONLY"
     source = literal(f"ducklake:sqlite:{catalog}")
     try:
@@ -115,15 +122,53 @@ def detach(connection: Connection) -> None:
     connection.execute(f"DETACH {ALIAS}")
 
 
-def open_read_only(catalog: Path, files: DataFiles) -> duckdb.DuckDBPyConnection:
-    """A connection that sees one generation, may change nothing and reaches no other file."""
+def open_read_only(
+    catalog: Path, files: DataFiles, *, first: str | None = None
+) -> duckdb.DuckDBPyConnection:
+    """A connection that sees one generation, may change nothing and reaches no other file.
+
+    Args:
+        first: schema whose tables need not be named with it, if there is such a schema.
+    """
     connection = connect()
     attach(connection, catalog, files, read_only=True)
-    connection.execute(f"USE {ALIAS}")
+    use(connection, first)
     connection.execute(f"SET allowed_directories = [{literal(files.path)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def use(connection: Connection, first: str | None) -> None:
+    """Let tables of the lake be named without it, and those of a schema without that."""
+    named = f"{ALIAS}.{identifier(first)}" if first and _has(connection, first) else ALIAS
+    connection.execute(f"USE {named}")
+
+
+def _has(connection: Connection, schema: str) -> bool:
+    sql = "SELECT 1 FROM duckdb_schemas() WHERE (database_name, schema_name) = ($1, $2)"
+    return bool(connection.execute(sql, [ALIAS, schema]).fetchall())
+
+
+def when_closed(connection: Connection, call: Callable[[], object]) -> None:
+    """Have something called once nobody can query any more.
+
+    That is when the connection and all its cursors are closed or gone, and all that is derived from
+    them. A cursor does not keep its connection alive, but the database, and that keeps what is
+    registered with it.
+    """
+    # It takes long to load, and only this needs it.
+    from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
+
+    class Held(AbstractFileSystem):  # type: ignore[misc]
+        """A file system that nobody uses, for as long as the database is there."""
+
+        protocol = "sluicegate-held"
+        cachable = False
+
+    held = Held()
+    finalize(held, call)
+    connection.register_filesystem(held)
 
 
 @cache

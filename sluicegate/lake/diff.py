@@ -4,12 +4,14 @@ What is equal and what changed, in the words that this module keeps to:
 
 - *A* is before, *B* is after. Views are compared by their SQL, tables by their columns and rows.
 - Values are equal as DuckDB's ``IS NOT DISTINCT FROM`` has it: NULL equals NULL, NaN equals NaN,
-  -0.0 equals 0.0, also within nested values; moments (TIMESTAMPTZ) are equal as instants.
+  -0.0 equals 0.0, also within nested values; moments (TIMESTAMPTZ) are equal as instants. A VARIANT
+  is compared as JSON, in which 1 is not '1', but a day is its text.
 - A column that has another type is compared by value where both cast to a common type (decimals of
   another scale, 1 and '1', a day and its midnight, UTC); otherwise every row counts as changed in
   it. A float and another number compare as doubles where that loses nothing.
-- A column that has its name on both sides is the same one. DuckLake's ids tell which of the others
-  were renamed, within one lineage; without one, a column was removed and another added.
+- A column that has its name on both sides, whatever the case of its ASCII letters, is the same one.
+  DuckLake's ids tell which of the others were renamed, within one lineage; without one, a column
+  was removed and another added.
 - Rows are compared in the columns that both sides have; if there is none, all of them are others. A
   column that only one side has is told once, and makes no row a changed one.
 - Two rows of one key are the same row, unchanged or changed. Of a key that several rows have, equal
@@ -35,6 +37,7 @@ from typing import Any
 from sluicegate.errors import UnknownName
 from sluicegate.lake.diff_tables import Plan, TableDiff, compare, opened, plan
 from sluicegate.lake.lake import Lake
+from sluicegate.lake.leases import Lease
 from sluicegate.lake.schema import CatalogSchema, read_schema
 
 SAMPLE = 5
@@ -121,7 +124,21 @@ def diff(
         UnknownName: there is no such name, or neither side has a table or view of that name.
         EnvironmentFailed: a catalog or a table cannot be read.
     """
-    sides = _side(lake, before), _side(lake, after)
+    # For as long as it takes: a collector may come by.
+    with lake.held(before) as one, lake.held(after) as other:
+        sides = _side(before, one), _side(after, other)
+        return _diff(lake, sides, keys or {}, personal or {}, tables, sample)
+
+
+def _diff(
+    lake: Lake,
+    sides: tuple[tuple[Side, Path], tuple[Side, Path]],
+    keys: Mapping[str, Sequence[str]],
+    personal: Mapping[str, Container[str]],
+    tables: Collection[str],
+    sample: int,
+) -> Diff:
+    before, after = (side.name for side, _ in sides)
     old, new = (read_schema(catalog) for _, catalog in sides)
     known = {*old.tables, *old.views, *new.tables, *new.views}
     for name in tables:
@@ -146,8 +163,8 @@ def diff(
                     plan(name, old.tables[name], new.tables[name])
                     for name in sorted(chosen & old.tables.keys() & new.tables.keys())
                 ],
-                keys or {},
-                personal or {},
+                keys,
+                personal,
                 sample,
             )
         ),
@@ -175,12 +192,9 @@ def _compared(
             )
 
 
-def _side(lake: Lake, name: str) -> tuple[Side, Path]:
-    if name.startswith("refused/"):
-        return Side(name, None), lake.resolve(name)
-    # A ref may move between two looks at it.
-    generation = lake.generation(name)
-    return Side(name, generation), lake.catalog(generation)
+def _side(name: str, lease: Lease) -> tuple[Side, Path]:
+    generation = None if lease.name.startswith("refused/") else lease.name
+    return Side(name, generation), lease.catalog
 
 
 def _only(here: CatalogSchema, there: CatalogSchema, chosen: set[str]) -> Iterator[Whole]:

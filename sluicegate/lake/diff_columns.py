@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import duckdb
 
 from sluicegate.lake.connection import Connection, identifier, literal
+from sluicegate.lake.names import folded
 from sluicegate.lake.schema import Column, StoredTable
 
 _DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
 _INTEGER = re.compile(r"U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER")
 _NESTED = re.compile(r".*\]|(?:STRUCT|MAP)\(.*|VARIANT|GEOMETRY", re.DOTALL)
+_VARIANT = "VARIANT"
 _FLOATS = frozenset({"FLOAT", "DOUBLE"})
 
 
@@ -66,7 +68,7 @@ class Pair:
 
     def named(self, name: str) -> bool:
         """Whether it has this name, or had it."""
-        return name.casefold() in {self.before.name.casefold(), self.after.name.casefold()}
+        return folded(name) in {folded(self.before.name), folded(self.after.name)}
 
 
 def paired(before: StoredTable, after: StoredTable) -> list[Pair]:
@@ -76,12 +78,12 @@ def paired(before: StoredTable, after: StoredTable) -> list[Pair]:
     one lineage were renamed. An id alone tells nothing, since two branches give the same one to
     what each of them adds: both must remember a name that the column had when it was one.
     """
-    old = {column.name.casefold(): column for column in before.columns}
-    new = {column.name.casefold() for column in after.columns}
+    old = {folded(column.name): column for column in before.columns}
+    new = {folded(column.name) for column in after.columns}
     gone = {column.id: column for name, column in old.items() if name not in new}
     pairs = []
     for column in after.columns:
-        if same := old.get(column.name.casefold()):
+        if same := old.get(folded(column.name)):
             pairs.append(Pair(same, column))
         elif (
             before.uuid == after.uuid and (was := gone.get(column.id)) and was.names & column.names
@@ -134,6 +136,8 @@ def compared(connection: Connection, pair: Pair) -> Compared:
     leave as it is equals none of the other side; where there is no common type, none does.
     """
     before, after = identifier(pair.before.name), identifier(pair.after.name)
+    if pair.before.kind == pair.after.kind == _VARIANT:
+        return Compared(_json(before), _json(after), True, "{}")
     if pair.before.kind == pair.after.kind:
         # -0.0 + 0 is 0.0: which of two equal values is shown must not depend on chance.
         zero = " + 0" if pair.after.kind in _FLOATS else ""
@@ -156,12 +160,19 @@ def compared(connection: Connection, pair: Pair) -> Compared:
     return Compared(*sides, False, shown)
 
 
+def _json(column: str) -> str:
+    # DuckDB cannot compare a number with a text that both are VARIANT, and fails.
+    return f"CASE WHEN {column} IS NOT NULL THEN {column}::JSON::VARCHAR END"
+
+
 def common_type(connection: Connection, one: str, other: str) -> str | None:
     """The type that values of two different ones are compared in; None if there is none.
 
     Where a value does not fit into it, the other type has no value that would equal it.
     """
     kinds = (one, other)
+    if _VARIANT in kinds:
+        return None
     if all(map(_exact, kinds)):
         scales = [int(found[1]) for kind in kinds if (found := _DECIMAL.fullmatch(kind))]
         return f"DECIMAL(38,{max(scales)})" if scales else "HUGEINT"

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
-from weakref import finalize
 
 import duckdb
 
@@ -15,18 +14,19 @@ from sluicegate.errors import ConfigurationError, EnvironmentFailed
 from sluicegate.lake import durable
 from sluicegate.lake.connection import (
     ALIAS,
+    MARTS,
     Connection,
     attach,
     connect,
     identifier,
     literal,
     machine_failed,
+    use,
+    when_closed,
 )
 from sluicegate.lake.lake import Lake
 from sluicegate.lake.views import create_view
 from sluicegate.settings import Settings
-
-MARTS = "marts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class Export:
 def reader(settings: Settings, ref: str | None = None) -> Connection:
     """A read-only connection to what an environment's readers see now, ``lake`` being its default.
 
-    It keeps its view for as long as it is there, whatever is published or collected meanwhile.
+    It keeps its view for as long as it is there, or a cursor of it, whatever is published or
+    collected meanwhile.
 
     Args:
         settings: of the environment.
@@ -61,10 +62,9 @@ def reader(settings: Settings, ref: str | None = None) -> Connection:
     lake = Lake.of(settings)
     connection = connect()
     lease = lake.lease(ref or settings.ref)
-    # What is derived from a connection keeps it alive, but for cursors.
-    finalize(connection, lease.release)
+    when_closed(connection, lease.release)
     attach(connection, lease.catalog, lake.files, read_only=True)
-    connection.execute(f"USE {ALIAS}.{MARTS}" if _has_marts(connection) else f"USE {ALIAS}")
+    use(connection, MARTS)
     return connection
 
 
@@ -154,7 +154,3 @@ def _marts(connection: Connection) -> list[str]:
         " WHERE (table_catalog, table_schema) = ($1, $2) ORDER BY 1"
     )
     return [name for (name,) in connection.execute(sql, [ALIAS, MARTS]).fetchall()]
-
-
-def _has_marts(connection: Connection) -> bool:
-    return bool(_marts(connection))

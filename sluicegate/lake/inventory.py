@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sluicegate.errors import EnvironmentFailed
+from sluicegate.lake.names import full_name
+
+_JOURNALS = ("-journal", "-wal")
 
 _FILES = """
-SELECT s.schema_name || '.' || t.table_name,
+SELECT s.schema_name, t.table_name,
        CASE WHEN f.path_is_relative THEN
          CASE WHEN t.path_is_relative THEN coalesce(s.path, '') ELSE '' END
            || coalesce(t.path, '') || f.path
@@ -32,7 +35,7 @@ _CURRENT = """WHERE end_snapshot IS NULL
   AND table_id IN (SELECT table_id FROM ducklake_table WHERE end_snapshot IS NULL)"""
 _CURRENT_FILES = f"(SELECT data_file_id FROM ducklake_data_file {_CURRENT})"
 _COLUMNS = """
-SELECT s.schema_name || '.' || t.table_name,
+SELECT s.schema_name, t.table_name,
        c.column_name, c.column_type, c.nulls_allowed, c.column_id, c.initial_default
 FROM ducklake_column AS c
 JOIN ducklake_table AS t USING (table_id) JOIN ducklake_schema AS s USING (schema_id)
@@ -75,7 +78,10 @@ def data_files(catalog: Path, *, current: bool = False) -> list[DataFile]:
             current_deletions=f"{_CURRENT} AND data_file_id IN {_CURRENT_FILES}" if current else "",
         )
         rows = connection.execute(sql).fetchall()
-    return [DataFile(table, f"files/{path}", size, count) for table, path, size, count in rows]
+    return [
+        DataFile(full_name(schema, table), f"files/{path}", size, count)
+        for schema, table, path, size, count in rows
+    ]
 
 
 def state_of(catalog: Path, table: str) -> tuple[object, ...]:
@@ -98,13 +104,40 @@ def states(catalog: Path) -> dict[str, tuple[object, ...]]:
     """
     found: dict[str, list[object]] = {}
     with read_catalog(catalog) as connection:
-        for table, *column in connection.execute(_COLUMNS):
+        for schema, table, *column in connection.execute(_COLUMNS):
             # The id tells a column from one that took over its name.
-            found.setdefault(table, []).append(tuple(column))
+            found.setdefault(full_name(schema, table), []).append(tuple(column))
     for file in sorted(data_files(catalog, current=True), key=lambda file: file.key):
         if file.table in found:
             found[file.table].append(file)
     return {table: tuple(state) for table, state in found.items()}
+
+
+def require_alone(catalog: Path) -> None:
+    """Be sure that nothing lies beside a catalog that SQLite would take for a part of it.
+
+    Nobody writes to what was published, so a journal beside it is not ours, and to apply it would
+    show, or even make, another generation.
+
+    Raises:
+        EnvironmentFailed: something does.
+    """
+    for ending in _JOURNALS:
+        journal = catalog.with_name(catalog.name + ending)
+        if journal.exists():
+            raise EnvironmentFailed(
+                "A journal lies beside a catalog that nobody ever writes to: it is not applied,"
+                " and not ignored.",
+                where=str(journal),
+                hint="find out who made it, and remove it; then: sluicegate lake verify --deep",
+            )
+
+
+def _is_kept(catalog: Path) -> bool:
+    """Whether nobody may write to it: what is still a branch may have a journal of its writer."""
+    with suppress(OSError):
+        return not catalog.stat().st_mode & 0o222
+    return False
 
 
 @contextmanager
@@ -114,6 +147,8 @@ def read_catalog(catalog: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         EnvironmentFailed: the file is no catalog, or damaged.
     """
+    if _is_kept(catalog):
+        require_alone(catalog)
     # A path may hold '#', '?' and '%'.
     address = f"{catalog.absolute().as_uri()}?mode=ro"
     try:

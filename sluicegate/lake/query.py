@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from sluicegate.errors import ConfigurationError
-from sluicegate.lake.connection import open_read_only
+from sluicegate.lake.connection import ALIAS, MARTS, open_read_only
 from sluicegate.lake.lake import Lake
 from sluicegate.lake.session import machine_failures
 
@@ -46,6 +46,12 @@ _LIKE_A_FILE = re.compile(
 )
 """DuckDB takes such a name for a file if there is no table of that name."""
 
+_THERE = """
+SELECT 1 FROM duckdb_tables() WHERE (database_name, schema_name, table_name) = ($1, $2, $3)
+UNION ALL
+SELECT 1 FROM duckdb_views() WHERE (database_name, schema_name, view_name) = ($1, $2, $3)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -64,7 +70,7 @@ def query(lake: Lake, name: str, sql: str) -> Answer:
         EnvironmentFailed: the lake cannot be read, or a data file is missing.
     """
     with lake.held(name) as lease:
-        connection = open_read_only(lease.catalog, lake.files)
+        connection = open_read_only(lease.catalog, lake.files, first=MARTS)
         try:
             _require_reading(connection, sql)
             with machine_failures(partial(lake.gone, lease)):
@@ -88,7 +94,7 @@ def _require_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
             "Only one statement that reads is allowed here: SELECT, DESCRIBE, SHOW, SUMMARIZE.",
             hint="changes go through a run; work of your own goes on a branch",
         )
-    if files := sorted(name for name in _tables(tree) if _LIKE_A_FILE.search(name)):
+    if files := sorted(_files(tree, connection)):
         raise ConfigurationError(
             f"A query here reads tables of the lake, and no file: {', '.join(files)}.",
             hint="SHOW ALL TABLES lists what there is",
@@ -106,12 +112,19 @@ def _table_functions(tree: Any) -> Iterator[str]:
             yield node["function"]["function_name"].lower()
 
 
-def _tables(tree: Any) -> Iterator[str]:
+def _files(tree: Any, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Names that DuckDB would take for files."""
     for node in _nodes(tree):
-        if node.get("type") == "BASE_TABLE":
-            # All of it: "folder".parquet is a file for DuckDB as well.
-            parts = (node[part] for part in ("catalog_name", "schema_name", "table_name"))
-            yield ".".join(part for part in parts if part)
+        if node.get("type") != "BASE_TABLE":
+            continue
+        catalog, *table = (node[part] for part in ("catalog_name", "schema_name", "table_name"))
+        # All of it: "folder".parquet is a file for DuckDB as well.
+        name = ".".join(part for part in (catalog, *table) if part)
+        if not _LIKE_A_FILE.search(name):
+            continue
+        # One that is a table by its full name is that table, whatever it is called.
+        if catalog not in ("", ALIAS) or not connection.execute(_THERE, [ALIAS, *table]).fetchall():
+            yield name
 
 
 def _nodes(node: Any) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sluicegate.lake.connection import ALIAS
+from sluicegate.lake.names import full_name
 from sluicegate.lake.session import Session
 
 _PURE = frozenset({"range", "generate_series", "unnest"})
@@ -36,7 +37,7 @@ def tables_read(session: Session, sql: str) -> frozenset[str] | None:
             continue
         if catalog != ALIAS or not schema:
             return None
-        found.add(f"{schema}.{name}")
+        found.add(full_name(schema, name))
     return frozenset(found)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sluicegate.lake.connection import ALIAS, identifier, literal
 from sluicegate.lake.inventory import states
+from sluicegate.lake.names import full_name
 from sluicegate.lake.schema import read_schema
 from sluicegate.lake.session import Session, Table
 
@@ -71,17 +72,17 @@ class Replica:
 
     def _comments(self, session: Session, beside: str, names: Collection[str]) -> None:
         kinds = {name: "VIEW" if name in self._theirs.views else "TABLE" for name in names}
-        told = "schema_name || '.' || {}, comment FROM duckdb_{}()"
+        told = "schema_name, {}, comment FROM duckdb_{}()"
         told += " WHERE database_name = ? AND comment IS NOT NULL"
         relations = f"SELECT {told.format('table_name', 'tables')}"
         relations += f" UNION ALL SELECT {told.format('view_name', 'views')}"
-        for name, comment in session.rows(relations, [beside, beside]):
-            if name in kinds:
+        for *place, comment in session.rows(relations, [beside, beside]):
+            if (name := full_name(*place)) in kinds:
                 what = f"{kinds[name]} {Table.of(name).sql}"
                 session.execute(f"COMMENT ON {what} IS {literal(comment)}")
         columns = f"SELECT column_name, {told.format('table_name', 'columns')}"
-        for column, name, comment in session.rows(columns, [beside]):
-            if kinds.get(name) == "TABLE":
+        for column, *place, comment in session.rows(columns, [beside]):
+            if kinds.get(name := full_name(*place)) == "TABLE":
                 what = f"{Table.of(name).sql}.{identifier(column)}"
                 session.execute(f"COMMENT ON COLUMN {what} IS {literal(comment)}")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sluicegate.lake.connection import identifier
 from sluicegate.lake.inventory import read_catalog
+from sluicegate.lake.names import full_name
 
 _NAMES = """
 (SELECT schema_id, schema_name, path AS folder FROM ducklake_schema WHERE end_snapshot IS NULL)
@@ -22,7 +23,7 @@ SELECT t.table_id, t.table_uuid, s.schema_name, t.table_name
 FROM ducklake_table AS t JOIN {_NAMES} AS s USING (schema_id) WHERE t.end_snapshot IS NULL
 """
 _VIEWS = f"""
-SELECT s.schema_name || '.' || v.view_name, v.sql, coalesce(v.column_aliases, '')
+SELECT s.schema_name, v.view_name, v.sql, coalesce(v.column_aliases, '')
 FROM ducklake_view AS v JOIN {_NAMES} AS s USING (schema_id) WHERE v.end_snapshot IS NULL
 """
 _FILES = f"""
@@ -133,7 +134,7 @@ class StoredTable:
 
 @dataclass(frozen=True, slots=True)
 class CatalogSchema:
-    """What a catalog has, by ``schema.name``.
+    """What a catalog has, by ``schema.name`` (:func:`~sluicegate.lake.names.full_name`).
 
     Attributes:
         tables: its tables.
@@ -154,12 +155,15 @@ def read_schema(catalog: Path) -> CatalogSchema:
         columns, files = _columns(connection), _files(connection)
         inlined = {table for (table,) in connection.execute(_INLINED)}
         tables = {
-            f"{schema}.{name}": StoredTable(
+            full_name(schema, name): StoredTable(
                 schema, name, uuid, columns[table], tuple(files[table]), table in inlined
             )
             for table, uuid, schema, name in connection.execute(_TABLES)
         }
-        views = {name: (sql, aliases) for name, sql, aliases in connection.execute(_VIEWS)}
+        views = {
+            full_name(schema, name): (sql, aliases)
+            for schema, name, sql, aliases in connection.execute(_VIEWS)
+        }
     return CatalogSchema(tables, views)
 
 

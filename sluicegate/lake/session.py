@@ -14,6 +14,7 @@ import polars as pl
 
 from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake.connection import ALIAS, attach, identifier, machine_failed
+from sluicegate.lake.names import full_name, parts
 from sluicegate.lake.store import DataFiles
 
 BESIDE = "beside"
@@ -32,8 +33,7 @@ class Table:
     @classmethod
     def of(cls, text: str) -> Table:
         """The table that a text like ``marts.customers`` names."""
-        schema, _, name = text.partition(".")
-        return cls(schema, name)
+        return cls(*parts(text))
 
     @property
     def sql(self) -> str:
@@ -41,7 +41,7 @@ class Table:
         return f"{ALIAS}.{identifier(self.schema)}.{identifier(self.name)}"
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
+        return full_name(self.schema, self.name)
 
 
 class Session:

@@ -66,14 +66,14 @@ def masked_branch(
     key = settings.lake.masking_key
     pseudonyms = Pseudonyms(key.get_secret_value().encode() if key else None)
     name = f"mask-{secrets.token_hex(6)}"
-    with lake.branch(ref, name) as branch:
+    # The original is read for as long as this takes: a collector may come by.
+    with lake.held(generation) as lease, lake.branch(ref, name) as branch:
         if branch.base is not None:
             # Its rows would stand beside the pseudonyms.
             raise RefMoved(
                 f"Somebody has made the ref {ref!r} meanwhile.", hint="take another name"
             )
-        catalog = lake.catalog(generation)
-        tables = copy_masked(catalog, branch, plan(catalogue), pseudonyms, progress)
+        tables = copy_masked(lease.catalog, branch, plan(catalogue), pseudonyms, progress)
         with branch.session() as session:
             _require_contracts(catalogue, tables, session, lake, generation)
             _record(session, tables, run=name, ref=ref)

@@ -124,8 +124,9 @@ def _other_iban(text: str, key: bytes) -> str | None:
 
 def _other_number(number: int, key: bytes) -> int:
     sign, figures = -1 if number < 0 else 1, len(str(abs(number)))
-    first = 10 ** (figures - 1) if figures > 1 else 0
-    count = min(10**figures, _LARGEST + 1) - first
+    # There is no -0, and one number more below it than above.
+    first = 10 ** (figures - 1) if figures > 1 or number < 0 else 0
+    count = min(10**figures, _LARGEST + (2 if number < 0 else 1)) - first
     return sign * (first + permuted(abs(number) - first, count, key, b"%d" % (sign * figures)))
 
 

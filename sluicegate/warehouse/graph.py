@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sluicegate.lake.connection import ALIAS
+from sluicegate.lake.names import full_name
 from sluicegate.warehouse import failures
 from sluicegate.warehouse.build import closing, invoke
 from sluicegate.warehouse.events import Listener
@@ -155,11 +156,11 @@ def _graph(manifest: Any) -> Graph:
     nodes = list(manifest.nodes.values())
     built = [node for node in nodes if node.resource_type in _BUILT]
     known = {
-        each.unique_id: f"{each.schema}.{each.identifier}"
+        each.unique_id: full_name(each.schema, each.identifier)
         for each in manifest.sources.values()
         if each.database == ALIAS
     }
-    known |= {node.unique_id: f"{node.schema}.{node.alias}" for node in built}
+    known |= {node.unique_id: full_name(node.schema, node.alias) for node in built}
     return Graph(
         models={known[node.unique_id]: _node(node, known) for node in built},
         tests=tuple(_node(node, known) for node in nodes if node.resource_type == "test"),

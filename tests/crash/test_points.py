@@ -6,7 +6,6 @@ import ast
 import json
 import os
 import random
-import re
 import shutil
 import subprocess
 import sys

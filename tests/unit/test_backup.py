@@ -356,9 +356,9 @@ def test_backup_mends_what_its_folder_lost(used: Lake, tmp_path: Path, kind: str
 def test_restored_lake_knows_what_was_collected(used: Lake, tmp_path: Path) -> None:
     """A rollback to it is refused for that, not as to something that was lost."""
     publish(used, 3)
-    keep = {"keep": timedelta(0), "grace": timedelta(0)}
+    now = timedelta(0)
     gone = set(used.generations())
-    collect(used, **keep)
+    collect(used, keep=now, grace=now)
     gone -= set(used.generations())
     assert gone
     back_up(used, tmp_path / "backups")
@@ -369,11 +369,10 @@ def test_restored_lake_knows_what_was_collected(used: Lake, tmp_path: Path) -> N
     for each in (used, lake):
         with pytest.raises(UnknownName, match="was collected at"):
             each.rollback("dev", target)
-    collect(lake, keep=timedelta(days=30), grace=timedelta(0))
+    collect(lake, keep=timedelta(days=30), grace=now)
     publish(lake, 4)
-    collect(lake, **keep)
-    collect(lake, **keep)
-    verify(lake, keep=timedelta(0)).require_whole()
+    collect(lake, keep=now, grace=now)
+    verify(lake, keep=now).require_whole()
 
 
 def test_what_is_collected_during_a_backup_is_on_record_in_it(
