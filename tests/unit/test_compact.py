@@ -257,3 +257,40 @@ def test_what_has_rotted_is_not_merged(lake: Lake) -> None:
         publish(lake, 3)
     assert caught.value.where == str(file)
     assert lake.refs.require("dev") == second
+
+
+def test_files_that_ducklake_does_not_merge_are_no_work(lake: Lake) -> None:
+    """Those of other versions of a table, parts or ways to part it: each try is another catalog."""
+
+    def parted(by: str) -> Callable[[Session], None]:
+        def work(session: Session) -> None:
+            session.create(parts, {"n": "BIGINT", "one": "BIGINT", "two": "BIGINT"})
+            session.execute(f"ALTER TABLE {parts.sql} {by}")
+
+        return work
+
+    def add(*values: tuple[int, int, int]) -> Callable[[Session], None]:
+        listed = ", ".join(map(str, values))
+        return lambda session: session.execute(f"INSERT INTO {parts.sql} VALUES {listed}")
+
+    parts = Table("raw", "parts")
+    change(lake, parted("SET PARTITIONED BY (one)"))
+    change(lake, add(*((n, n, n) for n in range(3 * compact.FEW))))
+    require_idle(lake)
+    assert len(files_of(lake, parts)) == 3 * compact.FEW
+
+
+def test_files_of_other_versions_of_a_table_are_no_work(lake: Lake) -> None:
+    """DuckLake merges those that were written under one version."""
+    for number in range(2 * compact.FEW):
+        change(lake, lambda session: write(session, 1))
+        change(lake, lambda session: session.add_column(NUMBERS, f"c{number}", "BIGINT"))  # noqa: B023
+    require_idle(lake)
+    assert len(files_of(lake)) == 2 * compact.FEW
+
+
+def require_idle(lake: Lake) -> None:
+    """Nothing is left to do: what is published unchanged keeps its name."""
+    head = lake.refs.require("dev").generation
+    generation, _ = change(lake, lambda _: None)
+    assert generation == head

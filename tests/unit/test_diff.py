@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import permutations, product
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,15 @@ from sluicegate.cli.main import app
 from sluicegate.contracts import PII, Contract, Model, field, key
 from sluicegate.errors import EnvironmentFailed, UnknownName
 from sluicegate.lake import Lake
+from sluicegate.lake import diff as diff_module
+from sluicegate.lake.collect import collect
+from sluicegate.lake.connection import identifier
 from sluicegate.lake.diff import Diff, diff
 from sluicegate.lake.diff_rows import LONGEST, Comparison
-from sluicegate.lake.diff_tables import TableDiff
+from sluicegate.lake.diff_tables import TableDiff, plan
+from sluicegate.lake.names import full_name, parts
+from sluicegate.lake.schema import CatalogSchema, read_schema
+from sluicegate.lake.show import show
 from sluicegate.pipeline import diffing
 from tests.unit.diff_oracle import VALUES, Content, Dice, Expected, expected
 from tests.unit.kit import source
@@ -562,3 +569,143 @@ def test_console_command_shows_and_prints(lake: Lake, monkeypatch: pytest.Monkey
     assert "Nothing is different" in run(app, ["lake", "diff", "a", "a"]).output
     with pytest.raises(UnknownName, match=r"raw\.tt"):
         run(app, ["lake", "diff", "a", "b", "--table", "raw.tt"], catch_exceptions=False)
+
+
+def test_files_are_shared_within_one_lineage_only(lake: Lake) -> None:
+    """Two tables of other lineages, rows outside of files, files whose columns a catalog maps."""
+    publish(lake, "a", *ORDERS)
+    table = read_schema(lake.resolve("a")).tables["raw.t"]
+    assert plan("raw.t", table, table).shared == frozenset(table.files)
+    mapped = replace(table, files=tuple(replace(file, mapped=True) for file in table.files))
+    others = (replace(table, uuid="another"), replace(table, inlined=True))
+    for one, other in ((table, others[0]), (table, others[1]), (others[1], table), (mapped,) * 2):
+        found = plan("raw.t", one, other)
+        assert found.shared == frozenset()
+        assert found.reads
+
+
+def test_letters_outside_of_ascii_are_not_folded(lake: Lake) -> None:
+    """DuckDB tells such columns apart, so one is not the other."""
+    columns = ("straße", "strasse", "Ä", "ä", "Id")
+    declared = ", ".join(f'"{name}" INTEGER' for name in columns)
+    publish(
+        lake,
+        "a",
+        f"CREATE TABLE lake.raw.t ({declared})",
+        "INSERT INTO lake.raw.t VALUES (1, 2, 3, 4, 5)",
+    )
+    fork(
+        lake,
+        'UPDATE lake.raw.t SET "straße" = 9, "Ä" = 9',
+        'ALTER TABLE lake.raw.t DROP COLUMN "strasse"',
+        'ALTER TABLE lake.raw.t RENAME "Id" TO "ID"',
+    )
+    table = compared(lake, keys={"raw.t": ("id",)})
+    assert {each.name: each.rows for each in table.values} == {"straße": 1, "Ä": 1, "ä": 0}
+    assert [each.name for each in table.columns.removed] == ["strasse"]
+    assert table.columns.added == ()
+    assert table.key == ("ID",)
+
+
+def test_dots_do_not_make_one_table_of_two(lake: Lake) -> None:
+    """``"raw.x".y`` is not ``raw."x.y"``."""
+    publish(
+        lake,
+        "a",
+        'CREATE SCHEMA lake."raw.x"',
+        'CREATE TABLE lake."raw.x".y AS SELECT 1 AS n',
+        'CREATE TABLE lake.raw."x.y" AS SELECT 2 AS n, 3 AS m',
+        'CREATE VIEW lake.raw."v.w" AS SELECT 1 AS n',
+        'CREATE VIEW lake."raw.x"."w" AS SELECT 1 AS n',
+    )
+    fork(
+        lake,
+        'INSERT INTO lake.raw."x.y" VALUES (4, 5)',
+        'CREATE OR REPLACE VIEW lake.raw."v.w" AS SELECT 2 AS n',
+    )
+    found = diff(lake, "a", "b")
+    rows = {table.name: (table.rows.before, table.rows.added) for table in found.tables}
+    assert rows == {'"raw.x".y': (1, 0), 'raw."x.y"': (1, 1)}
+    assert found.views == ('raw."v.w"',)
+    assert [table.name for table in diff(lake, "a", "b", tables=['raw."x.y"']).tables] == [
+        'raw."x.y"'
+    ]
+    assert {each.name: each.rows for each in show(lake, "b").tables if each.kind == "table"} == {
+        '"raw.x".y': 1,
+        'raw."x.y"': 2,
+    }
+
+
+@pytest.mark.parametrize("name", ["a*?[b]", "data/x", "it's", 'q"uote', "a.b", "a{b}", "-- c", "ü"])
+def test_tables_of_odd_names(lake: Lake, name: str) -> None:
+    """What their columns are called too."""
+    table = f"lake.raw.{identifier(name)}"
+    column = identifier(name)
+    publish(lake, "a", f"CREATE TABLE {table} AS SELECT 1 AS id, 2 AS {column}")
+    fork(
+        lake, f"INSERT INTO {table} VALUES (2, 3)", f"UPDATE {table} SET {column} = 9 WHERE id = 1"
+    )
+    full = full_name("raw", name)
+    (found,) = diff(lake, "a", "b", keys={full: ("id",)}, personal={full: ()}, tables=[full]).tables
+    assert rows_of(found) == (1, 0, 1, 0)
+    assert found.sample.changed[0].columns == {name: ("2", "9")}
+    assert parts(full) == ("raw", name)
+
+
+def test_variants_of_any_types_compare(lake: Lake) -> None:
+    """As JSON: DuckDB itself cannot compare a number with a text that both are VARIANT."""
+    values = ("1", "'1'", "'x'", "DATE '2020-01-01'", "[1, 2]", "{'a': 1}", "true", "NULL", "1.5")
+    for ref, shift in (("a", 0), ("b", 1)):
+        rows = [
+            f"({n}, ({values[(n + shift * (n % 2)) % len(values)]})::VARIANT)"
+            for n in range(len(values))
+        ]
+        publish(
+            lake,
+            ref,
+            "CREATE TABLE lake.raw.t (id INTEGER, v VARIANT)",
+            *(f"INSERT INTO lake.raw.t VALUES {row}" for row in rows),
+        )
+    table = compared(lake, sample=99)
+    assert rows_of(table) == (0, 0, 4, 5)
+    assert [each.columns["v"] for each in table.sample.changed] == [
+        ('"1"', '"x"'),
+        ('"2020-01-01"', "[1,2]"),
+        ('{"a":1}', "true"),
+        (None, "1.5"),
+    ]
+    assert rows_of(compared(lake, keys={})) == (4, 4, 0, 5)
+    assert rows_of(compared(lake, keys={"raw.t": ("v",)})) == (4, 4, 0, 5)
+
+
+def test_variant_that_was_another_type_differs_in_every_row(lake: Lake) -> None:
+    """There is no type in which the two would compare."""
+    for ref, kind in (("a", "VARIANT"), ("b", "INTEGER")):
+        publish(
+            lake,
+            ref,
+            f"CREATE TABLE lake.raw.t (id INTEGER, v {kind})",
+            f"INSERT INTO lake.raw.t VALUES (1, 1::{kind}), (2, 2::{kind})",
+        )
+    assert rows_of(compared(lake)) == (0, 0, 2, 0)
+
+
+def test_nothing_is_collected_under_a_diff(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both sides are held for as long as it takes."""
+    publish(lake, "a", *ORDERS)
+    before = lake.generation("a")
+    publish(lake, "a", "DELETE FROM lake.raw.t WHERE id = 1")
+    after = lake.generation("a")
+    publish(lake, "a", "DROP TABLE lake.raw.t")
+    real, now = diff_module.read_schema, timedelta(0)
+    kept: dict[str, str] = {}
+
+    def read(catalog: Path) -> CatalogSchema:
+        kept.update(collect(lake, keep=now, grace=now).kept)
+        return real(catalog)
+
+    monkeypatch.setattr(diff_module, "read_schema", read)
+    (table,) = diff(lake, before, after, keys={"raw.t": ("id",)}).tables
+    assert rows_of(table) == (0, 1, 0, 2)
+    assert kept[before] == kept[after] == "read by somebody"
+    assert set(collect(lake, keep=now, grace=now).removed) == {before, after}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -14,10 +19,15 @@ import pytest
 import sluicegate
 from sluicegate.errors import ConfigurationError, UnknownName
 from sluicegate.lake import Lake, Table, export_marts
+from sluicegate.lake.collect import collect
+from sluicegate.lake.connection import Connection, identifier
+from sluicegate.lake.handout import reader
+from sluicegate.lake.leases import leased
 from tests.support import ROOT
 from tests.unit.kit import numbers, settings_of, write
 
 MART = Table("marts", "numbers")
+NOW = timedelta(0)
 _runs = count(1)
 
 
@@ -183,3 +193,150 @@ def test_view_of_a_table_whose_columns_changed_is_a_copy(tmp_path: Path, lake: L
     assert export.views == frozenset()
     with duckdb.connect(str(export.file), read_only=True) as reader:
         assert reader.sql("SELECT number FROM numbers").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("held", ["cursor", "cursor of a cursor", "relation", "result"])
+def test_what_is_derived_from_a_connection_holds_its_view(
+    tmp_path: Path, lake: Lake, held: str
+) -> None:
+    """Nothing of it is collected until the last of them is gone, and then it is."""
+    publish(lake, 1, 2)
+    derived = DERIVED[held](reader(settings_of(tmp_path)))
+    gc.collect()
+    with lake.branch("dev", "drops") as branch:
+        with branch.session() as session:
+            session.execute(f"DROP TABLE {MART.sql}")
+            session.execute("CREATE OR REPLACE TABLE lake.raw.numbers AS SELECT 1 AS n")
+        lake.publish(branch, run="drops")
+    collect(lake, keep=NOW, grace=NOW)
+    collect(lake, keep=NOW, grace=NOW)
+    assert fetched(derived) == [(1,), (2,)]
+    assert len(leased(lake.root)) == 1
+    del derived
+    gc.collect()
+    assert leased(lake.root) == set()
+    assert collect(lake, keep=NOW, grace=NOW).files > 0
+
+
+NUMBERED = "FROM lake.marts.numbers"
+DERIVED: dict[str, Callable[[Connection], Any]] = {
+    "cursor": lambda connection: connection.cursor(),
+    "cursor of a cursor": lambda connection: connection.cursor().cursor(),
+    "relation": lambda connection: connection.cursor().sql(NUMBERED),
+    "result": lambda connection: connection.cursor().execute(NUMBERED),
+}
+
+
+def fetched(derived: Any) -> list[tuple[int]]:
+    """The numbers; in a frame of its own, for DuckDB looks for names in the caller's."""
+    if isinstance(derived, duckdb.DuckDBPyConnection) and derived.description is None:
+        derived.execute(NUMBERED)
+    return sorted(derived.fetchall())
+
+
+def test_closed_connection_lets_go(tmp_path: Path, lake: Lake) -> None:
+    """Of its cursors too, which cannot be asked any more; so does a process that ends."""
+    publish(lake, 1)
+    connection = reader(settings_of(tmp_path))
+    cursor = connection.cursor()
+    assert len(leased(lake.root)) == 1
+    connection.close()
+    with pytest.raises(duckdb.ConnectionException):
+        cursor.sql("SELECT 1")
+    gc.collect()
+    assert leased(lake.root) == set()
+
+
+def test_process_that_ends_with_a_connection_ends_well(project: Path, lake: Lake) -> None:
+    """It need not close what it has."""
+    publish(lake, 1)
+    script = (
+        "import sluicegate; from pathlib import Path;"
+        f"c = sluicegate.connect('dev', project=Path({str(project)!r})).cursor();"
+        "print(c.sql('FROM lake.marts.numbers').fetchall())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[(1,)]\n", "")
+    assert leased(lake.root) == set()
+
+
+def test_views_outlive_the_next_publish_and_a_collector(tmp_path: Path, lake: Lake) -> None:
+    """For as long as the generation is kept: files that were merged since are still there."""
+    for n in range(20):
+        publish(lake, n)
+    file = tmp_path / "views.duckdb"
+    export = export_marts(settings_of(tmp_path), file, views=True)
+    # Merged files have a column of DuckLake's own.
+    assert export.views == {"numbers"}
+    for n in range(20, 40):
+        publish(lake, n)
+    with lake.branch("dev", "drops") as branch:
+        with branch.session() as session:
+            session.execute(f"DROP TABLE {MART.sql}")
+        lake.publish(branch, run="drops")
+    for _ in range(2):
+        collect(lake, keep=timedelta(days=30), grace=NOW)
+    collect(lake, keep=NOW, grace=timedelta(hours=24))
+    assert read_plainly(file) == list(range(20))
+    for _ in range(2):
+        collect(lake, keep=NOW, grace=NOW)
+    with pytest.raises(subprocess.CalledProcessError):
+        read_plainly(file)
+
+
+PLAINLY = "SELECT list(n ORDER BY n) FROM numbers"
+
+
+def read_plainly(file: Path) -> list[int]:
+    """What DuckDB's own command line reads."""
+    told = subprocess.run(
+        [Path(sys.executable).with_name("duckdb"), "-readonly", "-json", file, PLAINLY],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+    )
+    ((values,),) = (row.values() for row in json.loads(told.stdout))
+    found: list[int] = json.loads(values) if isinstance(values, str) else values
+    return found
+
+
+def test_view_never_shows_what_was_dropped(tmp_path: Path, lake: Lake) -> None:
+    """A column that came again is another one, though an old file has one of its name."""
+    publish(lake, 1)
+    with lake.branch("dev", "again") as branch:
+        with branch.session() as session:
+            session.add_column(MART, "more", "BIGINT")
+            session.execute(f"UPDATE {MART.sql} SET more = 666")
+            session.execute(f"INSERT INTO {MART.sql} VALUES (2, 666)")
+            session.execute(f"ALTER TABLE {MART.sql} DROP COLUMN more")
+            session.add_column(MART, "more", "BIGINT")
+            session.execute(f"INSERT INTO {MART.sql} VALUES (3, 3)")
+        lake.publish(branch, run="again")
+    export = export_marts(settings_of(tmp_path), tmp_path / "views.duckdb", views=True)
+    with duckdb.connect(str(export.file), read_only=True) as plain:
+        rows = plain.sql("SELECT n, more FROM numbers ORDER BY n").fetchall()
+    assert rows == [(1, None), (2, None), (3, 3)]
+
+
+@pytest.mark.parametrize("views", [True, False])
+def test_marts_of_odd_names_are_exported(tmp_path: Path, views: bool) -> None:
+    """From a folder of an odd name, with a neighbour that a pattern would take for it."""
+    folder = tmp_path / "it's #1%20? [x]*"
+    lake = Lake(folder / "lake")
+    lake.prepare()
+    names = ("a*?[b]", "ab", "data/x", "it's", 'q"uote', "a.b", "a{b}", "select")
+    with lake.branch("dev", "run") as branch:
+        with branch.session() as session:
+            for number, name in enumerate(names):
+                write(session, number, table=Table("marts", name))
+            write(session, 666, table=Table("marts.a", "b"))
+        lake.publish(branch, run="run")
+    export = export_marts(settings_of(folder), tmp_path / "marts.duckdb", views=views)
+    assert export.tables == dict.fromkeys(names, 1)
+    assert export.views == (frozenset(names) if views else frozenset())
+    with duckdb.connect(str(export.file), read_only=True) as plain:
+        for number, name in enumerate(names):
+            assert plain.sql(f"FROM {identifier(name)}").fetchall() == [(number,)]

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from sluicegate.cli import render_lake
 from sluicegate.cli.plain import blob
-from sluicegate.errors import ConfigurationError, UnknownName
-from sluicegate.lake import Lake, query
-from tests.unit.kit import publish
+from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
+from sluicegate.lake import Lake, Table, query
+from sluicegate.lake.backup import back_up
+from sluicegate.lake.collect import collect
+from sluicegate.lake.connection import open_read_only
+from sluicegate.lake.diff import diff
+from sluicegate.lake.handout import reader
+from sluicegate.lake.show import show
+from tests.unit.kit import numbers, publish, settings_of, write
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +207,137 @@ def test_unknown_ref_is_told(lake: Lake) -> None:
     with pytest.raises(UnknownName, match="called 'dve'") as caught:
         query(lake, "dve", "SELECT 1")
     assert "dev" in str(caught.value.hint)
+
+
+@pytest.fixture
+def opened(lake: Lake) -> Iterator[Any]:
+    """What a query is asked of: the second wall, behind the look at the statement."""
+    connection = open_read_only(lake.resolve("dev"), lake.files)
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_text('{root}/secret.csv')",
+        "FROM '{root}/secret.csv'",
+        "FROM '{root}/files/../secret.csv'",
+        "COPY (SELECT 1) TO '{root}/evil.csv'",
+        "ATTACH '{root}/foreign.duckdb' AS f",
+        "INSTALL httpfs",
+    ],
+)
+def test_connection_itself_reaches_no_other_file(lake: Lake, opened: Any, sql: str) -> None:
+    """Whatever slips through the look at a statement.
+
+    But for files of SQLite: its extension asks nobody, and the look at a statement must hold.
+    """
+    with pytest.raises(duckdb.PermissionException):
+        opened.execute(sql.format(root=lake.root))
+    assert not (lake.root / "evil.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SET threads = 1",
+        "SET allowed_directories = ['/']",
+        "SET temp_directory = '/'",
+        "RESET allowed_directories",
+    ],
+)
+def test_connection_itself_cannot_be_opened_up(opened: Any, sql: str) -> None:
+    """Its settings are locked."""
+    with pytest.raises(duckdb.InvalidInputException, match="locked"):
+        opened.execute(sql)
+
+
+@pytest.mark.parametrize("name", ["RANGE", '"Range"', "Generate_Series", "DuckDB_Tables"])
+def test_functions_are_known_whatever_their_case(lake: Lake, name: str) -> None:
+    """As DuckDB knows them."""
+    arguments = "" if "Tables" in name else "1, 4"
+    assert query(lake, "dev", f"SELECT count(*) > 0 FROM {name}({arguments})").rows == [(True,)]
+
+
+ODD = ("a*?[b]", "x.parquet", "data/x", "it's", 'q"uote', "x.y", "a{b}")
+
+
+def quoted(name: str) -> str:
+    """A name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def test_marts_need_no_schema(tmp_path: Path) -> None:
+    """As in sluicegate.connect(): marts by their name, other tables with their schema."""
+    made = Lake(tmp_path / "lake")
+    made.prepare()
+    with made.branch("dev", "run") as branch:
+        with branch.session() as session:
+            write(session, 7)
+            for name in ("m", *ODD):
+                write(session, 1, 2, table=Table("marts", name))
+        made.publish(branch, run="run")
+    assert query(made, "dev", "SELECT sum(n) FROM m").rows == [(3,)]
+    assert query(made, "dev", "SELECT n FROM raw.numbers").rows == [(7,)]
+    assert query(made, "dev", "SELECT count(*) FROM lake.marts.m, marts.m").rows == [(4,)]
+    for name in ODD:
+        assert query(made, "dev", f"SELECT sum(n) FROM marts.{quoted(name)}").rows == [(3,)]
+        with pytest.raises(ConfigurationError):
+            query(made, "dev", f"FROM marts.{quoted(f'no{name}')}")
+    assert query(made, "dev", "SHOW TABLES").rows[0] == ("a*?[b]",)
+
+
+@pytest.mark.parametrize("ending", ["-journal", "-wal"])
+@pytest.mark.parametrize("content", ["hot", "garbage", ""])
+def test_journal_beside_a_generation_is_neither_applied_nor_ignored(
+    tmp_path: Path, ending: str, content: str
+) -> None:
+    """Nobody writes to a generation: whose it is, somebody must find out."""
+    made = Lake(tmp_path / "lake")
+    made.prepare()
+    publish(made, 1)
+    first = made.resolve("dev")
+    publish(made, 2)
+    catalog = made.resolve("dev")
+    before = catalog.read_bytes()
+    journal = catalog.with_name(catalog.name + ending)
+    if content == "hot":
+        leave_hot(catalog, first, journal, ending)
+    else:
+        journal.write_text(content)
+    readers: list[Callable[[], object]] = [
+        lambda: query(made, "dev", "SELECT 1"),
+        lambda: numbers(made),
+        lambda: show(made, "dev"),
+        lambda: diff(made, "dev", "dev"),
+        lambda: reader(settings_of(tmp_path)),
+        lambda: collect(made, keep=timedelta(0), grace=timedelta(0)),
+        lambda: back_up(made, tmp_path / "to"),
+    ]
+    for read in readers:
+        with pytest.raises(EnvironmentFailed, match="A journal lies beside") as caught:
+            read()
+        assert caught.value.where == str(journal)
+    assert catalog.read_bytes() == before
+    journal.unlink()
+    assert numbers(made) == [1, 2]
+
+
+def leave_hot(catalog: Path, other: Path, journal: Path, ending: str) -> None:
+    """What SQLite would take for the work of a writer of this catalog who died."""
+    victim = catalog.with_name("victim.db")
+    shutil.copyfile(other, victim)
+    script = (
+        "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        f"c.execute('PRAGMA journal_mode = {'WAL' if ending == '-wal' else 'DELETE'}');"
+        "c.execute('PRAGMA cache_size = 1'); c.execute('BEGIN');"
+        "c.execute('UPDATE ducklake_snapshot SET snapshot_id = 99');"
+        "c.execute('CREATE TABLE x AS SELECT randomblob(100000)');"
+        + ("c.execute('COMMIT');" if ending == "-wal" else "")
+        + "os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(victim)], check=True)
+    shutil.move(victim.with_name(victim.name + ending), journal)
+    for left in catalog.parent.glob("victim*"):
+        left.unlink()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,9 +18,10 @@ from sluicegate.catalogue import Catalogue, load_catalogue
 from sluicegate.cli import render_lake
 from sluicegate.cli.lake import lake_app
 from sluicegate.contracts import Mask
-from sluicegate.errors import ConfigurationError, RefMoved, UnknownName
+from sluicegate.errors import Bug, ConfigurationError, RefMoved, UnknownName
 from sluicegate.ingestion import accounts, create
 from sluicegate.lake import Archive, Lake, Session, Table, Treatment, codebook, copy_masked
+from sluicegate.lake.collect import collect
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.mask import Fate
 from sluicegate.pipeline import Platform, Run, stages
@@ -512,3 +513,67 @@ def test_a_mask_for_another_type_than_the_lakes_is_refused(tmp_path: Path) -> No
     with pytest.raises(ConfigurationError, match=r"Mask\.TEXT replaces values of type VARCHAR"):
         masked_branch(settings_of(tmp_path, tmp_path), "masked", "dev")
     assert lake.refs.head("masked") is None
+
+
+def test_what_is_spilled_is_encrypted(filled: Lake) -> None:
+    """From before the first value is read to after the last."""
+    seen: list[bool] = []
+    with filled.branch("spilled", "spilled") as branch:
+
+        def look(*_: object) -> None:
+            connection: Any = branch._connection
+            sql = "SELECT current_setting('temp_file_encryption')"
+            seen.extend(value for (value,) in connection.execute(sql).fetchall())
+
+        copy_masked(
+            filled.catalog(filled.generation("dev")), branch, PLAN, Pseudonyms(b"key"), look
+        )
+        look()
+    assert len(seen) > 3
+    assert set(seen) == {True}
+
+
+def test_copy_with_more_rows_than_the_original_is_not_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are counted: a value with two pseudonyms would be there twice."""
+    lake = project(tmp_path, "nullable=True, mask=Mask.SHAPE")
+    real = codebook.Codebooks._write
+
+    def write_twice(self: Any, name: str, *arguments: Any) -> None:
+        real(self, name, *arguments)
+        self._session.execute(f"INSERT INTO {name} FROM {name}")
+
+    monkeypatch.setattr(codebook.Codebooks, "_write", write_twice)
+    with pytest.raises(Bug, match="not as many rows"):
+        masked_branch(settings_of(tmp_path, tmp_path), "masked", "dev")
+    assert lake.refs.head("masked") is None
+
+
+def test_original_is_not_collected_meanwhile(tmp_path: Path) -> None:
+    """It is held for as long as it is read, though nothing shows it any more."""
+    lake = project(tmp_path, "nullable=True")
+    source = lake.generation("dev")
+    with lake.branch("dev", "drops") as branch:
+        with branch.session() as session:
+            session.execute("DROP TABLE lake.raw.people")
+        lake.publish(branch, run="drops")
+    now, kept = timedelta(0), []
+
+    def collect_meanwhile(*_: object) -> None:
+        kept.append(collect(lake, keep=now, grace=now).kept.get(source))
+
+    made = masked_branch(settings_of(tmp_path, tmp_path), "masked", source, collect_meanwhile)
+    assert {each.name: each.rows for each in made.tables}["raw.people"] == 2
+    assert set(kept) == {"read by somebody"}
+    assert collect(lake, keep=now, grace=now).removed == [source]
+
+
+def test_few_possible_values_are_not_hidden(tmp_path: Path) -> None:
+    """Of two, each stands for the other: nobody keeps his own, and somebody has his (docs)."""
+    terms = "mask=Mask.PATTERN, matches='[AB]'"
+    lake = project(tmp_path, terms, "(1, 'A', 'x'), (2, 'B', NULL), (3, 'A', NULL)")
+    masked_branch(settings_of(tmp_path, tmp_path), "masked", "dev")
+    with lake.read("masked") as session:
+        rows = session.rows("SELECT n, name FROM lake.raw.people ORDER BY n")
+    assert rows == [(1, "B"), (2, "A"), (3, "B")]

@@ -221,3 +221,22 @@ def attempt(work: Callable[[], object]) -> str:
     except SluicegateError as error:
         return str(error)
     return ""
+
+
+def test_evidence(lake: Lake) -> None:
+    """What a refused run leaves is durable, its data before the catalog that names them."""
+    publish(lake, 1)
+    with lake.branch("dev", "refused") as branch:
+        with branch.session() as session:
+            write(session, 2)
+        disk = watch(lake, lambda: branch.keep(lake.refused("refused")))
+    made = [("fsync", ". folder"), ("fsync", "evidence folder")]
+    assert [step for step in disk.steps if step not in made] == [
+        ("fsync", "files/raw/numbers"),
+        ("fsync", "files/raw/numbers folder"),
+        ("fsync", "files/raw folder"),
+        ("fsync", "files folder"),
+        ("fsync", "branches/refused"),
+        ("replace", "evidence/refused"),
+        ("fsync", "evidence/refused folder"),
+    ]
