@@ -43,7 +43,7 @@ _CURRENT = """
 SELECT s.schema_name, t.table_name, f.file_size_bytes, f.record_count, sum(d.delete_count),
        (SELECT max(v.begin_snapshot) FROM ducklake_schema_versions AS v
         WHERE v.table_id = f.table_id AND v.begin_snapshot <= f.begin_snapshot),
-       f.partition_id, p.place
+       p.place
 FROM ducklake_data_file AS f
 JOIN ducklake_table AS t ON t.table_id = f.table_id AND t.end_snapshot IS NULL
 JOIN ducklake_schema AS s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
@@ -59,7 +59,8 @@ WHERE f.end_snapshot IS NULL
 GROUP BY f.data_file_id
 """
 # The values are joined, not looked up: nothing there has an index, and files may be 10,000.
-# DuckLake merges files of one partition that were written under one version of the table.
+# DuckLake merges files of one partition that were written under one version of the table; another
+# way to part it is another version.
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,8 @@ def _require_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
 def _table_functions(tree: Any) -> Iterator[str]:
     for node in _nodes(tree):
         if node.get("type") == "TABLE_FUNCTION":
-            yield node["function"]["function_name"].lower()
+            # In lower case, however it was typed.
+            yield node["function"]["function_name"]
 
 
 def _files(tree: Any, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:

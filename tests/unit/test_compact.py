@@ -278,6 +278,12 @@ def test_files_that_ducklake_does_not_merge_are_no_work(lake: Lake) -> None:
     change(lake, add(*((n, n, n) for n in range(3 * compact.FEW))))
     require_idle(lake)
     assert len(files_of(lake, parts)) == 3 * compact.FEW
+    for n in range(2 * compact.FEW):
+        # In the same place each time, by another way.
+        change(lake, parted(f"SET PARTITIONED BY ({('one', 'two')[n % 2]})"))
+        change(lake, add((n, 77, 77)))
+    require_idle(lake)
+    assert len(files_of(lake, parts)) == 5 * compact.FEW
 
 
 def test_files_of_other_versions_of_a_table_are_no_work(lake: Lake) -> None:

@@ -636,7 +636,9 @@ def test_dots_do_not_make_one_table_of_two(lake: Lake) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["a*?[b]", "data/x", "it's", 'q"uote', "a.b", "a{b}", "-- c", "ü"])
+@pytest.mark.parametrize(
+    "name", ["a*?[b]", "data/x", '"x"', "it's", 'q"uote', "a.b", "a{b}", "-- c", "ü"]
+)
 def test_tables_of_odd_names(lake: Lake, name: str) -> None:
     """What their columns are called too."""
     table = f"lake.raw.{identifier(name)}"

@@ -321,6 +321,24 @@ def test_view_never_shows_what_was_dropped(tmp_path: Path, lake: Lake) -> None:
     assert rows == [(1, None), (2, None), (3, 3)]
 
 
+def test_view_never_shows_a_neighbour(tmp_path: Path) -> None:
+    """Whose file a pattern would find where that of the view is gone."""
+    lake = Lake(tmp_path / "lak?" / "lake")
+    lake.prepare()
+    publish(lake, 1)
+    settings = settings_of(tmp_path / "lak?")
+    export = export_marts(settings, tmp_path / "views.duckdb", views=True)
+    assert export.views == {"numbers"}
+    with duckdb.connect(str(export.file), read_only=True) as plain:
+        assert plain.sql("FROM numbers").fetchall() == [(1,)]
+    (tmp_path / "lak?").rename(tmp_path / "lake")
+    with (
+        duckdb.connect(str(export.file), read_only=True) as plain,
+        pytest.raises(duckdb.IOException),
+    ):
+        plain.sql("FROM numbers").fetchall()
+
+
 @pytest.mark.parametrize("views", [True, False])
 def test_marts_of_odd_names_are_exported(tmp_path: Path, views: bool) -> None:
     """From a folder of an odd name, with a neighbour that a pattern would take for it."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sluicegate.contracts import valid_iban
 from sluicegate.errors import Bug
-from sluicegate.pseudonyms import Mask, Pseudonyms, Replacement, UnknownPattern, spelled
+from sluicegate.pseudonyms import Mask, Pseudonyms, Replacement, UnknownPattern, keyed, spelled
 from sluicegate.pseudonyms.permutation import permuted
 from sluicegate.pseudonyms.spelling import number_of, shape, size_of, text_of
 
@@ -105,6 +105,23 @@ def test_integers_keep_sign_and_digits(number: int) -> None:
     other = of(Mask.NUMBER, number)
     assert (other < 0, len(str(other))) == (number < 0, len(str(number)))
     assert -(2**63) <= other < 2**63
+
+
+@pytest.mark.parametrize("number", [-(2**63), 2**63 - 1, -9, -1, 0, 9, 10**18, -(10**18)])
+def test_integers_are_among_those_that_are_exchanged(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Also the first and the last of as many digits: what is beyond them would be merged."""
+    asked: list[tuple[int, int]] = []
+
+    def look(place: int, size: int, *_: bytes) -> int:
+        asked.append((place, size))
+        return place
+
+    monkeypatch.setattr(keyed, "permuted", look)
+    assert of(Mask.NUMBER, number) == number
+    assert all(0 <= place < size for place, size in asked)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("numbers", [range(10), range(10, 100), range(-99, -9), range(-9, 0)])

@@ -145,6 +145,11 @@ def test_restore(lake: Lake, tmp_path: Path) -> None:
         for ref in ("refs/dev", "refs/mine"):
             assert disk.before(("fsync", f"{place} folder"), ("link", ref))
     assert names_what_is_durable(disk)
+    # That it has begun is durable before anything is there, and that it has ended at the end.
+    marks = [place for place, step in enumerate(disk.steps) if step == ("link", ".")]
+    assert disk.steps[marks[0] + 1] == ("fsync", ". folder")
+    assert marks[0] < disk.steps.index(("replace", data))
+    assert disk.steps[-2:] == [("unlink", "."), ("fsync", ". folder")]
 
 
 def names_what_is_durable(disk: Disk) -> bool:
