@@ -260,10 +260,17 @@ BRANCH = (
         "evidence is kept while others collect",
         LAKE + "branch.py",
         """            with rooting(self._store.workspace):
-                self._store.settle""",
+                # A power cut""",
         """            with suppress():
-                self._store.settle""",
+                # A power cut""",
         UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[refuse]",
+    ),
+    Mutation(
+        "evidence names what never reached the disk",
+        LAKE + "branch.py",
+        "self._store.sync(_keys(self.catalog) - self._durable())",
+        "pass",
+        UNIT + "test_sync_order.py::test_evidence",
     ),
     Mutation(
         "a catalog that is copied can be seen half",
@@ -302,9 +309,9 @@ LAKES = (
         "a branch is published while others collect",
         LAKE + "lake.py",
         """        with rooting(self.root):
-            generation = branch.seal()""",
+            require_restored(self.store)""",
         """        with ExitStack():
-            generation = branch.seal()""",
+            require_restored(self.store)""",
         UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[publish]",
     ),
     Mutation(
@@ -347,8 +354,8 @@ BACKUP = (
     Mutation(
         "refs are copied before the ledger",
         LAKE + "backup.py",
-        'LOGS = ("ledger/", "refs/", "pins/")',
-        'LOGS = ("refs/", "ledger/", "pins/")',
+        '_BEFORE = ("ledger/", "refs/", _PINS)',
+        '_BEFORE = ("refs/", "ledger/", _PINS)',
         UNIT + "test_backup.py::test_ledger_is_copied_before_the_refs",
     ),
     Mutation(
@@ -398,7 +405,7 @@ BACKUP = (
     Mutation(
         "refs are restored with everything else",
         LAKE + "restore.py",
-        "backup.objects.keys() - refs",
+        "backup.objects.keys() - entries.keys()",
         "backup.objects.keys()",
         UNIT + "test_sync_order.py::test_restore",
     ),
@@ -410,11 +417,54 @@ BACKUP = (
         UNIT + "test_sync_order.py::test_restore",
     ),
     Mutation(
-        "a ref is restored from its past to its present",
+        "a lake that is being restored is not marked",
         LAKE + "restore.py",
-        "sorted(refs, reverse=True)",
-        "sorted(refs)",
-        UNIT + "test_backup.py::test_restore_cut_short_among_the_refs",
+        "mark(lake.store, str(folder), backup.name)",
+        "pass",
+        UNIT + "test_backup.py::test_nobody_works_in_a_lake_that_is_half_restored",
+    ),
+    Mutation(
+        "the mark of a restore comes back after a power cut",
+        LAKE + "restoring.py",
+        "durable.sync_folder(store.workspace)",
+        "pass",
+        UNIT + "test_sync_order.py::test_restore",
+    ),
+    Mutation(
+        "a run publishes into a lake that is being restored",
+        LAKE + "refs.py",
+        "        require_restored(self._store)\n        newest = self._newest(ref)\n",
+        "        newest = self._newest(ref)\n",
+        UNIT + "test_backup.py::test_nobody_works_in_a_lake_that_is_half_restored",
+    ),
+    Mutation(
+        "what is there is taken for what was backed up",
+        LAKE + "restore.py",
+        " and _digested(lake.store.stream(key)) == backup.objects[key]",
+        "",
+        UNIT + "test_backup.py::test_restore_replaces_what_is_damaged",
+    ),
+    Mutation(
+        "a restore does not look again once nobody can publish",
+        LAKE + "restore.py",
+        """    with deciding(lake.root):
+        _require_empty(lake, backup)""",
+        """    with deciding(lake.root):""",
+        UNIT + "test_backup.py::test_lake_that_was_published_to_meanwhile_is_left_alone",
+    ),
+    Mutation(
+        "a backup forgets what was collected",
+        LAKE + "backup.py",
+        "copier.take(_keys(lake, _COLLECTED))",
+        "pass",
+        UNIT + "test_backup.py::test_restored_lake_knows_what_was_collected",
+    ),
+    Mutation(
+        "a pin replaces that of an earlier backup",
+        LAKE + "backup.py",
+        'return f"{key}.{digest[:16]}" if key.startswith(_PINS) else key',
+        "return key",
+        UNIT + "test_backup.py::test_pin_of_a_name_that_another_one_had",
     ),
     Mutation(
         "a restore takes another one's entry for its own",
@@ -427,8 +477,8 @@ BACKUP = (
     Mutation(
         "a restore goes into any lake",
         LAKE + "restore.py",
-        '    for stored in lake.store.list("refs/"):',
-        "    for stored in ():",
+        "        for stored in lake.store.list(prefix):",
+        "        for stored in ():",
         UNIT + "test_backup.py::test_places_that_are_refused",
     ),
     Mutation(
@@ -606,4 +656,66 @@ RUN = (
     ),
 )
 
-MUTATIONS = (*DURABLE, *STORE, *LOG, *REFS, *BRANCH, *LAKES, *BACKUP, *CARRY, *COLLECT, *PINS, *RUN)
+READERS = (
+    Mutation(
+        "a cursor holds nothing of what it reads",
+        LAKE + "connection.py",
+        "finalize(held, call)",
+        "finalize(connection, call)",
+        UNIT + "test_handout.py::test_what_is_derived_from_a_connection_holds_its_view",
+    ),
+    Mutation(
+        "a query may reach other files",
+        LAKE + "connection.py",
+        'connection.execute("SET enable_external_access = false")',
+        "pass",
+        UNIT + "test_lake_sql.py::test_connection_itself_reaches_no_other_file",
+    ),
+    Mutation(
+        "a query may change what it may reach",
+        LAKE + "connection.py",
+        'connection.execute("SET lock_configuration = true")',
+        "pass",
+        UNIT + "test_lake_sql.py::test_connection_itself_cannot_be_opened_up",
+    ),
+    Mutation(
+        "a journal beside a generation is applied to it",
+        LAKE + "connection.py",
+        "        require_alone(catalog)\n",
+        "",
+        UNIT + "test_lake_sql.py::test_journal_beside_a_generation_is_neither_applied_nor_ignored",
+    ),
+    Mutation(
+        "a view shows a column that was dropped",
+        LAKE + "views.py",
+        " or not ids <= _ids_in(connection, place)",
+        "",
+        UNIT + "test_handout.py::test_view_never_shows_what_was_dropped",
+    ),
+    Mutation(
+        "files of another lineage count as the same",
+        LAKE + "diff_tables.py",
+        "one_lineage = before.uuid == after.uuid and not",
+        "one_lineage = not",
+        UNIT + "test_diff.py::test_files_are_shared_within_one_lineage_only",
+    ),
+    Mutation(
+        "a value stands for itself",
+        "sluicegate/pseudonyms/permutation.py",
+        "(place + 1) % size",
+        "place",
+        UNIT + "test_pseudonyms.py::test_permutation_leaves_no_number_where_it_is",
+    ),
+    Mutation(
+        "what does not fit into memory is spilled as it is",
+        LAKE + "mask.py",
+        'session.execute("SET temp_file_encryption = true")',
+        "pass",
+        UNIT + "test_mask.py::test_what_is_spilled_is_encrypted",
+    ),
+)
+
+MUTATIONS = (
+    *(*DURABLE, *STORE, *LOG, *REFS, *BRANCH, *LAKES, *BACKUP),
+    *(*CARRY, *COLLECT, *PINS, *RUN, *READERS),
+)
