@@ -16,7 +16,7 @@ from sluicegate.progress import Progress, Sight, Watch, untold
 
 if TYPE_CHECKING:
     from sluicegate.lake import Answer, Export, Move
-    from sluicegate.lake.backup import Backup
+    from sluicegate.lake.backup_lists import Backup
     from sluicegate.lake.show import Shown
     from sluicegate.pipeline.masking import Masking
 

@@ -14,79 +14,32 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sluicegate import __version__
-from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
+from sluicegate.errors import ConfigurationError, EnvironmentFailed
 from sluicegate.lake import durable
+from sluicegate.lake.backup_lists import (
+    BEFORE,
+    COLLECTED,
+    FORMAT,
+    LISTS,
+    LOGS,
+    NUMBERED,
+    Backup,
+    digest_of,
+    newest_of,
+    place_of,
+)
 from sluicegate.lake.branch import CATALOG, GENERATIONS, key_of
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.lake import Lake
 from sluicegate.lake.points import reached
 from sluicegate.lake.store import Folder
 
-LISTS = "backups"
 _DRAFTS = "drafts"
-FORMAT = 2
-_READABLE = (1, FORMAT)
-_COLLECTED = "collected/"
-_PINS = "pins/"
-_BEFORE = ("ledger/", "refs/", _PINS)
-"""What is copied before the catalogs, in this order: see above."""
-_NUMBERED = ("ledger/", "refs/", _COLLECTED)
-"""Logs: what has a number there never changes."""
-_PREFIXES = frozenset({"archive/", "catalogs/", "evidence/", "files/", *_BEFORE, _COLLECTED})
-LOGS = (*_BEFORE, _COLLECTED)
-"""What is no file that is named after its content, or by chance."""
-
-
-@dataclass(frozen=True, slots=True)
-class Backup:
-    """One backup, as its list tells.
-
-    Attributes:
-        name: of the list, by time; the greatest name is the newest backup.
-        objects: key → size and SHA-256.
-        heads: ref → generation, at that moment.
-        copied: how many of the objects were copied now; the others were there already.
-        left_out: refused runs of which the lake has lost a data file; their catalogs are not in it.
-        damaged: newer backups of the folder whose lists cannot be read.
-    """
-
-    folder: Path
-    name: str
-    objects: dict[str, tuple[int, str]]
-    heads: dict[str, str]
-    copied: int = 0
-    left_out: tuple[str, ...] = ()
-    damaged: tuple[str, ...] = ()
-
-    def file(self, key: str) -> Path:
-        """Where the folder has an object."""
-        file = self.folder / _place(key, self.objects[key][1])
-        # Format 1 had one place for all pins that were called the same.
-        return file if file.is_file() else self.folder / key
-
-    @property
-    def size(self) -> int:
-        """Bytes of all objects."""
-        return sum(size for size, _ in self.objects.values())
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "folder": str(self.folder),
-            "name": self.name,
-            "objects": len(self.objects),
-            "bytes": self.size,
-            "copied": self.copied,
-            "left_out": list(self.left_out),
-            "damaged": list(self.damaged),
-            "heads": self.heads,
-        }
 
 
 def back_up(lake: Lake, folder: Path) -> Backup:
@@ -97,28 +50,28 @@ def back_up(lake: Lake, folder: Path) -> Backup:
         EnvironmentFailed: the lake lost something that it needs, or the disk is full.
     """
     _require_place(lake, folder)
-    last, damaged = _newest(folder)
+    last, damaged = newest_of(folder)
     known = dict(last.objects) if last else {}
     copier = _Copier(lake, folder, known)
     try:
         for place in (_DRAFTS, LISTS):
             durable.sweep_drafts(durable.make_folder(folder / place))
         reached("backup begun")
-        for prefix in _BEFORE:
+        for prefix in BEFORE:
             copier.take(_keys(lake, prefix))
         heads = _heads(copier)
         for generation in _generations(lake, copier):
             _take_generation(lake, copier, generation, needed=generation in heads.values())
         copier.take(_keys(lake, "archive/"))
         left_out = _take_evidence(lake, copier)
-        copier.take(_keys(lake, _COLLECTED))
+        copier.take(_keys(lake, COLLECTED))
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
         content = {
             "format": FORMAT,
             "version": __version__,
             "heads": heads,
             "objects": copier.objects,
-            "digest": _digest(heads, copier.objects),
+            "digest": digest_of(heads, copier.objects),
         }
         listed = json.dumps(content, indent=0, sort_keys=True).encode()
         durable.create(folder / LISTS / f"{name}.json", listed)
@@ -131,27 +84,6 @@ def back_up(lake: Lake, folder: Path) -> Backup:
         ) from error
     left = tuple(left_out)
     return Backup(folder, name, copier.objects, heads, copier.copied, left, damaged)
-
-
-def newest(folder: Path) -> Backup | None:
-    """The newest backup in a folder whose list can be read; None if there is none."""
-    return _newest(folder)[0]
-
-
-def _newest(folder: Path) -> tuple[Backup | None, tuple[str, ...]]:
-    """The same, and the names of newer ones: one damaged list must not be the end of backups."""
-    damaged: list[str] = []
-    for name in reversed(backups(folder)):
-        try:
-            return _read(folder, name), tuple(damaged)
-        except EnvironmentFailed:
-            damaged.append(name)
-    return None, tuple(damaged)
-
-
-def backups(folder: Path) -> list[str]:
-    """Names of the backups in a folder, oldest first."""
-    return sorted(file.stem for file in (folder / LISTS).glob("[0-9]*.json"))
 
 
 class _Copier:
@@ -182,7 +114,7 @@ class _Copier:
                 facts = copy(self._lake.store.stream(key), draft)
                 durable.sync_file(draft)
                 reached("object copied")
-                place = self._folder / _place(key, facts[1])
+                place = self._folder / place_of(key, facts[1])
                 durable.make_folder(place.parent)
                 draft.replace(place)
             reached("object backed up")
@@ -201,15 +133,15 @@ class _Copier:
             return known if same else None
         content = self._lake.store.read(key)
         facts = len(content), hashlib.sha256(content).hexdigest()
-        place = self._folder / _place(key, facts[1])
+        place = self._folder / place_of(key, facts[1])
         if not place.is_file():
-            if known and known != facts and key.startswith(_NUMBERED):
+            if known and known != facts and key.startswith(NUMBERED):
                 raise self._another_lake(key)
             return None
         if place.read_bytes() == content:
             return facts
         # What was backed up is still in the lake, so it is the folder that lost it.
-        if known != facts and key.startswith(_NUMBERED):
+        if known != facts and key.startswith(NUMBERED):
             raise self._another_lake(key)
         return None
 
@@ -223,21 +155,7 @@ class _Copier:
 
     def read(self, key: str) -> Any:
         """Content of a copied object that is JSON."""
-        return json.loads((self._folder / _place(key, self.objects[key][1])).read_bytes())
-
-
-def _place(key: str, digest: str) -> str:
-    """Where a folder of backups has an object.
-
-    A pin may be removed, and its name be given to another one: each backup has its own.
-    """
-    return f"{key}.{digest[:16]}" if key.startswith(_PINS) else key
-
-
-def _digest(heads: dict[str, str], objects: Any) -> str:
-    """What tells that a list is as it was written."""
-    listed = json.dumps([heads, objects], sort_keys=True)
-    return hashlib.sha256(listed.encode()).hexdigest()
+        return json.loads((self._folder / place_of(key, self.objects[key][1])).read_bytes())
 
 
 def copy(pieces: Iterable[bytes], draft: Path) -> tuple[int, str]:
@@ -321,72 +239,6 @@ def _take_catalog(lake: Lake, copier: _Copier, key: str) -> None:
     catalog = lake.store.local(key)
     copier.take(file.key for file in data_files(catalog))
     copier.take([key])
-
-
-def chosen(folder: Path, name: str | None) -> Backup:
-    """One of the backups of a folder; by default the newest.
-
-    Raises:
-        ConfigurationError: there is none, or none of that name.
-        EnvironmentFailed: its list is damaged.
-    """
-    names = backups(folder)
-    if not names:
-        raise ConfigurationError(
-            "There is no backup in this folder.",
-            where=str(folder),
-            hint="make one: sluicegate lake backup <folder>",
-        )
-    if name is not None and name not in names:
-        raise UnknownName.of("backup", name, names, where=str(folder))
-    try:
-        return _read(folder, name or names[-1])
-    except EnvironmentFailed as error:
-        # Nobody is given an older state than he asked for; he may ask for it.
-        other = newest(folder)
-        error.hint = f"restore an older one: --name {other.name}" if other else "there is no other"
-        raise
-
-
-def _read(folder: Path, name: str) -> Backup:
-    file = folder / LISTS / f"{name}.json"
-    try:
-        content = json.loads(file.read_bytes())
-        objects = {
-            _safe(key): (int(size), str(digest))
-            for key, (size, digest) in content["objects"].items()
-        }
-        heads = {str(ref): str(generation) for ref, generation in content["heads"].items()}
-        whole = content.get("digest") in (None, _digest(heads, objects))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(file) from error
-    if not whole:
-        raise _damaged(file)
-    if content.get("format") not in _READABLE:
-        raise ConfigurationError(
-            f"The backup was written by version {content.get('version')}, in another format.",
-            where=str(file),
-            hint="restore it with that version",
-        )
-    return Backup(folder, name, objects, heads)
-
-
-def _damaged(file: Path) -> EnvironmentFailed:
-    return EnvironmentFailed(
-        f"The list of the backup {file.stem} is damaged.",
-        where=str(file),
-        hint="another backup of the folder may be whole; name it with --name",
-    )
-
-
-def _safe(key: str) -> str:
-    """A key that stays inside its folder, whoever wrote the list."""
-    parts = key.split("/")
-    if f"{parts[0]}/" not in _PREFIXES:
-        raise ValueError(key)
-    if any(part in {"", ".", ".."} for part in parts):
-        raise ValueError(key)
-    return key
 
 
 def _require_place(lake: Lake, folder: Path) -> None:

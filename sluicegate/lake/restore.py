@@ -12,7 +12,8 @@ from pathlib import Path
 
 from sluicegate.errors import ConfigurationError, EnvironmentFailed
 from sluicegate.lake import durable
-from sluicegate.lake.backup import LOGS, Backup, chosen, copy, is_catalog
+from sluicegate.lake.backup import copy, is_catalog
+from sluicegate.lake.backup_lists import LOGS, Backup, chosen
 from sluicegate.lake.lake import Lake
 from sluicegate.lake.locks import deciding
 from sluicegate.lake.points import reached

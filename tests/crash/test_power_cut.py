@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from sluicegate.lake import Archive, Lake, Table
-from sluicegate.lake.backup import back_up, newest
+from sluicegate.lake.backup import back_up
+from sluicegate.lake.backup_lists import newest
 from sluicegate.lake.branch import name_of
 from sluicegate.lake.collect import collect
 from sluicegate.lake.inventory import data_files
@@ -141,5 +142,5 @@ def require_whole(world: World) -> None:
                 json.loads(lake.store.read(stored.key))
     backup = newest(world.to)
     for key, facts in backup.objects.items() if backup else ():
-        content = (world.to / key).read_bytes()
+        content = backup.file(key).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == facts

@@ -353,9 +353,9 @@ LAKES = (
 BACKUP = (
     Mutation(
         "refs are copied before the ledger",
-        LAKE + "backup.py",
-        '_BEFORE = ("ledger/", "refs/", _PINS)',
-        '_BEFORE = ("refs/", "ledger/", _PINS)',
+        LAKE + "backup_lists.py",
+        'BEFORE = ("ledger/", "refs/", PINS)',
+        'BEFORE = ("refs/", "ledger/", PINS)',
         UNIT + "test_backup.py::test_ledger_is_copied_before_the_refs",
     ),
     Mutation(
@@ -455,14 +455,14 @@ BACKUP = (
     Mutation(
         "a backup forgets what was collected",
         LAKE + "backup.py",
-        "copier.take(_keys(lake, _COLLECTED))",
+        "copier.take(_keys(lake, COLLECTED))",
         "pass",
         UNIT + "test_backup.py::test_restored_lake_knows_what_was_collected",
     ),
     Mutation(
         "a pin replaces that of an earlier backup",
-        LAKE + "backup.py",
-        'return f"{key}.{digest[:16]}" if key.startswith(_PINS) else key',
+        LAKE + "backup_lists.py",
+        'return f"{key}.{digest[:16]}" if key.startswith(PINS) else key',
         "return key",
         UNIT + "test_backup.py::test_pin_of_a_name_that_another_one_had",
     ),

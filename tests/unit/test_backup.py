@@ -13,7 +13,8 @@ import pytest
 
 from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
 from sluicegate.lake import Folder, Lake, points, query
-from sluicegate.lake.backup import back_up, backups, newest
+from sluicegate.lake.backup import back_up
+from sluicegate.lake.backup_lists import backups, newest
 from sluicegate.lake.collect import collect
 from sluicegate.lake.diff import diff
 from sluicegate.lake.restore import restore
