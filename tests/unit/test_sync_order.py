@@ -144,6 +144,7 @@ def test_restore(lake: Lake, tmp_path: Path) -> None:
     for place in ("catalogs", "pins/releases"):
         for ref in ("refs/dev", "refs/mine"):
             assert disk.before(("fsync", f"{place} folder"), ("link", ref))
+    assert not {("replace", "refs/dev"), ("replace", "refs/mine")} & set(disk.steps)
     assert names_what_is_durable(disk)
     # That it has begun is durable before anything is there, and that it has ended at the end.
     marks = [place for place, step in enumerate(disk.steps) if step == ("link", ".")]
