@@ -25,6 +25,15 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Names that come nearest to one that is not among them, whatever their case."""
+    folded: dict[str, list[str]] = {}
+    for each in sorted(known):
+        folded.setdefault(each.casefold(), []).append(each)
+    near = get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)
+    return [each for fold in near for each in folded[fold]][:3]
+
+
 class SluicegateError(Exception):
     """Base of every error that a user may meet.
 
@@ -103,7 +112,7 @@ class UnknownName(ConfigurationError):
     ) -> UnknownName:
         """Build the error with the names that come nearest to what was asked for."""
         names = sorted(known)
-        near = get_close_matches(name, names, n=3, cutoff=0.5)
+        near = nearest(name, names)
         if near:
             hint = f"did you mean {' or '.join(map(repr, near))}?"
         elif names:

@@ -10,8 +10,16 @@ _REFUSED = "refused/"
 _ENTRIES = (".json", ".lock")
 
 
+LONGEST = 120
+"""Letters of a new name: folders and files are called so, and they cannot be of any length."""
+
+_LONGEST_PART = 255
+
+
 def objection(name: str) -> str | None:
     """Why a new ref cannot have this name; None if it can."""
+    if len(name) > LONGEST:
+        return f"it has {len(name)} letters; take one of at most {LONGEST}, such as feature/fees"
     if not _NAME.match(name):
         return (
             "use lower-case letters, digits, '.', '_' and '-', in parts joined by '/',"
@@ -28,4 +36,5 @@ def objection(name: str) -> str | None:
 
 def is_name(name: str) -> bool:
     """Whether a ref of this name could have a place in a lake."""
-    return _NAME.match(name) is not None
+    parts = name.split("/")
+    return _NAME.match(name) is not None and max(map(len, parts)) <= _LONGEST_PART

@@ -241,11 +241,9 @@ def verify(
     json: Json = False,
 ) -> None:
     """Look whether everything that the lake keeps is there, and is what it was."""
-    from sluicegate.lake import Lake
-    from sluicegate.lake.verify import verify as look
+    from sluicegate.pipeline.verifying import verify_with_ledger
 
-    settings = settings_for(name or "dev", env)
-    verified = look(Lake.of(settings), name, keep=settings.lake.keep, deep=deep)
+    verified = verify_with_ledger(settings_for(name or "dev", env), name, deep=deep)
     render_keep.verified(verified, json=json)
     verified.require_whole()
 

@@ -8,14 +8,18 @@ is what makes collecting safe where no lock reaches, on object storage.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from sluicegate.errors import EnvironmentFailed, UnknownName
-from sluicegate.lake.log import SUFFIX, Log
+from sluicegate.lake.log import SUFFIX, Log, moment, parsed
 from sluicegate.lake.store import Store
 
-_PLACE = "condemned/"
+PLACE = "condemned/"
+COLLECTED = "collected"
+
+_NAME = re.compile(r"(?:g[0-9a-f]{12}|refused/[^/]+)\Z")
 
 
 class Condemned:
@@ -23,14 +27,15 @@ class Condemned:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._removed = Log(store, "collected")
+        self._removed = Log(store, COLLECTED)
 
     def __contains__(self, name: str) -> bool:
         return self._store.exists(_key(name))
 
     def names(self) -> set[str]:
         """Everything that is condemned."""
-        return {stored.key[len(_PLACE) : -len(SUFFIX)] for stored in self._store.list(_PLACE)}
+        names = (condemned_by(stored.key) for stored in self._store.list(PLACE))
+        return {name for name in names if name is not None}
 
     def at(self, name: str) -> datetime:
         """When it was condemned.
@@ -39,8 +44,8 @@ class Condemned:
             EnvironmentFailed: the entry is damaged.
         """
         try:
-            return datetime.fromisoformat(json.loads(self._store.read(_key(name)))["at"])
-        except (ValueError, KeyError, TypeError) as error:
+            return moment(parsed(self._store.read(_key(name)))["at"])
+        except (ValueError, KeyError) as error:
             raise EnvironmentFailed(
                 "An entry of the condemned cannot be read.",
                 where=self._store.where(_key(name)),
@@ -60,8 +65,12 @@ class Condemned:
         self._removed.append({"at": at.isoformat(), "names": sorted(names)})
 
     def removed(self) -> set[str]:
-        """Everything that is on record as removed."""
-        return {name for _, entry in self._removed.entries() for name in entry["names"]}
+        """Everything that is on record as removed.
+
+        Raises:
+            EnvironmentFailed: an entry is damaged.
+        """
+        return {name for _, _, names in self._removals() for name in names}
 
     def told(self, name: str, *, there: bool) -> UnknownName | None:
         """What to tell who would point at a generation that was, or is about to be, collected.
@@ -81,11 +90,36 @@ class Condemned:
         )
 
     def _removed_at(self, name: str) -> datetime | None:
-        for _, entry in self._removed.entries(newest_first=True):
-            if name in entry["names"]:
-                return datetime.fromisoformat(entry["at"])
+        for _, at, names in self._removals(newest_first=True):
+            if name in names:
+                return at
         return None
+
+    def _removals(self, *, newest_first: bool = False) -> Iterator[tuple[int, datetime, list[str]]]:
+        for number, entry in self._removed.entries(newest_first=newest_first):
+            try:
+                yield number, *removal_of(entry)
+            except (ValueError, KeyError) as error:
+                raise self._removed.damaged(number, "is no record of a removal") from error
+
+
+def condemned_by(key: str) -> str | None:
+    """What an object condemns, by its key; None if it is no such record."""
+    name = key.removeprefix(PLACE).removesuffix(SUFFIX)
+    return name if key == _key(name) and _NAME.match(name) else None
+
+
+def removal_of(entry: Mapping[str, object]) -> tuple[datetime, list[str]]:
+    """An entry of the record of removals, read: when, and what.
+
+    Raises:
+        KeyError, ValueError: it is none.
+    """
+    names = entry["names"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("no names")
+    return moment(entry["at"]), names
 
 
 def _key(name: str) -> str:
-    return f"{_PLACE}{name}{SUFFIX}"
+    return f"{PLACE}{name}{SUFFIX}"

@@ -23,12 +23,16 @@ SELECT s.schema_name, t.table_name,
 FROM (SELECT table_id, path, path_is_relative, file_size_bytes, record_count
       FROM ducklake_data_file {current}
       UNION ALL
-      SELECT table_id, path, path_is_relative, file_size_bytes, -delete_count
+      SELECT table_id, path, path_is_relative, file_size_bytes,
+             CASE typeof(delete_count) WHEN 'integer' THEN -delete_count ELSE delete_count END
       FROM ducklake_delete_file {current_deletions}) AS f
 JOIN (SELECT table_id, schema_id, table_name, path, path_is_relative, max(begin_snapshot)
       FROM ducklake_table GROUP BY table_id) AS t USING (table_id)
 JOIN (SELECT schema_id, schema_name, path, max(begin_snapshot)
       FROM ducklake_schema GROUP BY schema_id) AS s USING (schema_id)
+"""
+_NAMED = """
+SELECT (SELECT count(*) FROM ducklake_data_file) + (SELECT count(*) FROM ducklake_delete_file)
 """
 # A file of a table that was dropped in the transaction that wrote it is never ended.
 _CURRENT = """WHERE end_snapshot IS NULL
@@ -71,17 +75,45 @@ def data_files(catalog: Path, *, current: bool = False) -> list[DataFile]:
     Raises:
         EnvironmentFailed: the file is no catalog, or damaged.
     """
+    sql = _FILES.format(
+        current=_CURRENT if current else "",
+        # Those of a file that was dropped as a whole are not ended with it.
+        current_deletions=f"{_CURRENT} AND data_file_id IN {_CURRENT_FILES}" if current else "",
+    )
     with read_catalog(catalog) as connection:
-        sql = _FILES.format(
-            current=_CURRENT if current else "",
-            # Those of a file that was dropped as a whole are not ended with it.
-            current_deletions=f"{_CURRENT} AND data_file_id IN {_CURRENT_FILES}" if current else "",
-        )
         rows = connection.execute(sql).fetchall()
-    return [
-        DataFile(full_name(schema, table), f"files/{path}", size, count)
-        for schema, table, path, size, count in rows
-    ]
+    if not all(map(_sound, rows)):
+        # Who took it for less than it says could remove, or leave behind, what it means.
+        raise EnvironmentFailed(
+            "The catalog is damaged: it has values that make no sense.",
+            where=str(catalog),
+            hint="look for other damage: sluicegate lake verify; restore it from a backup",
+        )
+    return [_data_file(*row) for row in rows]
+
+
+def readable_files(catalog: Path) -> tuple[list[DataFile], int]:
+    """The files that a catalog names as far as it makes sense, and of how many it makes none.
+
+    Raises:
+        EnvironmentFailed: the file is no catalog, or damaged as a whole.
+    """
+    with read_catalog(catalog) as connection:
+        rows = connection.execute(_FILES.format(current="", current_deletions="")).fetchall()
+        ((named,),) = connection.execute(_NAMED)
+    sound = [row for row in rows if _sound(row)]
+    return [_data_file(*row) for row in sound], max(named, len(rows)) - len(sound)
+
+
+def _sound(row: tuple[object, ...]) -> bool:
+    """Whether what was read has the types that it should: SQLite takes anything anywhere."""
+    schema, table, path, *numbers = row
+    texts = all(isinstance(text, str) for text in (schema, table, path))
+    return texts and all(isinstance(number, int) for number in numbers)
+
+
+def _data_file(schema: str, table: str, path: str, size: int, rows: int) -> DataFile:
+    return DataFile(full_name(schema, table), f"files/{path}", size, rows)
 
 
 def state_of(catalog: Path, table: str) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -76,10 +77,12 @@ class Lake:
         """The lake that the settings name.
 
         Raises:
-            ConfigurationError: it is on object storage, and there are no credentials.
+            ConfigurationError: it is on object storage, and there are no credentials; or where it
+                should be a folder there is a file.
         """
         root = settings.lake.root
         if isinstance(root, Path):
+            _require_folder(root)
             return cls(root)
         # Who has his lake in a folder need not load a client of object storage.
         from sluicegate.lake.bucket import Bucket
@@ -390,3 +393,14 @@ class Lake:
                 yield session
             finally:
                 session.close()
+
+
+def _require_folder(root: Path) -> None:
+    """Be sure that there is a folder, or that one could be made."""
+    there = next((each for each in (root, *root.parents) if os.path.lexists(each)), None)
+    if there is not None and not there.is_dir():
+        raise ConfigurationError(
+            "The lake is in a folder, and there is a file.",
+            where=str(there),
+            hint="set SLUICEGATE_LAKE__ROOT, or lake.root of the environment, to a folder",
+        )

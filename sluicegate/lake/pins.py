@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 
 from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
 from sluicegate.lake.locks import rooting
+from sluicegate.lake.log import moment, parsed, text
 from sluicegate.lake.store import Store
 
 RELEASES = "releases"
 """The kind of pins that releases have."""
 
-_PLACE = "pins/"
+PLACE = "pins/"
 _SUFFIX = ".json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z")
 
@@ -72,7 +73,7 @@ class Pins:
         key = _key(kind, name)
         if not self._store.exists(key):
             names = [pin.name for pin in self.list(kind)]
-            raise UnknownName.of("pin", name, names, where=self._store.where(f"{_PLACE}{kind}"))
+            raise UnknownName.of("pin", name, names, where=self._store.where(f"{PLACE}{kind}"))
         self._store.remove(key)
 
     def list(self, kind: str | None = None) -> Sequence[Pin]:
@@ -81,21 +82,33 @@ class Pins:
         Raises:
             EnvironmentFailed: one is damaged.
         """
-        keys = (stored.key for stored in self._store.list(f"{_PLACE}{kind}/" if kind else _PLACE))
-        return [self._pin(key) for key in sorted(keys) if key.endswith(_SUFFIX)]
+        keys = (stored.key for stored in self._store.list(f"{PLACE}{kind}/" if kind else PLACE))
+        return [self._pin(key) for key in sorted(keys)]
 
     def _pin(self, key: str) -> Pin:
-        kind, name = key[len(_PLACE) : -len(_SUFFIX)].split("/", 1)
         try:
-            entry = json.loads(self._store.read(key))
-            moment = datetime.fromisoformat(entry["at"])
-            return Pin(name, str(entry["generation"]), kind, moment)
-        except (ValueError, KeyError, TypeError) as error:
+            return pin_of(key, self._store.read(key))
+        except (ValueError, KeyError) as error:
             raise EnvironmentFailed(
                 "A pin cannot be read.",
                 where=self._store.where(key),
-                hint="restore it from a backup, or remove that file if nothing needs the pin",
+                hint="restore it from a backup, or remove that file if nothing needs the pin;"
+                " sluicegate lake verify names all damage",
             ) from error
+
+
+def pin_of(key: str, content: bytes) -> Pin:
+    """A pin, read.
+
+    Raises:
+        KeyError, ValueError: it is none.
+    """
+    kind, _, name = key.removeprefix(PLACE).removesuffix(_SUFFIX).partition("/")
+    # A pin that lost its name keeps nothing by it: better told than taken for none.
+    if not (key.endswith(_SUFFIX) and _NAME.match(kind) and _NAME.match(name)):
+        raise ValueError("no name of a pin")
+    entry = parsed(content)
+    return Pin(name, text(entry["generation"]), kind, moment(entry["at"]))
 
 
 def _key(kind: str, name: str) -> str:
@@ -105,4 +118,4 @@ def _key(kind: str, name: str) -> str:
                 f"{part!r} cannot be the name of a pin, or of a kind of pins.",
                 hint="use letters, digits, '.', '_', '+' and '-'",
             )
-    return f"{_PLACE}{kind}/{name}{_SUFFIX}"
+    return f"{PLACE}{kind}/{name}{_SUFFIX}"

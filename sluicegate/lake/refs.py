@@ -7,20 +7,18 @@ an entry too: its log stays, and a writer that still sees the ref loses against 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sluicegate.errors import ConfigurationError, EnvironmentFailed, RefMoved, UnknownName
-from sluicegate.lake.log import SUFFIX, Log
+from sluicegate.errors import ConfigurationError, RefMoved, UnknownName, nearest
+from sluicegate.lake.log import Log, moment, number_of, text
 from sluicegate.lake.points import reached
 from sluicegate.lake.restoring import require_restored
 from sluicegate.lake.store import Store
 from sluicegate.refnames import is_name, objection
 
 DELETE = "delete"
-_ENTRY = re.compile(rf"refs/(?P<ref>.+)/[0-9]{{8}}{re.escape(SUFFIX)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +50,13 @@ class Refs:
         """Every ref that there is or was, deleted ones included."""
         require_restored(self._store)
         # By any entry: a log that lacks its first one is damaged, and is there all the same.
-        found = (_ENTRY.fullmatch(stored.key) for stored in self._store.list("refs/"))
-        return sorted({entry["ref"] for entry in found if entry})
+        found = (ref_of(stored.key) for stored in self._store.list("refs/"))
+        return sorted({ref for ref in found if ref is not None})
+
+    def strays(self) -> list[str]:
+        """Where there is something among the logs that is no entry: one may have lost its name."""
+        keys = sorted(stored.key for stored in self._store.list("refs/"))
+        return [self._store.where(key) for key in keys if ref_of(key) is None]
 
     def require_name(self, ref: str) -> None:
         """Be sure that a new ref could be called this.
@@ -82,10 +85,15 @@ class Refs:
         return head
 
     def log(self, ref: str) -> Iterator[Move]:
-        """Every move of a ref, newest first."""
+        """Every move of a ref, newest first.
+
+        Raises:
+            EnvironmentFailed: one is damaged.
+        """
         require_restored(self._store)
-        for number, entry in self._log(ref).entries(newest_first=True):
-            yield move_of(ref, number, entry)
+        log = self._log(ref)
+        for number, entry in log.entries(newest_first=True):
+            yield self._move(log, ref, number, entry)
 
     def move(
         self, ref: str, seen: Move | None, generation: str, *, action: str, run: str | None = None
@@ -128,14 +136,14 @@ class Refs:
     def _newest(self, ref: str) -> Move | None:
         log = self._log(ref)
         number = log.last()
+        return self._move(log, ref, number, log.read(number)) if number else None
+
+    @staticmethod
+    def _move(log: Log, ref: str, number: int, entry: Mapping[str, object]) -> Move:
         try:
-            return move_of(ref, number, log.read(number)) if number else None
-        except (ValueError, KeyError, TypeError) as error:
-            raise EnvironmentFailed(
-                f"The newest entry of the ref {ref!r} cannot be read.",
-                where=self._store.where(f"refs/{ref}/{number:08d}{SUFFIX}"),
-                hint="restore the entry from a backup; sluicegate lake verify names all damage",
-            ) from error
+            return move_of(ref, number, entry)
+        except (ValueError, KeyError) as error:
+            raise log.damaged(number, "is no move of a ref") from error
 
     def _moved(self, ref: str, number: int) -> RefMoved:
         return RefMoved(
@@ -146,15 +154,24 @@ class Refs:
 
     def _log(self, ref: str) -> Log:
         if not is_name(ref):
-            raise _no_name(ref)
+            raise _no_name(ref, self.all_names())
         return self._logs.setdefault(ref, Log(self._store, f"refs/{ref}"))
 
 
-def _no_name(ref: str) -> ConfigurationError:
-    return ConfigurationError(f"{ref!r} cannot be the name of a ref.", hint=objection(ref))
+def _no_name(ref: str, known: Iterable[str] = ()) -> ConfigurationError:
+    hint = objection(ref)
+    if near := nearest(ref, known):
+        hint = f"did you mean {' or '.join(map(repr, near))}? In a name {hint}"
+    return ConfigurationError(f"{ref!r} cannot be the name of a ref.", hint=hint)
 
 
-def move_of(ref: str, number: int, entry: dict[str, str | None]) -> Move:
+def ref_of(key: str) -> str | None:
+    """The ref whose log an object is an entry of, by its key; None if it is none."""
+    ref, _, name = key.removeprefix("refs/").rpartition("/")
+    return ref if is_name(ref) and number_of(name) is not None else None
+
+
+def move_of(ref: str, number: int, entry: Mapping[str, object]) -> Move:
     """An entry of a ref's log, read.
 
     Raises:
@@ -163,9 +180,9 @@ def move_of(ref: str, number: int, entry: dict[str, str | None]) -> Move:
     return Move(
         ref=ref,
         number=number,
-        generation=str(entry["generation"]),
-        previous=entry["previous"],
-        action=str(entry["action"]),
-        run=entry["run"],
-        at=datetime.fromisoformat(str(entry["at"])),
+        generation=text(entry["generation"]),
+        previous=None if entry["previous"] is None else text(entry["previous"]),
+        action=text(entry["action"]),
+        run=None if entry["run"] is None else text(entry["run"]),
+        at=moment(entry["at"]),
     )

@@ -22,6 +22,10 @@ _ENOUGH = 24
 """Entries in a row that are too old to matter: fewer may be of a machine whose clock is wrong."""
 
 
+class _Gap(Exception):
+    """The number of an entry that is missing."""
+
+
 class Roots:
     """Looks for what is reachable; a second look reads only what was added to the logs since.
 
@@ -40,6 +44,15 @@ class Roots:
         Raises:
             EnvironmentFailed: one cannot be read.
         """
+        if strays := self._lake.refs.strays():
+            # It may be the entry that says what is shown.
+            raise EnvironmentFailed(
+                "Among the logs of refs is something that is no entry of one: nobody can say what"
+                " is reachable.",
+                where=strays[0],
+                hint="give it its name back, or remove it if it never was an entry; sluicegate lake"
+                " verify names all damage",
+            )
         for ref in self._lake.refs.all_names():
             self._moves(ref, now - self._keep)
 
@@ -95,19 +108,20 @@ class Roots:
         seen = self._seen.setdefault(ref, [])
         try:
             seen[:0] = list(self._unseen(ref, seen[0].number if seen else 0, since))
-        except (ValueError, KeyError, TypeError) as error:
+        except _Gap as gap:
             raise EnvironmentFailed(
-                f"The log of the ref {ref!r} cannot be read: nobody can say what is reachable.",
+                f"The log of the ref {ref!r} has a gap: nobody can say what is reachable.",
                 where=self._lake.store.where(f"refs/{ref}"),
-                hint="sluicegate lake verify names the entry; restore it from a backup",
-            ) from error
+                hint=f"entry {gap} is missing; restore it from a backup; sluicegate lake verify"
+                " names all damage",
+            ) from gap
         return seen
 
     def _unseen(self, ref: str, number: int, since: datetime) -> Iterator[Move]:
         expected, old = None, 0
         for move in self._lake.refs.log(ref):
             if expected not in (None, move.number):
-                raise ValueError(f"entry {expected} is missing")
+                raise _Gap(expected)
             if move.number <= number:
                 return
             yield move
@@ -116,4 +130,4 @@ class Roots:
             if old >= _ENOUGH:
                 return
         if expected:
-            raise ValueError(f"entry {expected} is missing")
+            raise _Gap(expected)

@@ -19,7 +19,15 @@ from sluicegate.lake.lake import Lake
 from sluicegate.lake.problem import Problem
 from sluicegate.lake.verify_catalogs import look_into
 from sluicegate.lake.verify_files import FileVerifier, Named
-from sluicegate.lake.verify_logs import Entries, gaps, logs, ref_problems
+from sluicegate.lake.verify_logs import (
+    Entries,
+    Published,
+    gaps,
+    ledger_problems,
+    logs,
+    ref_problems,
+)
+from sluicegate.lake.verify_marks import Marks, look_at_marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +37,7 @@ class Verified:
     Attributes:
         catalogs: generations and refused runs.
         files: data files, and their bytes.
-        entries: of the logs of refs, and of the ledger.
+        entries: of the logs of refs, of the ledger, of what is pinned, condemned and removed.
         deep: whether data files were read to the last byte.
         advice: what to do; None if nothing is wrong.
     """
@@ -63,7 +71,14 @@ class Verified:
             )
 
 
-def verify(lake: Lake, name: str | None = None, *, keep: timedelta, deep: bool = False) -> Verified:
+def verify(
+    lake: Lake,
+    name: str | None = None,
+    *,
+    keep: timedelta,
+    deep: bool = False,
+    published: Published | None = None,
+) -> Verified:
     """Look at every generation and refused run that is kept, and at every log.
 
     Others may publish, read and collect meanwhile.
@@ -72,30 +87,41 @@ def verify(lake: Lake, name: str | None = None, *, keep: timedelta, deep: bool =
         name: look at this ref, generation or refused run only.
         keep: how long what a ref showed must be there after the ref moved on.
         deep: read data files to the last byte too.
+        published: how to read in the ledger what was published; the logs of refs must know of it.
 
     Raises:
         UnknownName: there is no such ref, generation or refused run.
         EnvironmentFailed: there is nothing that could be looked at.
     """
     with TemporaryDirectory(prefix="sluicegate-") as scratch:
-        return _Verifier(lake, Path(scratch), deep=deep).run(name, keep)
+        return _Verifier(lake, Path(scratch), published, deep=deep).run(name, keep)
 
 
 class _Verifier:
-    def __init__(self, lake: Lake, scratch: Path, *, deep: bool) -> None:
+    def __init__(
+        self, lake: Lake, scratch: Path, published: Published | None, *, deep: bool
+    ) -> None:
         self._lake = lake
         self._store = lake.store
         self._scratch = scratch
+        self._published = published
         self._deep = deep
         self._files: dict[str, Named] = {}
 
     def run(self, name: str | None, keep: timedelta) -> Verified:
+        # Before the logs: what the ledger has on record, a log had before.
+        ledgers, problems = logs(self._lake, "ledger/")
         catalogs = self._catalogs(name)
-        refs = logs(self._lake, "refs/")
+        refs, strays = logs(self._lake, "refs/")
+        problems += strays
         if name is not None:
+            problems.clear()
             refs = {ref: entries for ref, entries in refs.items() if ref == name}
-        ledgers = logs(self._lake, "ledger/") if name is None else {}
-        problems = list(self._log_problems(refs, ledgers, datetime.now(UTC) - keep))
+            ledgers = {ref: entries for ref, entries in ledgers.items() if ref == name}
+        problems += self._log_problems(refs, datetime.now(UTC) - keep)
+        problems += self._ledger_problems(refs, ledgers, whole=name is None)
+        marks = look_at_marks(self._lake) if name is None else Marks()
+        problems += marks.problems
         if not catalogs and not problems:
             raise self._nothing()
         whole, damaged = self._look_into(catalogs)
@@ -109,7 +135,8 @@ class _Verifier:
             catalogs=sorted(catalogs),
             files=len(self._files),
             size=sum(sizes.get(key, 0) for key in self._files),
-            entries=sum(len(entries) for entries in (*refs.values(), *ledgers.values())),
+            entries=marks.entries
+            + sum(len(entries) for entries in (*refs.values(), *ledgers.values())),
             deep=self._deep,
             problems=problems,
             advice=_advice(refs, problems, catalogs.keys(), name) if problems else None,
@@ -137,14 +164,22 @@ class _Verifier:
             hint="sluicegate run publishes one; if there should be one, look where the lake is",
         )
 
-    def _log_problems(
-        self, refs: Mapping[str, Entries], ledgers: Mapping[str, Entries], since: datetime
-    ) -> Iterator[Problem]:
+    def _log_problems(self, refs: Mapping[str, Entries], since: datetime) -> Iterator[Problem]:
         kept = set(self._lake.generations())
         for ref, entries in refs.items():
             yield from ref_problems(self._lake, ref, entries, kept, since)
-        for ref, entries in ledgers.items():
-            yield from gaps(self._lake, f"ledger/{ref}", entries)
+
+    def _ledger_problems(
+        self, refs: Mapping[str, Entries], ledgers: Mapping[str, Entries], *, whole: bool
+    ) -> Iterator[Problem]:
+        """What ledgers know and refs do not; what is wrong with ledgers, if all is looked at."""
+        for ref, ledger in ledgers.items():
+            if whole:
+                yield from gaps(self._lake, f"ledger/{ref}", ledger)
+            if self._published is not None:
+                yield from ledger_problems(
+                    self._lake, ref, ledger, refs.get(ref, {}), self._published
+                )
 
     def _look_into(self, catalogs: Mapping[str, str]) -> tuple[Path | None, list[Problem]]:
         """Read all catalogs; a copy of one that is whole, and what is wrong with the others."""
@@ -165,7 +200,11 @@ class _Verifier:
 
     def _left(self, problems: list[Problem]) -> Iterator[Problem]:
         """Problems without what was collected, before or meanwhile."""
-        gone = self._lake.condemned.removed() - set(self._lake.generations()) if problems else ()
+        gone: Set[str] = set()
+        if any(problem.catalogs for problem in problems):
+            # Once more: others collect meanwhile. What of it is damaged was told already.
+            gone = look_at_marks(self._lake).removed
+            gone -= {*self._lake.generations(), *self._lake.refused_runs()}
         for problem in problems:
             catalogs = tuple(name for name in problem.catalogs if name not in gone)
             if catalogs or not problem.catalogs:
@@ -179,7 +218,7 @@ def _advice(
     broken = {catalog for problem in problems for catalog in problem.catalogs}
     advice = []
     for ref, entries in refs.items():
-        shown = [entry.get("generation") for _, entry in sorted(entries.items()) if entry]
+        shown = [str(entry.get("generation")) for _, entry in sorted(entries.items()) if entry]
         whole = [each for each in reversed(shown) if each in seen - broken]
         if shown and shown[-1] in broken and whole:
             advice.append(f"sluicegate lake rollback {ref} --to {whole[0]}, which is whole")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake.checksums import digest
 from sluicegate.lake.connection import open_read_only
 from sluicegate.lake.inventory import DataFile
@@ -81,7 +82,12 @@ class FileVerifier:
                 what = "no catalog is whole: what data files contain was not looked at"
                 yield Problem(what, place=self._lake.store.where("files"))
             return
-        connection = open_read_only(self._catalog, self._lake.files)
+        try:
+            connection = open_read_only(self._catalog, self._lake.files)
+        except EnvironmentFailed as error:
+            what = f"what data files contain was not looked at: {error.message}"
+            yield Problem(what, place=self._lake.store.where("files"))
+            return
         try:
             yield from self._content_problems(connection, there)
         finally:
@@ -118,6 +124,9 @@ class FileVerifier:
             found = digest(self._lake.store, file.key)
         except OSError as error:
             yield self._problem(file, f"cannot be read: {error.strerror or error}")
+            return
+        except EnvironmentFailed as error:
+            yield self._problem(file, f"cannot be read: {error.message}")
             return
         for checksum, names in file.checksums.items():
             if checksum != found:

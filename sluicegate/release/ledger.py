@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sluicegate.lake.log import Log
+from sluicegate.lake.log import Log, moment
 from sluicegate.lake.store import Store
 
 STARTED = "run started"
 FINISHED = "run finished"
+
+_PUBLISHED = "published"
 
 
 class Ledger:
@@ -36,6 +38,21 @@ class Ledger:
     def last(self, event: str, **having: Any) -> Mapping[str, Any] | None:
         """The newest entry of a kind with these facts."""
         for entry in self.entries():
-            if entry["event"] == event and all(entry.get(k) == v for k, v in having.items()):
+            if entry.get("event") == event and all(entry.get(k) == v for k, v in having.items()):
                 return entry
         return None
+
+
+def published(entry: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What an entry has on record as published, run and generation; None if it is of no publish.
+
+    Raises:
+        KeyError, ValueError: it is no entry of a ledger.
+    """
+    facts = (entry["event"], entry["run"], entry["at"])
+    if not all(isinstance(fact, str) for fact in facts):
+        raise ValueError("no facts")
+    moment(entry["at"])
+    if entry["event"] != FINISHED or entry["status"] != _PUBLISHED:
+        return None
+    return str(entry["run"]), str(entry["generation"])

@@ -273,7 +273,7 @@ def tear(lake: Lake, generation: str) -> None:
 
 @pytest.mark.parametrize(
     ("damage", "told"),
-    [(flip, "is damaged"), (lose, "is missing: shown by dev"), (tear, "nobody can say")],
+    [(flip, "is damaged"), (lose, "is missing: shown by dev"), (tear, "Entry 2 of refs/dev")],
 )
 def test_stops_where_it_cannot_know(
     lake: Lake, damage: Callable[[Lake, str], None], told: str

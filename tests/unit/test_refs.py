@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from itertools import chain, pairwise
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 
-from sluicegate.errors import ConfigurationError, RefMoved, UnknownName
-from sluicegate.lake import Folder, Move, Refs
+from sluicegate.errors import ConfigurationError, EnvironmentFailed, RefMoved, UnknownName
+from sluicegate.lake import Folder, Lake, Move, Refs
+from sluicegate.lake.collect import collect
 from sluicegate.lake.log import Log
+from sluicegate.refnames import LONGEST
+from tests.unit.kit import publish, settings_of
 
 
 @pytest.fixture
@@ -185,3 +190,75 @@ def test_ref_that_exists_is_not_made_again(refs: Refs) -> None:
     with pytest.raises(RefMoved):
         refs.move("x", None, "g3", action="branch")
     assert refs.require("x").generation == "g2"
+
+
+def test_longest_name(refs: Refs) -> None:
+    """A longer one is told as what it is, whether it is made or looked for."""
+    assert refs.move("x" * LONGEST, None, "g1", action="branch").number == 1
+    for name in ("x" * (LONGEST + 1), "feature/" + "x" * 300):
+        with pytest.raises(ConfigurationError, match="cannot be the name of a ref") as caught:
+            refs.move(name, None, "g1", action="branch")
+        assert f"it has {len(name)} letters" in str(caught.value.hint)
+    with pytest.raises(ConfigurationError, match="cannot be the name of a ref"):
+        refs.head("x" * 300)
+    # One that was made before there was a limit is still there.
+    assert refs.head("x" * 200) is None
+
+
+@pytest.mark.parametrize(("name", "near"), [("Dev", "'dev'"), ("DEV", "'dev'"), ("d ev", "'dev'")])
+def test_near_names_of_what_is_none(refs: Refs, name: str, near: str) -> None:
+    """Whoever mistypes a name learns which one he may have meant."""
+    refs.move("dev", None, "g1", action="publish")
+    with pytest.raises(ConfigurationError, match="cannot be the name of a ref") as caught:
+        list(refs.log(name))
+    assert str(caught.value.hint).startswith(f"did you mean {near}?")
+
+
+@pytest.mark.parametrize("root", ["file", "file/below"])
+def test_lake_that_is_a_file(tmp_path: Path, root: str) -> None:
+    """It is told before anybody stumbles over it."""
+    (tmp_path / "file").write_text("no lake")
+    settings = settings_of(tmp_path)
+    lake = settings.lake.model_copy(update={"root": tmp_path / root})
+    with pytest.raises(ConfigurationError, match="there is a file") as caught:
+        Lake.of(settings.model_copy(update={"lake": lake}))
+    assert caught.value.where == str(tmp_path / "file")
+    assert "SLUICEGATE_LAKE__ROOT" in str(caught.value.hint)
+    (tmp_path / "link").symlink_to(tmp_path)
+    lake = settings.lake.model_copy(update={"root": tmp_path / "link" / "new"})
+    Lake.of(settings.model_copy(update={"lake": lake}))
+
+
+TORN = ("{", "[]", "{}", '{"generation": 1}', "\xff", "")
+
+
+@pytest.mark.parametrize("content", TORN)
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_entry_that_is_damaged(tmp_path: Path, number: int, content: str) -> None:
+    """Every command that needs it names it, and what to do; nothing is removed."""
+    lake = Lake(tmp_path / "lake")
+    for n in range(3):
+        publish(lake, n)
+    entry = lake.root / "refs" / "dev" / f"{number:08d}.json"
+    entry.write_text(content, encoding="latin-1")
+    commands: list[Callable[[], object]] = [
+        lambda: list(lake.refs.log("dev")),
+        lambda: lake.rollback("dev", "g000000000000"),
+        lambda: collect(lake, keep=timedelta(0), grace=timedelta(0)),
+    ]
+    for command in commands:
+        with pytest.raises(EnvironmentFailed, match=f"Entry {number} of refs/dev") as caught:
+            command()
+        assert caught.value.where == str(entry)
+        assert "sluicegate lake verify" in str(caught.value.hint)
+    assert len(lake.generations()) == 3
+
+
+@pytest.mark.parametrize("name", ["²².json", "٣.json", "00000²02.json", "4.json", "00000000.json"])
+def test_names_that_are_no_numbers(tmp_path: Path, name: str) -> None:
+    """Python takes some of them for digits; none is an entry."""
+    log = Log(Folder(tmp_path), "log")
+    log.append({"n": 1})
+    (tmp_path / "log" / name).write_text("{}")
+    assert (log.last(), [number for number, _ in log.entries()]) == (1, [1])
+    assert Log(Folder(tmp_path), "log").last() == 1

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,8 @@ from sluicegate.lake import Lake
 from sluicegate.lake.collect import collect
 from sluicegate.lake.inventory import DataFile, data_files
 from sluicegate.lake.verify import Verified, verify
+from sluicegate.release import Ledger
+from sluicegate.release.ledger import FINISHED, STARTED, published
 from tests.unit.kit import NUMBERS, publish, write
 
 MONTH = timedelta(days=30)
@@ -60,9 +64,9 @@ def first(lake: Lake) -> str:
     return str(lake.refs.require("dev").previous)
 
 
-def data_file(lake: Lake, which: Callable[[DataFile], bool]) -> Path:
+def data_file(lake: Lake, which: Callable[[DataFile], bool], *, of: str = "dev") -> Path:
     """A data file that readers see."""
-    (key,) = {file.key for file in data_files(lake.resolve("dev")) if which(file)}
+    (key,) = {file.key for file in data_files(lake.resolve(of)) if which(file)}
     return lake.root / key
 
 
@@ -223,6 +227,20 @@ def test_pages_without_a_checksum_are_read(lake: Lake) -> None:
     assert (problem.place, problem.catalogs) == (str(file), ("refused/run-7",))
 
 
+MOVES: tuple[dict[str, Any], ...] = (
+    {"at": "2026-11-24T11:06:22"},
+    {"at": "yesterday"},
+    {"at": None},
+    {"at": 1},
+    {"generation": None},
+    {"generation": ["g"]},
+    {"previous": {}},
+    {"action": 7},
+    {"run": []},
+)
+"""What makes an entry one that is no move."""
+
+
 def test_log_of_a_ref(lake: Lake) -> None:
     """A gap, an entry that is none, one that does not follow: each is told, with its file."""
     publish(lake, 1)
@@ -233,12 +251,19 @@ def test_log_of_a_ref(lake: Lake) -> None:
     for text, told in (
         (None, "entry 3 of refs/dev is missing"),
         ("{", "entry 3 of refs/dev cannot be read"),
+        ("[" * 100_000, "entry 3 of refs/dev cannot be read"),
+        ("\xff", "entry 3 of refs/dev cannot be read"),
+        ("[]", "entry 3 of refs/dev cannot be read"),
         ("{}", "entry 3 of refs/dev is no move of a ref"),
+        *(
+            (json.dumps({**content, **damage}), "entry 3 of refs/dev is no move of a ref")
+            for damage in MOVES
+        ),
         (json.dumps({**content, "previous": "g0"}), "entry 3 of refs/dev says that g0 was shown"),
     ):
         entry.unlink()
         if text is not None:
-            entry.write_text(text)
+            entry.write_text(text, encoding="latin-1")
         (problem,) = look(lake).problems
         assert problem.what.startswith(told)
         assert problem.place == str(entry)
@@ -291,3 +316,230 @@ def test_all_problems_are_told(lake: Lake) -> None:
     assert len(told) == 4
     with pytest.raises(EnvironmentFailed, match="The lake has 4 problems"):
         look(lake).require_whole()
+
+
+DAMAGED_VALUES = (
+    ("UPDATE ducklake_data_file SET file_size_bytes = NULL", "1 data files whose values"),
+    ("UPDATE ducklake_data_file SET file_size_bytes = 'many'", "1 data files whose values"),
+    ("UPDATE ducklake_data_file SET record_count = NULL", "1 data files whose values"),
+    ("UPDATE ducklake_data_file SET path = NULL", "1 data files whose values"),
+    ("UPDATE ducklake_data_file SET table_id = NULL", "1 data files whose values"),
+    ("UPDATE ducklake_delete_file SET delete_count = 'x'", "1 data files whose values"),
+    ("UPDATE ducklake_table SET table_name = NULL", "data files whose values"),
+    ("UPDATE sluicegate_checksum SET sha256 = 'text'", "2 checksums that are none"),
+    ("UPDATE sluicegate_checksum SET sha256 = x'00'", "2 checksums that are none"),
+)
+
+
+@pytest.mark.parametrize(("sql", "told"), DAMAGED_VALUES)
+def test_values_of_a_catalog(lake: Lake, sql: str, told: str) -> None:
+    """SQLite takes anything anywhere: what is none is told, and the rest looked at all the same."""
+    catalog = lake.resolve("dev")
+    catalog.chmod(0o644)
+    with sqlite3.connect(catalog) as connection:
+        connection.execute(sql)
+    connection.close()
+    data_file(lake, the_one_of_the_refusal, of="refused/run-7").unlink()
+    for deep in (False, True):
+        found = [problem.what for problem in look(lake, deep=deep).problems]
+        assert any(what.startswith("the catalog of") and told in what for what in found), found
+        assert "a data file is missing" in found
+    with pytest.raises(EnvironmentFailed):
+        collect(lake, keep=MONTH, grace=timedelta(0))
+
+
+def the_one_of_the_refusal(file: DataFile) -> bool:
+    """The file that only the refused run names."""
+    return file.rows == 1
+
+
+def test_catalog_that_duckdb_does_not_open(lake: Lake) -> None:
+    """SQLite reads it, and it is the only one: what is known without DuckDB is told."""
+    for generation in lake.generations():
+        lake.catalog(generation).unlink()
+    file = data_file(lake, the_one_of_the_refusal, of="refused/run-7")
+    catalog = lake.resolve("refused/run-7")
+    catalog.chmod(0o644)
+    with sqlite3.connect(catalog) as connection:
+        connection.execute("DROP TABLE ducklake_metadata")
+    connection.close()
+    file.unlink()
+    found = [problem.what for problem in look(lake, "refused/run-7").problems]
+    assert "a data file is missing" in found
+    assert any("contain was not looked at: The catalog cannot be opened" in what for what in found)
+
+
+def test_object_that_cannot_be_read(lake: Lake) -> None:
+    """As of a disk that fails: it is told which, and the rest is looked at."""
+    catalog, entry = lake.resolve("dev"), lake.root / "refs" / "dev" / "00000001.json"
+    real = Path.read_bytes
+
+    def read(file: Path) -> bytes:
+        if file in (catalog, entry):
+            raise OSError(5, "Input/output error")
+        return real(file)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "read_bytes", read)
+        found = look(lake)
+    assert [problem.what for problem in found.problems] == [
+        "entry 1 of refs/dev cannot be read",
+        f"the catalog of {head(lake)} cannot be read: Input/output error",
+    ]
+
+
+STRAYS = (
+    *("refs/dev/²².json", "refs/dev/1.json", "refs/dev/notes.txt", "refs/00000001.json"),
+    *("refs/No Name/00000001.json", "refs/dev/00000000.json", "refs/dev/00000003.json.bak"),
+    *("ledger/dev/²².json", "ledger/notes.json", "collected/²².json", "collected/x/00000001.json"),
+    *("pins/stray.json", "pins/releases/r1.json.bak", "pins/a/b/c.json", "pins/releases/²"),
+    *("condemned/stray.json", "condemned/g000000000000", "condemned/refused/a/b.json"),
+)
+
+
+@pytest.mark.parametrize("stray", STRAYS)
+def test_what_is_no_entry_is_told(lake: Lake, stray: str) -> None:
+    """Where an entry could have lost its name; and nothing is removed that it could have kept."""
+    file = lake.root / stray
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('{"at": "2026-11-24T11:06:22+00:00"}')
+    (problem,) = look(lake).problems
+    assert problem.place == str(file)
+    assert stray in problem.what
+    assert look(lake, "dev").problems == []
+    publish(lake, 1)
+    if stray.startswith(("refs/", "pins/")):
+        with pytest.raises(EnvironmentFailed) as caught:
+            collect(lake, keep=timedelta(0), grace=timedelta(0))
+        assert caught.value.where == str(file)
+        assert "sluicegate lake verify" in str(caught.value.hint)
+        assert len(lake.generations()) == 3
+    else:
+        assert collect(lake, keep=timedelta(0), grace=timedelta(0)).removed
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"at": "2026-11-24T11:06:22"}', "\xff"])
+@pytest.mark.parametrize("place", ["pins/releases/r1", "condemned/g000000000000"])
+def test_mark_that_cannot_be_read(lake: Lake, place: str, content: str) -> None:
+    """A pin, or what condemns a generation."""
+    file = lake.root / f"{place}.json"
+    file.parent.mkdir(parents=True)
+    at = {"at": "2026-11-24T11:06:22+00:00", "generation": head(lake)}
+    file.write_text(json.dumps(at))
+    assert look(lake).problems == []
+    assert look(lake).entries == 5
+    file.write_text(content, encoding="latin-1")
+    (problem,) = look(lake).problems
+    assert problem.place == str(file)
+    assert "that can be read" in problem.what
+
+
+def test_pinned_generation_that_is_lost(lake: Lake) -> None:
+    """Of a pin nothing excuses that it is not there."""
+    lost = first(lake)
+    file = lake.root / "pins" / "releases" / "r1.json"
+    lake.pins.add("r1", lost)
+    lake.catalog(lost).unlink()
+    lake.condemned.put_on_record([lost], lake.refs.require("dev").at)
+    (problem,) = verify(lake, keep=timedelta(0)).problems
+    assert (
+        problem.what == f"pins/releases/r1.json keeps generation {lost}, whose catalog is missing"
+    )
+    assert problem.place == str(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "entry 1 of collected is missing"),
+        ("{", "entry 1 of collected cannot be read"),
+        ("{}", "entry 1 of collected is no record of a removal"),
+        ('{"at": "2026-11-24", "names": []}', "entry 1 of collected is no record of a removal"),
+        (
+            '{"at": "2026-11-24T11:06:22+00:00", "names": [1]}',
+            "entry 1 of collected is no record of a removal",
+        ),
+    ],
+)
+def test_record_of_what_was_removed(lake: Lake, content: str | None, told: str) -> None:
+    """What of it can be read still excuses what is not there."""
+    publish(lake, 1)
+    publish(lake, 2)
+    for number in (1, 2):
+        lake.rollback("dev", sorted(lake.generations())[number])
+    moment = lake.refs.require("dev").at
+    lake.condemned.put_on_record([], moment)
+    removed = collect(lake, keep=timedelta(0), grace=timedelta(0)).removed
+    assert removed
+    assert look(lake).problems == []
+    entry = lake.root / "collected" / "00000001.json"
+    entry.unlink()
+    if content is not None:
+        entry.write_text(content)
+    (problem,) = look(lake).problems
+    assert (problem.what, problem.place) == (told, str(entry))
+    if content is not None:
+        with pytest.raises(EnvironmentFailed, match="Entry 1 of collected") as caught:
+            lake.condemned.removed()
+        assert caught.value.where == str(entry)
+
+
+def test_lost_newest_move(lake: Lake) -> None:
+    """Its log has no gap then: that there was one is known from the ledger only."""
+    ledger = Ledger(lake.store, "dev")
+    for entry in (lake.root / "ledger" / "dev").iterdir():
+        entry.unlink()
+    moves = []
+    for number in range(2):
+        ledger.record(STARTED, f"night-{number}")
+        moves.append(publish(lake, number, run=f"night-{number}"))
+        told = {"status": "published", "generation": moves[-1].generation}
+        ledger.record(FINISHED, f"night-{number}", **told)
+    ledger.record(FINISHED, "night-9", status="refused", generation=first(lake))
+
+    def problems(name: str | None = None) -> list[str]:
+        found = verify(Lake(lake.root), name, keep=MONTH, published=published).problems
+        return [problem.what for problem in found]
+
+    assert problems() == problems("dev") == []
+    lost = lake.root / "refs" / "dev" / f"{moves[1].number:08d}.json"
+    content = lost.read_bytes()
+    lost.unlink()
+    wanted = (
+        f"entry 4 of ledger/dev says that run night-1 published {moves[1].generation};"
+        " refs/dev has no entry of it"
+    )
+    assert problems() == problems("dev") == [wanted]
+    with pytest.raises(EnvironmentFailed, match=f"Entry {moves[1].number} of refs/dev is missing"):
+        # Who saw it knows, too.
+        lake.refs.head("dev")
+    lake = Lake(lake.root)
+    # Collected, since no log names it: it is told all the same.
+    collect(lake, keep=MONTH, grace=timedelta(0))
+    assert problems() == [wanted]
+    # Of an entry that is there, and cannot be read, nothing else is told.
+    lost.write_text("{")
+    assert problems() == [f"entry {moves[1].number} of refs/dev cannot be read"]
+    lost.write_bytes(content)
+    shutil.rmtree(lost.parent)
+    assert len(problems()) == 2
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {},
+        {"event": FINISHED, "run": "r", "at": "2026-11-24T11:06:22+00:00"},
+        {"event": STARTED, "run": "r", "at": "2026-11-24T11:06:22"},
+        {"event": STARTED, "run": None, "at": "2026-11-24T11:06:22+00:00"},
+    ],
+)
+def test_entry_of_a_ledger_that_tells_nothing(lake: Lake, entry: dict[str, Any]) -> None:
+    """It is told as well."""
+    folder = lake.root / "ledger" / "dev"
+    started = {"event": STARTED, "run": "r", "at": "2026-11-24T11:06:22+00:00"}
+    (folder / "00000001.json").write_text(json.dumps(started))
+    (folder / "00000002.json").write_text(json.dumps(entry))
+    (problem,) = verify(lake, keep=MONTH, published=published).problems
+    assert problem.what == "entry 2 of ledger/dev is no entry of a ledger"
+    assert Ledger(lake.store, "dev").last(STARTED) is not None
