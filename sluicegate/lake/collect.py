@@ -30,6 +30,11 @@ whenever it is killed:
   Who saw it uncondemned has the grace period to finish; a branch's files are safe for that long
   too. A grace of 0 is therefore for folders, and for stores that nobody else uses.
 
+On a **full disk** it makes room all the same, because what frees room takes none: a catalog that
+was condemned a grace period ago is removed though its removal cannot be put on record; that it is
+still condemned stands for that, until the next collector with room puts it on record. What cannot
+be condemned is left alone, and tried again once files are removed.
+
 A catalog whose content does not fit its name could name the wrong files: collecting stops at the
 first that is damaged, before anything is removed.
 """
@@ -37,9 +42,10 @@ first that is damaged, before anything is removed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Set
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Set
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +103,11 @@ def collect(lake: Lake, *, keep: timedelta, grace: timedelta, dry_run: bool = Fa
 
     Raises:
         EnvironmentFailed: what is reachable cannot be read, so nobody knows what is not; nothing
-            was removed. Or the lake cannot be written.
+            was removed. Or the lake cannot be written, or there was no room to condemn anything.
     """
     try:
         if not dry_run:
-            lake.prepare()
+            _prepare(lake)
         with collecting(lake.root):
             return _Collector(lake, keep, grace, dry_run=dry_run).run()
     except OSError as error:
@@ -110,6 +116,16 @@ def collect(lake: Lake, *, keep: timedelta, grace: timedelta, dry_run: bool = Fa
             where=str(error.filename or lake.root),
             hint="nothing that is reachable was removed; run it again when that is mended",
         ) from error
+
+
+def _prepare(lake: Lake) -> None:
+    try:
+        lake.store.prepare()
+    except EnvironmentFailed as error:
+        # Who collects is who makes room.
+        if not durable.no_room(error):
+            raise
+    lake.sweep()
 
 
 class _Collector:
@@ -123,8 +139,37 @@ class _Collector:
         self._roots = Roots(lake, keep)
         self._named: dict[str, tuple[str, ...]] = {}
         self._damaged: dict[str, EnvironmentFailed] = {}
+        self._unwritten = False
+        self._uncondemned: EnvironmentFailed | None = None
 
     def run(self) -> Collected:
+        """Collect, and once more if something could not be written: there may be room now."""
+        first = self._once()
+        if not self._unwritten:
+            return first
+        self._uncondemned = None
+        second = self._once()
+        done = replace(
+            second,
+            removed=sorted({*first.removed, *second.removed}),
+            files=first.files + second.files,
+            leftovers=first.leftovers + second.leftovers,
+            size=first.size + second.size,
+        )
+        if self._uncondemned is not None:
+            raise self._still_full(done) from self._uncondemned
+        return done
+
+    def _still_full(self, done: Collected) -> EnvironmentFailed:
+        return EnvironmentFailed(
+            f"The disk is full: {done.size:,} bytes were freed, and there is no room to write down"
+            " what else could be removed.",
+            where=self._lake.store.address,
+            hint="free a few thousand bytes, and run it again",
+            result=done.to_dict(),
+        )
+
+    def _once(self) -> Collected:
         # In this order: see above.
         files = list(self._store.list("files/"))
         # What takes long is read before others have to wait, and only what is new again later.
@@ -135,11 +180,12 @@ class _Collector:
             catalogs = self._catalogs()
             self._look_into(catalogs)
             kept = self._reachable(catalogs)
-            condemned, pardoned = self._condemn(catalogs.keys() - kept.keys())
+            condemned, pardoned = self._condemn(catalogs.keys() - kept.keys(), catalogs.keys())
             due = [name for name, at in condemned.items() if at + self._grace <= self._now]
+            gone = self._lake.condemned.gone(catalogs.keys())
             self._require_whole(catalogs.keys() - set(due))
             named = self._all_named(catalogs.keys() - set(due))
-            self._remove_catalogs({name: catalogs[name] for name in due})
+            self._remove_catalogs({name: catalogs[name] for name in due}, gone)
         unnamed = [file for file in files if file.key not in named and file.modified < before]
         left = list(leftovers.find(self._lake.root, self._now))
         if not self._dry_run:
@@ -191,6 +237,7 @@ class _Collector:
     def _require_there(self, reachable: dict[str, str], catalogs: dict[str, Stored]) -> None:
         """A root that is missing must not lose its files too: it may be restored."""
         missing = reachable.keys() - catalogs.keys()
+        missing -= self._lake.condemned.gone(catalogs.keys())
         if missing and (lost := sorted(missing - self._lake.condemned.removed())):
             raise EnvironmentFailed(
                 f"The catalog of {lost[0]} is missing: {reachable[lost[0]]}.",
@@ -199,19 +246,37 @@ class _Collector:
                 " backup. Nothing was removed",
             )
 
-    def _condemn(self, unreachable: Set[str]) -> tuple[dict[str, datetime], list[str]]:
+    def _condemn(
+        self, unreachable: Set[str], catalogs: Set[str]
+    ) -> tuple[dict[str, datetime], list[str]]:
         """Condemn what is unreachable, and pardon what is not; when, and whom."""
         condemned = self._lake.condemned
         before = condemned.names()
-        since = {name: condemned.at(name) if name in before else self._now for name in unreachable}
-        pardoned = sorted(before - unreachable)
-        if not self._dry_run:
-            for name in sorted(unreachable - before):
-                condemned.add(name, self._now)
-                reached("catalog condemned")
-            for name in pardoned:
-                condemned.pardon(name)
+        pardoned = sorted((before - unreachable) & catalogs)
+        since = {name: condemned.at(name) for name in unreachable & before}
+        fresh = sorted(unreachable - before)
+        if self._dry_run:
+            return since | dict.fromkeys(fresh, self._now), pardoned
+        for name in pardoned:
+            condemned.pardon(name)
+        for name in fresh:
+            self._uncondemned = self._full(partial(condemned.add, name, self._now))
+            if self._uncondemned is not None:
+                break
+            since[name] = self._now
+            reached("catalog condemned")
         return since, pardoned
+
+    def _full(self, write: Callable[[], None]) -> EnvironmentFailed | None:
+        """Write something; what is told if there is no room for it."""
+        try:
+            write()
+        except EnvironmentFailed as error:
+            if not durable.no_room(error):
+                raise
+            self._unwritten = True
+            return error
+        return None
 
     def _require_whole(self, names: Set[str]) -> None:
         for name in sorted(names & self._damaged.keys()):
@@ -230,10 +295,16 @@ class _Collector:
                 ) from error
         return named
 
-    def _remove_catalogs(self, doomed: dict[str, Stored]) -> None:
-        if self._dry_run or not doomed:
+    def _remove_catalogs(self, doomed: dict[str, Stored], gone: Set[str]) -> None:
+        """Remove catalogs; that they, and those that are gone already, were removed goes on record.
+
+        Where there is no room for that, they stay condemned: that is a record too, and an old one.
+        """
+        if self._dry_run or not (doomed or gone):
             return
-        self._lake.condemned.put_on_record(doomed, self._now)
+        names = {*doomed, *gone}
+        condemned = self._lake.condemned
+        on_record = not self._full(partial(condemned.put_on_record, names, self._now))
         reached("removal on record")
         for stored in doomed.values():
             self._store.remove(stored.key)
@@ -243,8 +314,8 @@ class _Collector:
             if folder.is_dir():
                 durable.sync_folder(folder)
         reached("removal durable")
-        for name in doomed:
-            self._lake.condemned.pardon(name)
+        for name in names if on_record else ():
+            condemned.pardon(name)
 
 
 def _require_content(catalog: Path, name: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from datetime import datetime
 
 from sluicegate.errors import EnvironmentFailed, UnknownName
@@ -72,6 +72,14 @@ class Condemned:
         """
         return {name for _, _, names in self._removals() for name in names}
 
+    def gone(self, catalogs: Set[str]) -> set[str]:
+        """What is condemned, and has no catalog: who removed it had no room to put it on record.
+
+        Args:
+            catalogs: names of all that there are.
+        """
+        return self.names() - catalogs
+
     def told(self, name: str, *, there: bool) -> UnknownName | None:
         """What to tell who would point at a generation that was, or is about to be, collected.
 
@@ -79,7 +87,7 @@ class Condemned:
             there: whether its catalog is. If not, and it is not on record either, it was lost.
         """
         if name in self.names():
-            happened = "is about to be collected"
+            happened = "is about to be collected" if there else "was collected"
         elif there or (moment := self._removed_at(name)) is None:
             return None
         else:

@@ -20,6 +20,15 @@ DRAFT = ".draft"
 """How the names of drafts end; they begin with a dot."""
 
 
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def no_room(error: BaseException) -> bool:
+    """Whether something could not be written because the disk, or a quota, is full."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _NO_ROOM
+
+
 @contextmanager
 def written(place: Path) -> Iterator[None]:
     """Name a disk that is full, fails or may not be written to for what it is.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sluicegate.errors import ConfigurationError, EnvironmentFailed, RefMoved, UnknownName
+from sluicegate.lake import locks
 from sluicegate.lake.branch import (
     CATALOG,
     GENERATIONS,
@@ -30,7 +30,7 @@ from sluicegate.lake.points import reached
 from sluicegate.lake.refs import Move, Refs
 from sluicegate.lake.restoring import require_restored
 from sluicegate.lake.session import Session
-from sluicegate.lake.store import Folder, Store
+from sluicegate.lake.store import Folder, Store, require_folder
 
 if TYPE_CHECKING:
     from sluicegate.settings import Settings
@@ -82,7 +82,7 @@ class Lake:
         """
         root = settings.lake.root
         if isinstance(root, Path):
-            _require_folder(root)
+            require_folder(root)
             return cls(root)
         # Who has his lake in a folder need not load a client of object storage.
         from sluicegate.lake.bucket import Bucket
@@ -96,6 +96,11 @@ class Lake:
             EnvironmentFailed: we may not, or the disk is full.
         """
         self.store.prepare()
+        locks.prepare(self.root)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove the branches of dead runs; it takes no room, and makes some."""
         with doorway(self.branches):
             # A run that finds nothing to do makes no branch, and must not leave those of the
             # killed lying about.
@@ -393,14 +398,3 @@ class Lake:
                 yield session
             finally:
                 session.close()
-
-
-def _require_folder(root: Path) -> None:
-    """Be sure that there is a folder, or that one could be made."""
-    there = next((each for each in (root, *root.parents) if os.path.lexists(each)), None)
-    if there is not None and not there.is_dir():
-        raise ConfigurationError(
-            "The lake is in a folder, and there is a file.",
-            where=str(there),
-            hint="set SLUICEGATE_LAKE__ROOT, or lake.root of the environment, to a folder",
-        )

@@ -10,12 +10,22 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sluicegate.errors import EnvironmentFailed
 
 _PLACE = "locks"
+_POINTERS = "pointers"
+_COLLECTOR = "collector"
+
+
+def prepare(workspace: Path) -> None:
+    """Have the locks there before a disk is full: a collector could not make its own then."""
+    for name in (_POINTERS, _COLLECTOR):
+        # Who may not write finds out when he has to.
+        with suppress(OSError):
+            os.close(_open(workspace, name))
 
 
 @contextmanager
@@ -25,7 +35,7 @@ def rooting(workspace: Path) -> Iterator[None]:
     Raises:
         EnvironmentFailed: the folder may not be written to.
     """
-    with _locked(workspace, "pointers", fcntl.LOCK_SH):
+    with _locked(workspace, _POINTERS, fcntl.LOCK_SH):
         yield
 
 
@@ -34,7 +44,7 @@ def looking(workspace: Path) -> Iterator[None]:
     """As :func:`rooting`, for readers, who go on without a lock where they may not have one."""
     try:
         # A lake that is not there is not made by who looks for it.
-        handle = _open(workspace, "pointers") if workspace.is_dir() else None
+        handle = _open(workspace, _POINTERS) if workspace.is_dir() else None
     except OSError:
         handle = None
     if handle is None:
@@ -54,7 +64,7 @@ def deciding(workspace: Path) -> Iterator[None]:
     Raises:
         EnvironmentFailed: the folder may not be written to.
     """
-    with _locked(workspace, "pointers", fcntl.LOCK_EX):
+    with _locked(workspace, _POINTERS, fcntl.LOCK_EX):
         yield
 
 
@@ -65,7 +75,7 @@ def collecting(workspace: Path) -> Iterator[None]:
     Raises:
         EnvironmentFailed: the folder may not be written to.
     """
-    with _locked(workspace, "collector", fcntl.LOCK_EX):
+    with _locked(workspace, _COLLECTOR, fcntl.LOCK_EX):
         yield
 
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +29,7 @@ from sluicegate.ingestion.accounts import open_accounts
 from sluicegate.lake import Archive, Lake
 from sluicegate.lake.collect import collect
 from sluicegate.lake.inventory import data_files
+from sluicegate.lake.verify import verify
 from sluicegate.pipeline import Platform, Run
 from sluicegate.release import Ledger
 from tests.unit import kit
@@ -57,12 +58,28 @@ def main(kind: str, folder: Path) -> None:
         with short(room, folder):
             failed = _run(lake, batch)
         runs.append({"failed": failed, "shown": kit.numbers(lake), "head": _head(lake)})
-    before = _unnamed(lake)
-    collect(lake, keep=timedelta(0), grace=timedelta(0))
-    after = _unnamed(lake)
-    published = _run(lake, batch) is None and _head(lake) != head.generation
-    told = {"runs": runs, "before": before, "after": after, "published": published}
-    print(json.dumps({**told, "head": head.generation}))  # noqa: T201 - a command speaks
+    told = {"runs": runs, "before": _unnamed(lake), "head": head.generation}
+    # A limit of the size of files stays, whatever is removed: it must let what is written down be.
+    with short(0 if kind == "tmpfs" else 4_096, folder):
+        told["freed"] = _freed(lake, grace=timedelta(0))
+    told["after"] = _unnamed(lake)
+    former = _head(lake)
+    told["published"] = _run(lake, batch) is None and _head(lake) != head.generation
+    lake.condemned.add(former, datetime.now(UTC) - timedelta(days=2))
+    # All that there is to remove now is what is due; where nothing at all can be written.
+    with short(0, folder):
+        told["freed again"] = _freed(lake, grace=timedelta(days=1))
+    told["kept"] = former in lake.generations()
+    told["problems"] = [each.what for each in verify(lake, keep=timedelta(days=1)).problems]
+    print(json.dumps(told))  # noqa: T201 - a command speaks
+
+
+def _freed(lake: Lake, grace: timedelta) -> int:
+    """How much more room there is once somebody has collected."""
+    before = os.statvfs(lake.root).f_bavail
+    collect(lake, keep=timedelta(0), grace=grace)
+    stat = os.statvfs(lake.root)
+    return (stat.f_bavail - before) * stat.f_frsize
 
 
 def _head(lake: Lake) -> str:

@@ -37,6 +37,7 @@ def failures(told: dict[str, Any], says: str) -> set[str]:
     assert told["before"], "no run failed after it had written a file"
     assert told["after"] == []
     assert told["published"]
+    assert (told["kept"], told["problems"]) == (False, [])
     return {message.split(":")[0] for message in failed}
 
 
@@ -56,5 +57,9 @@ def test_disk_that_is_full(tmp_path: Path) -> None:
         possible = False
     if not possible:
         pytest.skip("this user may not mount a file system; files were limited instead")
-    ways = failures(run_out_of("tmpfs", tmp_path, mounting), "No space left on device")
+    told = run_out_of("tmpfs", tmp_path, mounting)
+    ways = failures(told, "No space left on device")
     assert len(ways) >= 3, ways
+    # The disk was full when the collector began, each time.
+    assert told["freed"] > 0
+    assert told["freed again"] > 0

@@ -574,15 +574,15 @@ COLLECT = (
     Mutation(
         "what is to be removed is not condemned first",
         LAKE + "collect.py",
-        "condemned.add(name, self._now)",
-        "pass",
+        "partial(condemned.add, name, self._now)",
+        "lambda: None",
         UNIT + "test_sync_order.py::test_collecting",
     ),
     Mutation(
         "what is removed is not on record",
         LAKE + "collect.py",
-        "self._lake.condemned.put_on_record(doomed, self._now)",
-        "pass",
+        "partial(condemned.put_on_record, names, self._now)",
+        "lambda: None",
         UNIT + "test_sync_order.py::test_collecting",
     ),
     Mutation(

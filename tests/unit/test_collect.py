@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sluicegate.errors import EnvironmentFailed, RefMoved, UnknownName
-from sluicegate.lake import Branch, Folder, Lake, Session, development_branch
+from sluicegate.lake import Branch, Folder, Lake, Session, development_branch, durable
 from sluicegate.lake.collect import Collected, collect
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.verify import verify
-from tests.unit.kit import numbers, numbers_in, publish, settings_of, write
+from tests.unit.kit import NUMBERS, numbers, numbers_in, publish, settings_of, write
 
 ROOT = Path(__file__).parents[2]
 NOW = timedelta(0)
@@ -589,3 +591,95 @@ def test_a_clock_that_is_behind_ends_nothing(lake: Lake) -> None:
     assert sweep(lake, keep=MONTH).kept.keys() == set(shown)
     age_move(lake, "dev", 3, 2_000 * DAY)
     assert sweep(lake, keep=MONTH).kept.keys() == set(shown)
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """No file can have a single byte: to who writes it is as if the disk were full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_full_disk_makes_room(lake: Lake) -> None:
+    """What is due is removed though nothing can be written; it goes on record when it can be."""
+    first = publish(lake, 1).generation
+    with lake.branch("dev", "run-1") as branch:
+        with branch.session() as session:
+            session.execute(f"CREATE OR REPLACE TABLE {NUMBERS.sql} AS SELECT 2::BIGINT AS n")
+        lake.publish(branch, run="run-1")
+    long_ago = datetime.now(UTC) - 2 * DAY
+    lake.condemned.add(first, long_ago)
+    orphan, dead = lake.root / "files" / "orphan.parquet", lake.branches / "dead"
+    orphan.write_bytes(b"x")
+    age(orphan, 2 * DAY)
+    dead.mkdir()
+    (dead / "lock").touch()
+    for file in (lake.root / "files").rglob("*.parquet"):
+        age(file, 2 * DAY)
+    shutil.rmtree(lake.root / "collected", ignore_errors=True)
+    with no_room():
+        with pytest.raises(EnvironmentFailed, match="File too large"):
+            lake.prepare()
+        collected = sweep(lake, grace=DAY)
+    assert (collected.removed, collected.files) == ([first], 2)
+    assert not dead.exists()
+    assert on_disk(lake) == named(lake)
+    assert not (lake.root / "collected").exists() or not list((lake.root / "collected").iterdir())
+    # It is not taken for lost, by anybody.
+    assert not verify(lake, keep=MONTH).problems
+    with pytest.raises(UnknownName, match=f"{first} was collected"):
+        lake.rollback("dev")
+    assert sweep(lake, keep=MONTH, grace=DAY).removed == []
+    assert (lake.condemned.names(), lake.condemned.removed()) == (set(), {first})
+    assert not verify(lake, keep=MONTH).problems
+    assert numbers(lake) == [2]
+
+
+def test_full_disk_removes_nothing_that_is_not_condemned(lake: Lake) -> None:
+    """Without a grace period too; what was freed is told with the failure, and nothing is lost."""
+    first = publish(lake, 1).generation
+    publish(lake, 2)
+    (lake.root / "files" / "orphan.parquet").write_bytes(b"x" * 7)
+    with no_room(), pytest.raises(EnvironmentFailed, match="7 bytes were freed") as caught:
+        sweep(lake)
+    assert caught.value.result
+    assert (caught.value.result["files"], caught.value.result["removed"]) == (1, [])
+    assert "free a few thousand bytes" in str(caught.value.hint)
+    assert lake.condemned.names() == set()
+    assert numbers(lake, first) == [1]
+    assert sweep(lake).removed == [first]
+
+
+def test_what_a_full_disk_has_no_room_for_is_done_in_the_room_that_was_made(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once: nobody has to run it again."""
+    first = publish(lake, 1).generation
+    publish(lake, 2)
+    orphan = lake.root / "files" / "orphan.parquet"
+    orphan.write_bytes(b"x")
+    real = Folder.create
+
+    def create(store: Folder, key: str, content: bytes) -> bool:
+        if orphan.exists():
+            with durable.written(orphan):
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return real(store, key, content)
+
+    monkeypatch.setattr(Folder, "create", create)
+    collected = sweep(lake)
+    assert (collected.removed, collected.files, collected.condemned) == ([first], 1, {})
+    assert lake.condemned.removed() == {first}
+
+
+def test_dry_run_condemns_nothing(lake: Lake) -> None:
+    """Nor does it say that it did."""
+    first = publish(lake, 1).generation
+    publish(lake, 2)
+    told = collect(lake, keep=NOW, grace=DAY, dry_run=True)
+    assert list(told.condemned) == [first]
+    assert lake.condemned.names() == set()
