@@ -14,14 +14,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 from uuid import uuid4
 
-from sluicegate.errors import BranchBusy, Bug
+from sluicegate.errors import BranchBusy, Bug, EnvironmentFailed
 from sluicegate.lake import checksums, durable
 from sluicegate.lake.compact import compact, touch, vacuum
 from sluicegate.lake.condemned import Condemned
 from sluicegate.lake.connection import Connection, attach, connect, detach
+from sluicegate.lake.damage import damage
 from sluicegate.lake.holder import holder_of, sign
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.locks import rooting
@@ -29,6 +30,9 @@ from sluicegate.lake.points import reached
 from sluicegate.lake.refs import Move
 from sluicegate.lake.session import Session
 from sluicegate.lake.store import Store
+
+if TYPE_CHECKING:
+    import duckdb
 
 CATALOG = "catalog.db"
 BASE = "base"
@@ -65,12 +69,15 @@ class Branch:
         attach(self._connection, self.catalog, self.files, read_only=False)
         self._open = True
         try:
-            yield Session(self._connection)
+            yield Session(self._connection, self._damaged)
         finally:
             reached("data written")
             detach(self._connection)
             self._open = False
             reached("catalog closed")
+
+    def _damaged(self, error: duckdb.Error) -> EnvironmentFailed | None:
+        return damage(str(error), self.catalog, self.files)
 
     def close(self) -> None:
         """Let go of the connection that sessions share, because making one takes long."""

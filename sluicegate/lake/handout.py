@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -25,6 +26,7 @@ from sluicegate.lake.connection import (
     when_closed,
 )
 from sluicegate.lake.lake import Lake
+from sluicegate.lake.leases import Lease
 from sluicegate.lake.views import create_view
 from sluicegate.settings import Settings
 
@@ -108,7 +110,7 @@ def export_marts(settings: Settings, file: Path, *, views: bool = False) -> Expo
     draft = file.with_name(f".{file.name}.{uuid4().hex}")
     try:
         durable.make_folder(file.parent)
-        with lake.held(settings.ref) as lease:
+        with lake.held(settings.ref) as lease, _reading(lake, lease):
             tables, seen = _write(lake, lease.catalog, draft, views=views)
         # Left by somebody who died writing to the export before: DuckDB would replay it into ours.
         file.with_name(file.name + ".wal").unlink(missing_ok=True)
@@ -123,6 +125,16 @@ def export_marts(settings: Settings, file: Path, *, views: bool = False) -> Expo
         with suppress(OSError):
             draft.unlink(missing_ok=True)
     return Export(file, lease.name, tables, seen)
+
+
+@contextmanager
+def _reading(lake: Lake, lease: Lease) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        if told := lake.gone(lease, error):
+            raise told from error
+        raise
 
 
 def _write(

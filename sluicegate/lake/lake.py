@@ -23,6 +23,7 @@ from sluicegate.lake.branch import (
 )
 from sluicegate.lake.condemned import Condemned
 from sluicegate.lake.connection import open_read_only
+from sluicegate.lake.damage import damage
 from sluicegate.lake.leases import Lease, lease
 from sluicegate.lake.locks import looking, rooting
 from sluicegate.lake.pins import Pins
@@ -33,6 +34,8 @@ from sluicegate.lake.session import Session
 from sluicegate.lake.store import Folder, Store, require_folder
 
 if TYPE_CHECKING:
+    import duckdb
+
     from sluicegate.settings import Settings
 
 
@@ -374,10 +377,10 @@ class Lake:
         finally:
             lease.release()
 
-    def gone(self, lease: Lease) -> EnvironmentFailed | None:
-        """What to tell a reader of a view that was collected, for want of a lease; else None."""
+    def gone(self, lease: Lease, error: duckdb.Error) -> EnvironmentFailed | None:
+        """What to tell a reader whose view was collected, for want of a lease, or is damaged."""
         if self.store.exists(self._key(lease.name)):
-            return None
+            return damage(str(error), lease.catalog, self.files)
         return EnvironmentFailed(
             f"This view was opened at {lease.opened:%Y-%m-%d %H:%M} UTC;"
             f" what it shows, {lease.name}, was collected since.",

@@ -20,7 +20,7 @@ from sluicegate.lake.store import DataFiles
 BESIDE = "beside"
 _REMOVES = re.compile(r"\s*(DROP|ALTER|ROLLBACK)\b", re.IGNORECASE)
 
-Gone = Callable[[], EnvironmentFailed | None]
+Gone = Callable[[duckdb.Error], EnvironmentFailed | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Session:
     """What ingestion and audits may do with a catalog.
 
     Args:
-        gone: what to tell if a file is missing because all of it was collected.
+        gone: what to tell of what was collected meanwhile, or is damaged.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, gone: Gone | None = None) -> None:
@@ -176,7 +176,7 @@ def machine_failures(gone: Gone | None = None) -> Iterator[None]:
     """Name a full disk, a lost file, too little memory or Ctrl-C for what it is.
 
     Args:
-        gone: what to tell if a file is missing because all of it was collected.
+        gone: what to tell of what was collected meanwhile, or is damaged.
     """
     try:
         yield
@@ -186,7 +186,7 @@ def machine_failures(gone: Gone | None = None) -> Iterator[None]:
             raise KeyboardInterrupt from error
         raise
     except duckdb.Error as error:
-        if gone and (told := gone()):
+        if gone and (told := gone(error)):
             raise told from error
         # A branch has one writer, so a commit fails for no other reason than its catalog's disk.
         commit = isinstance(error, duckdb.TransactionException) and "Failed to commit" in str(error)

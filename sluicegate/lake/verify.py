@@ -128,7 +128,7 @@ class _Verifier:
         problems += damaged
         # Listed after the catalogs: what is published meanwhile brings its files along.
         sizes = {stored.key: stored.size for stored in self._store.list("files/")}
-        verifier = FileVerifier(self._lake, sizes, whole, deep=self._deep)
+        verifier = FileVerifier(self._store, sizes, whole, deep=self._deep)
         problems += verifier.problems(self._files.values())
         problems = list(self._left(problems))
         return Verified(

@@ -13,8 +13,8 @@ from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake.checksums import digest
 from sluicegate.lake.connection import open_read_only
 from sluicegate.lake.inventory import DataFile
-from sluicegate.lake.lake import Lake
 from sluicegate.lake.problem import Problem
+from sluicegate.lake.store import Store
 
 _AT_ONCE = 500
 _FOOTERS = "SELECT file_name, num_rows FROM parquet_file_metadata($1)"
@@ -55,9 +55,9 @@ class FileVerifier:
     """
 
     def __init__(
-        self, lake: Lake, sizes: Mapping[str, int], catalog: Path | None, *, deep: bool
+        self, store: Store, sizes: Mapping[str, int], catalog: Path | None, *, deep: bool
     ) -> None:
-        self._lake = lake
+        self._store = store
         self._sizes = sizes
         self._catalog = catalog
         self._deep = deep
@@ -80,13 +80,13 @@ class FileVerifier:
         if self._catalog is None:
             if there:
                 what = "no catalog is whole: what data files contain was not looked at"
-                yield Problem(what, place=self._lake.store.where("files"))
+                yield Problem(what, place=self._store.where("files"))
             return
         try:
-            connection = open_read_only(self._catalog, self._lake.files)
+            connection = open_read_only(self._catalog, self._store.files)
         except EnvironmentFailed as error:
             what = f"what data files contain was not looked at: {error.message}"
-            yield Problem(what, place=self._lake.store.where("files"))
+            yield Problem(what, place=self._store.where("files"))
             return
         try:
             yield from self._content_problems(connection, there)
@@ -98,7 +98,7 @@ class FileVerifier:
     ) -> Iterator[Problem]:
         for start in range(0, len(files), _AT_ONCE):
             some = {self._address(file.key): file for file in files[start : start + _AT_ONCE]}
-            found = dict(_footers(connection, list(some)))
+            found = dict(footers(connection, list(some)))
             for address, file in some.items():
                 rows = found.get(address, "DuckDB does not find it")
                 if isinstance(rows, str):
@@ -121,7 +121,7 @@ class FileVerifier:
                 yield self._problem(file, f"cannot be read: {_line(error)}")
             return
         try:
-            found = digest(self._lake.store, file.key)
+            found = digest(self._store, file.key)
         except OSError as error:
             yield self._problem(file, f"cannot be read: {error.strerror or error}")
             return
@@ -134,16 +134,14 @@ class FileVerifier:
                 yield self._problem(file, f"{what} instead of {checksum.hex()[:12]}…", names)
 
     def _address(self, key: str) -> str:
-        return self._lake.files.path + key.removeprefix("files/")
+        return self._store.files.path + key.removeprefix("files/")
 
     def _problem(self, file: Named, what: str, names: list[str] | None = None) -> Problem:
         catalogs = tuple(sorted(names)) if names else file.catalogs
-        return Problem(
-            f"a data file {what}", catalogs, file.table, self._lake.store.where(file.key)
-        )
+        return Problem(f"a data file {what}", catalogs, file.table, self._store.where(file.key))
 
 
-def _footers(
+def footers(
     connection: duckdb.DuckDBPyConnection, addresses: list[str]
 ) -> Iterator[tuple[str, int | str]]:
     """Address → rows by the footer, or why it cannot be read."""
@@ -157,8 +155,8 @@ def _footers(
             return
         # One of them at least; DuckDB names the first only.
         middle = len(addresses) // 2
-        yield from _footers(connection, addresses[:middle])
-        yield from _footers(connection, addresses[middle:])
+        yield from footers(connection, addresses[:middle])
+        yield from footers(connection, addresses[middle:])
 
 
 def _line(error: duckdb.Error) -> str:

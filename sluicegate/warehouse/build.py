@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from sluicegate.errors import Bug, ConfigurationError, EnvironmentFailed
+from sluicegate.lake.damage import damage
 from sluicegate.warehouse import failures, results
 from sluicegate.warehouse.events import Listener
 from sluicegate.warehouse.handover import Handover, handed
@@ -88,11 +89,19 @@ def build(
         outcome = invoke(arguments, project, target, listener)
         if outcome.exception is not None:
             raise failures.of_run(outcome.exception, project) from None
+        _refuse_damage(outcome.result.results, branch_catalog, files)
         models, checks = results.read(outcome.result.results, project, _counter(branch))
     if not only:
         results.refuse_emptiness(models, checks, project)
     seconds = time.perf_counter() - began
     return Build(models, checks, tuple(listener.warnings), seconds, unit_tests)
+
+
+def _refuse_damage(found: Iterable[Any], catalog: Path, files: DataFiles) -> None:
+    """Blame the lake for a data file that is damaged, and neither the data nor a model."""
+    for result in found:
+        if told := damage(str(result.message or ""), catalog, files):
+            raise told
 
 
 def invoke(arguments: list[str], project: Path, target: Path, listener: Listener) -> Any:
