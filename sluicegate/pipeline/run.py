@@ -85,8 +85,11 @@ class Run:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                who = holder_of(lock) or "it has just begun"
-                log.info("another run of %s is at work (%s): waiting for it to end", self.env, who)
+                holder = holder_of(lock)
+                who = holder or "it has just begun"
+                end = f"; to end it, which publishes nothing: {holder.remedy}" if holder else ""
+                todo = f"waiting for it to end{end}; Ctrl-C ends the waiting"
+                log.info("another run of %s is at work (%s): %s", self.env, who, todo)
                 fcntl.flock(lock, fcntl.LOCK_EX)
             sign(lock)
             yield

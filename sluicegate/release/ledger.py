@@ -15,7 +15,8 @@ from sluicegate.lake.store import Store
 STARTED = "run started"
 FINISHED = "run finished"
 
-_PUBLISHED = "published"
+PUBLISHED = "published"
+"""What an entry of the end of a run has as its status, if readers saw what it brought."""
 
 
 class Ledger:
@@ -53,6 +54,6 @@ def published(entry: Mapping[str, Any]) -> tuple[str, str] | None:
     if not all(isinstance(fact, str) for fact in facts):
         raise ValueError("no facts")
     moment(entry["at"])
-    if entry["event"] != FINISHED or entry["status"] != _PUBLISHED:
+    if entry["event"] != FINISHED or entry["status"] != PUBLISHED:
         return None
     return str(entry["run"]), str(entry["generation"])

@@ -133,3 +133,39 @@ def test_rolled_back_environment(desk: Desk) -> None:
     status = desk.status()
     assert status["generation"] == first
     assert counts(status) == (1, 1, 0, 0, 0)
+
+
+def test_undone_run(desk: Desk) -> None:
+    """Neither its rows nor that it published is told as what readers see; forward again, both."""
+    for run, lines in (("run-1", ["a,,1.00,"]), ("run-2", ["b,,1.00,", "c,,1.00,"])):
+        desk.started(run)
+        desk.publish(run, *lines)
+        receipt = Receipt("orders", run, "x.csv", rows_in=len(lines), published=len(lines))
+        desk.finished(run, "published", receipt)
+    assert desk.status()["last_run"]["status"] == "published"
+    undone = desk.lake.rollback("dev").previous
+    status = desk.status()
+    assert counts(status) == (1, 1, 0, 0, 0)
+    assert status["sources"]["orders"]["run"] == "run-1"
+    assert status["last_run"] | {"at": None} == {
+        "run": "run-2",
+        "at": None,
+        "status": "no longer shown, published",
+        "error": None,
+        "evidence": None,
+        "ui": None,
+    }
+    desk.lake.rollback("dev", undone)
+    status = desk.status()
+    assert (counts(status), status["last_run"]["status"]) == ((2, 2, 0, 0, 0), "published")
+    # One that is published on top of what is shown leaves it as it is.
+    desk.lake.rollback("dev")
+    desk.started("run-3")
+    desk.publish("run-3", "d,,1.00,")
+    desk.finished("run-3", "published", Receipt("orders", "3", "x.csv", rows_in=1, published=1))
+    assert desk.status()["last_run"]["status"] == "published"
+    # And what was refused since a rollback is told, as ever.
+    desk.lake.rollback("dev")
+    desk.started("run-4")
+    desk.finished("run-4", "refused", Receipt("orders", "0f", "x.csv", rows_in=7, held=7))
+    assert counts(desk.status()) == (7, 0, 0, 0, 7)

@@ -64,9 +64,9 @@ def test_runs_of_one_environment_queue(lake: Lake) -> None:
     log.removeHandler(heard)
     assert order == ["first", "second"]
     who = rf"process {os.getpid()} on {re.escape(socket.gethostname())} since 2\d\d\d-\S+\+00:00"
-    assert re.fullmatch(
-        rf"another run of dev is at work \({who}\): waiting for it to end", heard.said
-    )
+    what = rf"another run of dev is at work \({who}\): waiting for it to end"
+    todo = f"to end it, which publishes nothing: kill {os.getpid()}; Ctrl-C ends the waiting"
+    assert re.fullmatch(f"{what}; {todo}", heard.said)
 
 
 def test_other_environments_are_not_waited_for(lake: Lake) -> None:
