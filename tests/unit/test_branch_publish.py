@@ -20,7 +20,9 @@ import pytest
 from sluicegate.errors import BranchBusy, Bug, EnvironmentFailed, RefMoved, UnknownName
 from sluicegate.lake import Lake, Session, Table
 from sluicegate.lake import branch as branching
+from sluicegate.lake.branch import copy_catalog
 from sluicegate.lake.holder import Holder
+from sluicegate.lake.inventory import data_files
 from tests.unit.kit import numbers, numbers_in, publish, write
 
 OTHER = Table("marts", "others")
@@ -381,3 +383,29 @@ def test_session_speaks_polars(lake: Lake) -> None:
         assert list(session.types(table)) == list(kinds)
         assert session.frame(f"FROM {table.sql}").equals(frame)
         assert session.frame(f"FROM {table.sql}").schema == frame.schema
+
+
+def test_journals_of_the_dead_are_not_replayed(lake: Lake, tmp_path: Path) -> None:
+    """What a killed writer left beside a catalog is gone before another one is in its place."""
+    generation = publish(lake, 1).generation
+    target = tmp_path / "aside" / "catalog.db"
+    target.parent.mkdir()
+    for leftover in ("-journal", "-wal", "-shm"):
+        target.with_name(f"catalog.db{leftover}").write_bytes(b"of another catalog")
+    copy_catalog(lake.catalog(generation), target)
+    assert [file.name for file in target.parent.iterdir()] == ["catalog.db"]
+    assert target.read_bytes() == lake.catalog(generation).read_bytes()
+
+
+def test_table_that_was_dropped_at_once_has_no_current_files(lake: Lake) -> None:
+    """DuckLake never ends a file of a table that is dropped in the transaction that wrote it."""
+    with lake.branch("dev", "run") as branch:
+        with branch.session() as session:
+            write(session, 1)
+            session.execute("CREATE TABLE lake.raw.passing (n BIGINT)")
+            with session.transaction():
+                session.execute("INSERT INTO lake.raw.passing SELECT 1")
+                session.execute("DROP TABLE lake.raw.passing")
+        everything = {file.table for file in data_files(branch.catalog)}
+        assert everything == {"raw.numbers", "raw.passing"}
+        assert {file.table for file in data_files(branch.catalog, current=True)} == {"raw.numbers"}

@@ -23,6 +23,7 @@ from sluicegate.errors import EnvironmentFailed, RefMoved, UnknownName
 from sluicegate.lake import Branch, Folder, Lake, Session, development_branch, durable
 from sluicegate.lake.collect import Collected, collect
 from sluicegate.lake.inventory import data_files
+from sluicegate.lake.roots import _ENOUGH
 from sluicegate.lake.verify import verify
 from tests.unit.kit import NUMBERS, numbers, numbers_in, publish, settings_of, write
 
@@ -683,3 +684,20 @@ def test_dry_run_condemns_nothing(lake: Lake) -> None:
     told = collect(lake, keep=NOW, grace=DAY, dry_run=True)
     assert list(told.condemned) == [first]
     assert lake.condemned.names() == set()
+
+
+def test_clocks_may_be_a_day_apart(lake: Lake) -> None:
+    """Many moves by a clock that is behind do not hide what was shown later by another one."""
+    shown, other = publish(lake, 1), publish(lake, 2)
+    head = other
+    for _ in range(_ENOUGH + 1):
+        head = lake.refs.move("dev", head, other.generation, action="publish")
+    head = lake.refs.move("dev", head, other.generation, action="publish")
+    age_move(lake, "dev", 1, MONTH - DAY / 24)
+    for number in range(2, head.number):
+        age_move(lake, "dev", number, MONTH + DAY / 2)
+    assert sweep(lake, keep=MONTH).kept.keys() == {shown.generation, other.generation}
+    # More than that is no clock's fault.
+    for number in range(2, head.number):
+        age_move(lake, "dev", number, DAY)
+    assert sweep(lake, keep=MONTH).removed == [shown.generation]

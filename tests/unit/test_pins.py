@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import stat
 import subprocess
 import sys
 from datetime import timedelta
@@ -193,3 +194,34 @@ def test_reader_without_permission_reads(lake: Lake) -> None:
         with pytest.raises(EnvironmentFailed, match=f"{first}, was collected since") as caught:
             numbers_in(session)
     assert "connect again" in str(caught.value.hint)
+
+
+def test_collector_of_another_user_may_read_a_lease(lake: Lake) -> None:
+    """Whatever the reader's umask is: else he could not collect at all."""
+    publish(lake, 1)
+    mask = os.umask(0o077)
+    try:
+        lease = lake.lease("dev")
+    finally:
+        os.umask(mask)
+    assert stat.S_IMODE(lease.file.stat().st_mode) == 0o644
+    assert lease.file.read_text() == lease.name
+    lease.release()
+
+
+def test_lease_has_no_name_once_it_is_not_locked(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A collector would take it for one of the dead, and a name made anew be somebody else's."""
+    publish(lake, 1)
+    lease = lake.lease("dev")
+    real, there = os.close, []
+
+    def close(handle: int) -> None:
+        if handle == lease.handle:
+            there.append(lease.file.exists())
+        real(handle)
+
+    monkeypatch.setattr(os, "close", close)
+    lease.release()
+    assert there == [False]

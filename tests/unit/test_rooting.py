@@ -194,3 +194,25 @@ def test_development_branch_is_of_the_head_that_it_says(
     lake.rollback("dev")
     catalog = development_branch(settings)
     assert catalog.read_bytes() == lake.catalog(lake.refs.require("dev").generation).read_bytes()
+
+
+def test_one_collects_at_a_time(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first look to the last file: another one would count and remove the same."""
+    for number in range(3):
+        publish(lake, number)
+    orphan = lake.root / "files" / "orphan.parquet"
+    orphan.write_bytes(b"x")
+    seen: dict[str, bool] = {}
+
+    def look(name: str) -> None:
+        with (lake.root / "locks" / "collector").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                seen[name] = True
+            except BlockingIOError:
+                seen.setdefault(name, False)
+
+    monkeypatch.setattr(points, "hook", look)
+    assert collect(lake, keep=NOW, grace=NOW).files == 1
+    assert {"catalog condemned", "catalog removed", "file removed"} <= seen.keys()
+    assert set(seen.values()) == {False}

@@ -164,6 +164,10 @@ def test_undone_run(desk: Desk) -> None:
     desk.publish("run-3", "d,,1.00,")
     desk.finished("run-3", "published", Receipt("orders", "3", "x.csv", rows_in=1, published=1))
     assert desk.status()["last_run"]["status"] == "published"
+    generation = desk.publish("by-hand", "e,,1.00,")
+    assert desk.status()["last_run"]["status"] == "published"
+    assert desk.status()["generation"] == generation
+    desk.lake.rollback("dev")
     # And what was refused since a rollback is told, as ever.
     desk.lake.rollback("dev")
     desk.started("run-4")

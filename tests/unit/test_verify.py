@@ -543,3 +543,14 @@ def test_entry_of_a_ledger_that_tells_nothing(lake: Lake, entry: dict[str, Any])
     (problem,) = verify(lake, keep=MONTH, published=published).problems
     assert problem.what == "entry 2 of ledger/dev is no entry of a ledger"
     assert Ledger(lake.store, "dev").last(STARTED) is not None
+
+
+def test_damage_that_no_query_meets(lake: Lake) -> None:
+    """SQLite's own check finds it, where no name tells that the content is another one."""
+    catalog = lake.resolve("refused/run-7")
+    content = catalog.read_bytes()
+    # How many pages are free, as the header has it.
+    rewrite(catalog, content[:36] + b"\0\0\0\7" + content[40:])
+    (problem,) = look(lake).problems
+    assert problem.what.startswith("the catalog of refused/run-7 is damaged, SQLite says: ")
+    assert problem.place == str(catalog)
