@@ -608,6 +608,99 @@ COLLECT = (
     ),
 )
 
+KEEPING = (
+    Mutation(
+        "what was removed without a record is forgotten",
+        LAKE + "collect.py",
+        "for name in names if on_record else ():",
+        "for name in names:",
+        UNIT + "test_collect.py::test_full_disk_makes_room",
+    ),
+    Mutation(
+        "what there was no room to condemn counts as condemned",
+        LAKE + "collect.py",
+        """            if self._uncondemned is not None:
+                break
+""",
+        "",
+        UNIT + "test_collect.py::test_full_disk_removes_nothing_that_is_not_condemned",
+    ),
+    Mutation(
+        "two collect at once",
+        LAKE + "collect.py",
+        "with collecting(lake.root):",
+        "if True:",
+        UNIT + "test_rooting.py::test_one_collects_at_a_time",
+    ),
+    Mutation(
+        "clocks are taken to agree",
+        LAKE + "roots.py",
+        "_SKEW = timedelta(days=1)",
+        "_SKEW = timedelta(0)",
+        UNIT + "test_collect.py::test_clocks_may_be_a_day_apart",
+    ),
+    Mutation(
+        "an entry that lost its name is overlooked",
+        LAKE + "roots.py",
+        "if strays := self._lake.refs.strays():",
+        "if strays := self._lake.refs.strays()[:0]:",
+        UNIT + "test_verify.py::test_what_is_no_entry_is_told[refs/dev/1.json]",
+    ),
+    Mutation(
+        "a lease is for its owner's eyes",
+        LAKE + "leases.py",
+        "os.fchmod(handle, 0o644)",
+        "pass",
+        UNIT + "test_pins.py::test_collector_of_another_user_may_read_a_lease",
+    ),
+    Mutation(
+        "a fork lets go of its parent's lease",
+        LAKE + "leases.py",
+        "if self.handle is not None and self.process == os.getpid():",
+        "if self.handle is not None:",
+        UNIT + "test_pins.py::test_fork_does_not_let_go",
+    ),
+    Mutation(
+        "a lease is let go of before its name is gone",
+        LAKE + "leases.py",
+        """            with suppress(OSError):
+                self.file.unlink()
+            os.close(self.handle)""",
+        """            os.close(self.handle)
+            with suppress(OSError):
+                self.file.unlink()""",
+        UNIT + "test_pins.py::test_lease_has_no_name_once_it_is_not_locked",
+    ),
+    Mutation(
+        "SQLite is not asked whether a catalog is whole",
+        LAKE + "verify_catalogs.py",
+        "PRAGMA integrity_check(10)",
+        "SELECT 'ok'",
+        UNIT + "test_verify.py::test_damage_that_no_query_meets",
+    ),
+    Mutation(
+        "a lost newest move is not looked for",
+        LAKE + "verify_logs.py",
+        "if len(unknown) > told:",
+        "if False:",
+        UNIT + "test_verify.py::test_lost_newest_move",
+    ),
+    Mutation(
+        "the journal of a killed writer is replayed",
+        LAKE + "branch.py",
+        "target.with_name(target.name + leftover).unlink(missing_ok=True)",
+        "pass",
+        UNIT + "test_branch_publish.py::test_journals_of_the_dead_are_not_replayed",
+    ),
+    Mutation(
+        "a damaged data file is a wrong query",
+        LAKE + "lake.py",
+        "return damage(str(error), lease.catalog, self.files)",
+        "return None",
+        UNIT + "test_damage.py::test_deletions_in_disorder",
+    ),
+)
+
 PINS = (
     Mutation(
         "a generation is pinned while others collect",
@@ -717,5 +810,5 @@ READERS = (
 
 MUTATIONS = (
     *(*DURABLE, *STORE, *LOG, *REFS, *BRANCH, *LAKES, *BACKUP),
-    *(*CARRY, *COLLECT, *PINS, *RUN, *READERS),
+    *(*CARRY, *COLLECT, *KEEPING, *PINS, *RUN, *READERS),
 )
