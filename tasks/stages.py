@@ -13,9 +13,10 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from sluicegate import warehouse
-from sluicegate.ingestion import Intake
+from sluicegate.ingestion import Intake, Selection
 from sluicegate.lake import Branch, Move
-from sluicegate.pipeline import Run, stages
+from sluicegate.pipeline import Run, replaying, stages
+from sluicegate.pipeline.replaying import Recall
 from sluicegate.pipeline.stages import Harvest, Offer
 from sluicegate.quality.check import Check
 from sluicegate.sources import Discovery
@@ -63,11 +64,25 @@ def refuse_held(run: Run, harvest: Harvest) -> None:
     stages.refuse_held(run, harvest)
 
 
+@_stage("Select what is in quarantine")
+def select(run: Run, selection: Selection) -> Recall:
+    """Look up what is in quarantine for what readers see now."""
+    with run.stage("select"):
+        return replaying.select(run, selection)
+
+
+@_stage("Replay {name}")
+def replay_source(run: Run, branch: Branch, name: str, recall: Recall, harvest: Harvest) -> Intake:
+    """Judge a source's records in quarantine again."""
+    with run.stage("replay"), watched(f"replay-{name}", run.env, f"Replay {name}") as told:
+        return replaying.replay_source(run, branch, name, recall, harvest, told)
+
+
 @_stage("Transform with dbt")
-def transform(run: Run, branch: Branch, harvest: Harvest, offer: Offer) -> warehouse.Build:
+def transform(run: Run, branch: Branch, harvest: Harvest, *, unit_tests: bool) -> warehouse.Build:
     """Let dbt build its models on the branch."""
     with run.stage("transform"), watched("transform", run.env, "Transform with dbt") as told:
-        return stages.transform(run, branch, harvest, offer, told)
+        return stages.transform(run, branch, harvest, unit_tests=unit_tests, progress=told)
 
 
 @_stage("Audit the branch")

@@ -73,7 +73,9 @@ def report(report: Report, *, json: bool) -> None:
     if json:
         print_json(report.to_dict())
         return
-    if report.status.value == "nothing new":
+    if report.kind.value == "replay" and report.status.value != "published":
+        _not_replayed(report)
+    elif report.status.value == "nothing new":
         known = ", ".join(f"{name} {count:,}" for name, count in report.known.items())
         out.print(f"[bold]{report.env}: nothing new.[/bold] Batches loaded before: {known}.")
     else:
@@ -87,9 +89,27 @@ def report(report: Report, *, json: bool) -> None:
     changed = "" if report.generation == report.previous else f" ({before})"
     out.print(f"Generation  {report.generation}{changed}")
     spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
-    out.print(f"Wall time   {spent}")
+    if spent:
+        out.print(f"Wall time   {spent}")
     if report.ui:
         out.print(f"Prefect UI  {report.ui}", soft_wrap=True)
+
+
+def _not_replayed(report: Report) -> None:
+    """A replay that published nothing: because there is nothing, or because it was only tried."""
+    if not report.accounts:
+        out.print(f"[bold]{report.env}: nothing of that is in quarantine.[/bold]")
+        return
+    passed = sum(each.published + each.deduplicated for each in report.accounts.values())
+    taken = sum(each.rows_in for each in report.accounts.values())
+    if report.status.value == "rehearsed":
+        out.print(
+            f"[bold]{report.env}: {passed:,} of {taken:,} records would leave quarantine.[/bold]"
+            " Nothing was published."
+        )
+    else:
+        out.print(f"[bold]{report.env}: still rejected, all {taken:,} records.[/bold]")
+    _accounts({name: account.to_dict() for name, account in report.accounts.items()})
 
 
 _MOVED = {"publish": "its publish", "rollback": "a rollback", "branch": "it was branched"}

@@ -13,16 +13,51 @@ from sluicegate.errors import EnvironmentFailed
 from sluicegate.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sluicegate.ingestion import Selection
     from sluicegate.pipeline import Report
 
 
 def run_pipeline(settings: Settings, *, quiet: bool) -> Report:
-    """Run the flow in this process and return its report.
+    """Run the pipeline in this process and return its report.
 
     Raises:
         EnvironmentFailed: the Prefect server does not answer.
         SluicegateError: as the flow raises.
     """
+
+    def flow() -> Report:
+        from flows.pipeline import pipeline
+
+        return pipeline(env=settings.env)
+
+    return _run(settings, flow, lambda: _nothing_new(settings), quiet=quiet)
+
+
+def run_replay(settings: Settings, selection: Selection, *, quiet: bool) -> Report:
+    """Replay what is in quarantine in this process and return the report.
+
+    Raises:
+        EnvironmentFailed: the Prefect server does not answer.
+        SluicegateError: as the flow raises.
+    """
+
+    def flow() -> Report:
+        from flows.replay import replay
+
+        return replay(settings.env, selection.sources, selection.rules, selection.files)
+
+    return _run(settings, flow, lambda: None, quiet=quiet)
+
+
+def _run(
+    settings: Settings,
+    flow: Callable[[], Report],
+    shortcut: Callable[[], Report | None],
+    *,
+    quiet: bool,
+) -> Report:
     _prepare_prefect(settings)
     require_server(os.environ["PREFECT_API_URL"], hint="start it: sluicegate up, or make run")
     told = render.Teller(quiet=quiet)
@@ -31,7 +66,10 @@ def run_pipeline(settings: Settings, *, quiet: bool) -> Report:
     logger.propagate = False
     logger.addHandler(told)
     try:
-        return _nothing_new(settings) or _run_flow(settings, told)
+        if (report := shortcut()) is not None:
+            return report
+        told.say("starting a flow run in Prefect")
+        return flow()
     finally:
         logger.removeHandler(told)
         told.close()
@@ -57,13 +95,6 @@ def _nothing_new(settings: Settings) -> Report | None:
     with run.recorded():
         run.nothing_new()
     return run.report
-
-
-def _run_flow(settings: Settings, told: render.Teller) -> Report:
-    told.say("starting a flow run in Prefect")
-    from flows.pipeline import pipeline
-
-    return pipeline(env=settings.env)
 
 
 def _prepare_prefect(settings: Settings) -> None:

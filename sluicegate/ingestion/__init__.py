@@ -2,7 +2,9 @@
 
 from sluicegate.ingestion.carry import Aside, carry
 from sluicegate.ingestion.ingest import Intake, Refusal, ingest
+from sluicegate.ingestion.quarantine import Selection
 from sluicegate.ingestion.receipt import Fate, Receipt, total
+from sluicegate.ingestion.replay import replay
 from sluicegate.ingestion.table import create, grow, raw_table
 
 __all__ = [
@@ -11,10 +13,12 @@ __all__ = [
     "Intake",
     "Receipt",
     "Refusal",
+    "Selection",
     "carry",
     "create",
     "grow",
     "ingest",
     "raw_table",
+    "replay",
     "total",
 ]

@@ -19,6 +19,10 @@ from sluicegate.sources import Batch, Known
 BATCHES = Table("accounts", "batches")
 REJECTIONS = Table("accounts", "rejections")
 QUARANTINE = Table("accounts", "quarantine")
+REPLAYS = Table("accounts", "replays")
+"""Receipts of replays, one a batch: their rows in were taken out of quarantine."""
+REPLAYED = Table("accounts", "replayed")
+"""What became of each record in quarantine: released, or found to break other rules."""
 RUNS = Table("accounts", "runs")
 MASKED = Table("accounts", "masked")
 """Only masked branches have it: the tables that came along, with the columns that were replaced."""
@@ -59,6 +63,29 @@ TABLES: Mapping[Table, Mapping[str, str]] = {
         "line": _COUNT,
         "rules": "VARCHAR[]",
         "record": _TEXT,
+        "at": _MOMENT,
+    },
+    REPLAYS: {
+        "run": _TEXT,
+        "source": _TEXT,
+        "batch": _TEXT,
+        "file": _TEXT,
+        "rows_in": _COUNT,
+        "published": _COUNT,
+        "quarantined": _COUNT,
+        "deduplicated": _COUNT,
+        "at": _MOMENT,
+    },
+    REPLAYED: {
+        "run": _TEXT,
+        "source": _TEXT,
+        "batch": _TEXT,
+        "file": _TEXT,
+        "line": _COUNT,
+        "rejected_by": _TEXT,
+        "outcome": _TEXT,
+        "before": "VARCHAR[]",
+        "after": "VARCHAR[]",
         "at": _MOMENT,
     },
     RUNS: {"run": _TEXT, "env": _TEXT, "fingerprint": _TEXT, "at": _MOMENT},
@@ -115,30 +142,6 @@ def record_masked(session: Session, masked: Mapping[str, Sequence[str]]) -> None
 def is_masked(session: Session) -> bool:
     """Whether personal values were replaced, so that new ones must not come in."""
     return session.exists(MASKED)
-
-
-def quarantine(
-    session: Session, run: str, source: str, batches: Sequence[Batch], rejected: pl.DataFrame
-) -> None:
-    """Put rejected records into quarantine.
-
-    Args:
-        rejected: ``_batch``, ``_line``, ``rules`` and ``record`` of each.
-    """
-    files = {batch.id: batch.name for batch in batches}
-    session.insert(
-        QUARANTINE,
-        rejected.select(
-            pl.lit(run).alias("run"),
-            pl.lit(source).alias("source"),
-            pl.col("_batch").alias("batch"),
-            pl.col("_batch").replace_strict(files, return_dtype=pl.String).alias("file"),
-            pl.col("_line").alias("line"),
-            "rules",
-            "record",
-            pl.lit(datetime.now(UTC)).alias("at"),
-        ).sort("file", "line"),
-    )
 
 
 def record_batches(session: Session, run: str, loaded: Sequence[tuple[Batch, Receipt]]) -> None:

@@ -38,12 +38,23 @@ class Intake:
         receipts: one a batch that was looked at.
         refusals: batches that were refused; if there is one, the run publishes nothing.
         superseded: published rows that corrections replaced, or that left with their source.
+        replayed: whether the rows came out of quarantine, and not from the source.
+        left: batches of a replay that could not be read again, with the reason.
+        moved: records of a replay that left the quarantine, or break other rules than before.
     """
 
     source: str
     receipts: list[Receipt] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     superseded: int = 0
+    replayed: bool = False
+    left: dict[str, str] = field(default_factory=dict)
+    moved: int = 0
+
+    @property
+    def taken(self) -> int:
+        """Rows that were taken out of quarantine to be judged again."""
+        return sum(receipt.rows_in for receipt in self.receipts) if self.replayed else 0
 
 
 def ingest(

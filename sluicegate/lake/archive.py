@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake import durable
 from sluicegate.lake.store import Store
 
@@ -37,6 +38,32 @@ class Archive:
         with self._draft() as draft:
             draft.write_bytes(content)
             return self._settle(draft)
+
+    def find(self, batch: str) -> Path:
+        """A file to read the bytes of a batch from that was kept before.
+
+        Raises:
+            EnvironmentFailed: they are not there, or are not what they were.
+        """
+        folder = f"archive/{batch[:2]}/"
+        names = self._store.names(folder, after=batch)
+        name = next((name for name in names if name.startswith(batch)), None)
+        if name is None:
+            raise EnvironmentFailed(
+                f"The archive does not have the batch {batch}.",
+                where=self._store.where(folder),
+                hint="bring its bytes back from a backup",
+            )
+        file = self._store.local(folder + name)
+        with file.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        if digest != name:
+            raise EnvironmentFailed(
+                "A batch in the archive is not what was put there.",
+                where=self._store.where(folder + name),
+                hint="bring it back from a backup",
+            )
+        return file
 
     @contextmanager
     def _draft(self) -> Iterator[Path]:

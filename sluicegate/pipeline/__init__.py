@@ -2,7 +2,7 @@
 
 from sluicegate.pipeline import stages
 from sluicegate.pipeline.platform import Platform
-from sluicegate.pipeline.report import Report, Status
+from sluicegate.pipeline.report import Kind, Report, Status
 from sluicegate.pipeline.run import Run
 
-__all__ = ["Platform", "Report", "Run", "Status", "stages"]
+__all__ = ["Kind", "Platform", "Report", "Run", "Status", "stages"]

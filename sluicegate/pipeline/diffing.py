@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from sluicegate.catalogue import Catalogue, load_catalogue
 from sluicegate.contracts import PII, Contract
-from sluicegate.ingestion.accounts import BATCHES, MASKED, QUARANTINE, REJECTIONS, RUNS
+from sluicegate.ingestion.accounts import (
+    BATCHES,
+    MASKED,
+    QUARANTINE,
+    REJECTIONS,
+    REPLAYED,
+    REPLAYS,
+    RUNS,
+)
 from sluicegate.ingestion.table import BATCH, raw_table
 from sluicegate.lake.diff import SAMPLE, Diff, diff
 from sluicegate.sources import LINE
@@ -21,6 +29,8 @@ if TYPE_CHECKING:
 _ACCOUNTS = {
     str(BATCHES): ("run", "source", "batch"),
     str(REJECTIONS): ("run", "source", "batch", "rule"),
+    str(REPLAYS): ("run", "source", "batch"),
+    str(REPLAYED): ("run", "source", "batch", "line"),
     str(RUNS): ("run",),
     str(MASKED): ("name",),
 }

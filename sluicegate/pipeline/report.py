@@ -12,6 +12,15 @@ from sluicegate.quality.freshness import Freshness
 from sluicegate.warehouse import Model
 
 
+class Kind(StrEnum):
+    """What a run takes in."""
+
+    PIPELINE = "pipeline"
+    """What is new at the sources."""
+    REPLAY = "replay"
+    """What is in quarantine."""
+
+
 class Status(StrEnum):
     """How a run ended."""
 
@@ -19,6 +28,8 @@ class Status(StrEnum):
     NOTHING_NEW = "nothing new"
     REFUSED = "refused"
     FAILED = "failed"
+    REHEARSED = "rehearsed"
+    """It would have been published; it was only tried."""
 
 
 @dataclass(slots=True)
@@ -26,6 +37,7 @@ class Report:
     """What a run did.
 
     Attributes:
+        kind: what it takes in.
         accounts: source → its receipts added up.
         receipts: one a batch.
         waiting: source → files left for the next run, with the reason.
@@ -41,6 +53,7 @@ class Report:
     run: str
     env: str
     status: Status = Status.FAILED
+    kind: Kind = Kind.PIPELINE
     accounts: dict[str, Receipt] = field(default_factory=dict)
     receipts: list[Receipt] = field(default_factory=list)
     known: dict[str, int] = field(default_factory=dict)
@@ -80,6 +93,7 @@ class Report:
         return {
             "run": self.run,
             "env": self.env,
+            "kind": self.kind.value,
             "status": self.status.value,
             "generation": self.generation,
             "previous": self.previous,

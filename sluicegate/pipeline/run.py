@@ -19,7 +19,7 @@ from sluicegate.ingestion import Aside, Intake
 from sluicegate.lake import Branch, durable
 from sluicegate.lake.holder import holder_of, sign
 from sluicegate.pipeline.platform import Platform
-from sluicegate.pipeline.report import Report, Status
+from sluicegate.pipeline.report import Kind, Report, Status
 from sluicegate.quality.check import Outcome
 from sluicegate.release.ledger import FINISHED, STARTED
 
@@ -38,11 +38,13 @@ class Run:
         former: what was built on that branch; None if nothing was.
     """
 
-    def __init__(self, platform: Platform, ui: str | None = None) -> None:
+    def __init__(
+        self, platform: Platform, ui: str | None = None, kind: Kind = Kind.PIPELINE
+    ) -> None:
         self.platform = platform
         moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         self.id = f"{moment}-{secrets.token_hex(3)}"
-        self.report = Report(run=self.id, env=platform.settings.ref, ui=ui)
+        self.report = Report(run=self.id, env=platform.settings.ref, ui=ui, kind=kind)
         self.intakes: dict[str, Intake] = {}
         self.build: warehouse.Build | None = None
         self.aside: Aside | None = None
@@ -59,7 +61,13 @@ class Run:
     def recorded(self) -> Iterator[Run]:
         """Put the run on record: begun, and how it ended. A run that is killed stays begun."""
         ledger = self.platform.ledger
-        ledger.record(STARTED, self.id, pid=os.getpid(), code=self.platform.fingerprint)
+        ledger.record(
+            STARTED,
+            self.id,
+            kind=self.report.kind.value,
+            pid=os.getpid(),
+            code=self.platform.fingerprint,
+        )
         try:
             yield self
         except OSError as error:

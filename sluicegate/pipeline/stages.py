@@ -168,16 +168,19 @@ def refuse_held(run: Run, harvest: Harvest) -> None:
         where=f"{first.where}{more}",
         hint=f"{first.hint or 'have the provider send it again'}; or move it out of the landing "
         f"folder, so that the others can go on. "
-        f"Rejected rows: {_look(run, 'FROM accounts.quarantine')}",
+        f"Rejected rows: .venv/bin/sluicegate quarantine list --env {run.platform.settings.env} "
+        f"--ref refused/{run.id}",
     )
 
 
 def transform(
-    run: Run, branch: Branch, harvest: Harvest, offer: Offer, progress: Progress = untold
+    run: Run, branch: Branch, harvest: Harvest, *, unit_tests: bool, progress: Progress = untold
 ) -> warehouse.Build:
     """Let dbt build its models on the branch, or what an earlier attempt of the run has not built.
 
-    Unit tests say nothing of data: they run when the code is not the one that was published.
+    Args:
+        unit_tests: whether to run them too. They say nothing of data: they are for code that is not
+            the one that was published.
     """
     platform = run.platform
     # dbt calls back from threads of its own, which know nothing of the run that they log for.
@@ -189,7 +192,7 @@ def transform(
     run.build = build(
         project=platform.dbt_project,
         target=platform.dbt_target,
-        unit_tests=offer.code_changed,
+        unit_tests=unit_tests,
         on_event=lambda step: context.copy().run(_tell, step, progress),
     )
     run.report.models = list(run.build.models)

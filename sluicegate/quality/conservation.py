@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sluicegate.ingestion import Intake, Receipt, raw_table, total
-from sluicegate.ingestion.accounts import BATCHES, QUARANTINE
+from sluicegate.ingestion.accounts import BATCHES, QUARANTINE, REPLAYED
 from sluicegate.lake import Session
 from sluicegate.quality.check import Check, verdict_of
 from sluicegate.sources import Load, Source
@@ -41,7 +41,7 @@ def audit_conservation(source: Source, before: Stock, after: Stock, intake: Inta
     receipts = [*intake.receipts]
     account = total(source.name, receipts)
     missing = _gap("published", before.published + account.published - intake.superseded, after)
-    lost = _gap("quarantined", before.quarantined + account.quarantined, after)
+    lost = _gap("quarantined", before.quarantined - intake.taken + account.quarantined, after)
     rows = account.rows_in + after.published + after.quarantined
     return [
         _receipts_close(source, receipts),
@@ -67,7 +67,8 @@ def audit_conservation(source: Source, before: Stock, after: Stock, intake: Inta
 def audit_batches(source: Source, intake: Intake, session: Session, run: str) -> list[Check]:
     """Whether the tables hold, batch by batch, what the receipts of the run say."""
     receipts = [receipt for receipt in intake.receipts if not receipt.held]
-    wrong = _unlike_their_receipts(source, receipts, session, run)
+    compare = _unlike_their_replay if intake.replayed else _unlike_their_receipts
+    wrong = compare(source, receipts, session, run)
     loaded = _by_batch(
         session,
         f"SELECT batch, count(*) FROM {BATCHES.sql} WHERE source = ? GROUP BY 1",
@@ -114,6 +115,35 @@ def _unlike_their_receipts(
         receipt.name
         for receipt in receipts
         if quarantined.get(receipt.batch, 0) != receipt.quarantined
+        or (receipt.batch in exact and published.get(receipt.batch, 0) != receipt.published)
+    ]
+
+
+def _unlike_their_replay(
+    source: Source, receipts: list[Receipt], session: Session, run: str
+) -> list[str]:
+    """A record that was released stands in the table, at its place, and in quarantine no more."""
+    table = raw_table(source)
+    moved = f"SELECT * FROM {REPLAYED.sql} WHERE (source, run) = (?, ?)"
+    there = (
+        f"SELECT batch, count(*) FROM ({moved}) AS moved JOIN {table.sql} AS rows"
+        " ON rows._batch = moved.batch AND rows._line = moved.line"
+        " WHERE outcome = 'published' GROUP BY 1"
+    )
+    still = (
+        f"SELECT batch, count(*) FROM ({moved}) AS moved JOIN {QUARANTINE.sql} AS kept"
+        " USING (source, batch, line) WHERE outcome <> 'quarantined' GROUP BY 1"
+    )
+    mine = [source.name, run]
+    published, kept = _by_batch(session, there, mine), _by_batch(session, still, mine)
+    # A later batch of the replay may have superseded rows of an earlier one.
+    exact = {
+        receipt.batch for receipt in (receipts if source.load is Load.APPEND else receipts[-1:])
+    }
+    return [
+        receipt.name
+        for receipt in receipts
+        if kept.get(receipt.batch, 0)
         or (receipt.batch in exact and published.get(receipt.batch, 0) != receipt.published)
     ]
 

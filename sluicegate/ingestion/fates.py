@@ -1,0 +1,291 @@
+"""Which copy of a key wins: what rows are to each other, and to what is published.
+
+Order decides: batches in their order, then lines. An equal copy is deduplicated. Of rows that
+differ, what is published keeps the key where batches append, and is superseded where they correct;
+within one batch the first row has it, and the others are rejected as not unique.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from sluicegate.contracts import Contract
+from sluicegate.errors import Bug
+from sluicegate.ingestion.receipt import Receipt
+from sluicegate.ingestion.sift import as_record
+from sluicegate.ingestion.table import BATCH, raw_table
+from sluicegate.lake import Session, Table
+from sluicegate.lake.connection import identifier
+from sluicegate.sources import LINE, Batch, Load, Source
+
+_ROW = "_row"
+# Names that no column of a contract can have.
+_FATE = ":fate"
+_WINS = ":wins"
+_SUPERSEDES = ":supersedes"
+
+_COPY = "copy"
+_CONFLICT = "conflict"
+_FRESH = "fresh"
+_OUTDATED = "outdated"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Rows that keep their contract, each with its fate."""
+
+    rows: pl.DataFrame
+
+    @property
+    def winners(self) -> pl.DataFrame:
+        """What is to be written: the contract's columns, ``_batch`` and ``_line``."""
+        return self.rows.filter(_WINS).drop(_ROW, _FATE, _WINS, _SUPERSEDES)
+
+    @property
+    def superseding(self) -> pl.DataFrame:
+        """Rows that replace the published row of their key."""
+        return self.rows.filter(_SUPERSEDES)
+
+    @property
+    def copies(self) -> pl.DataFrame:
+        """Rows that equal one of their key."""
+        return self.rows.filter(pl.col(_FATE) == _COPY)
+
+    def outcomes(self) -> pl.DataFrame:
+        """What becomes of the rows that are not in conflict: ``_batch``, ``_line``, ``outcome``."""
+        names = {_FRESH: "published", _CONFLICT: "published", _COPY: _COPY, _OUTDATED: _OUTDATED}
+        settled = self.rows.filter((pl.col(_FATE) != _CONFLICT) | pl.col(_WINS))
+        return settled.select(
+            BATCH,
+            LINE,
+            pl.col(_FATE).replace_strict(names, return_dtype=pl.String).alias("outcome"),
+        )
+
+    def outdate(self, keys: pl.DataFrame) -> Judged:
+        """The same, where rows that would supersede others lose to later ones of these keys."""
+        later = self.superseding.join(keys, on=keys.columns, how="semi").select(_ROW)
+        loses = pl.col(_ROW).is_in(later[_ROW].implode())
+        return Judged(
+            self.rows.with_columns(
+                pl.when(loses).then(pl.lit(_OUTDATED)).otherwise(pl.col(_FATE)).alias(_FATE),
+                (pl.col(_WINS) & ~loses).alias(_WINS),
+                (pl.col(_SUPERSEDES) & ~loses).alias(_SUPERSEDES),
+            )
+        )
+
+    def taken(self, texts: pl.DataFrame, contract: type[Contract]) -> pl.DataFrame:
+        """Rows whose key is taken by a row that came first, as rejected records.
+
+        Args:
+            texts: the rows as they were written.
+        """
+        conflicts = self.rows.filter((pl.col(_FATE) == _CONFLICT) & ~pl.col(_WINS))
+        rule = pl.lit([contract.unique_rule()], dtype=pl.List(pl.String))
+        return texts.join(conflicts, on=[BATCH, LINE], how="semi").select(
+            BATCH, LINE, rule.alias("rules"), as_record().alias("record")
+        )
+
+    def account(
+        self,
+        source: Source,
+        batch: Batch,
+        rejected: pl.DataFrame,
+        *,
+        rows_in: int,
+        unknown_columns: tuple[str, ...] = (),
+    ) -> Receipt:
+        """The receipt of one batch.
+
+        Args:
+            rejected: ``_batch``, ``_line`` and ``rules`` of all that were rejected.
+            rows_in: of the batch.
+        """
+        mine = self.rows.filter(pl.col(BATCH) == batch.id)
+        refused = rejected.filter(pl.col(BATCH) == batch.id)
+        rules = (
+            refused.explode("rules")
+            .group_by("rules")
+            .agg(pl.len(), pl.col(LINE).min())
+            .sort("rules")
+        )
+        return Receipt(
+            source=source.name,
+            batch=batch.id,
+            name=batch.name,
+            rows_in=rows_in,
+            published=int(mine[_WINS].sum()),
+            quarantined=refused.height,
+            deduplicated=mine.filter(pl.col(_FATE).is_in([_COPY, _OUTDATED])).height,
+            rejections={rule: count for rule, count, _ in rules.iter_rows()},
+            examples={rule: f"{batch.name}, line {line}" for rule, _, line in rules.iter_rows()},
+            unknown_columns=unknown_columns,
+        ).closed()
+
+
+def weigh(source: Source, rows: pl.DataFrame, session: Session) -> Judged:
+    """Hold rows that just arrived against each other and against what is published.
+
+    Args:
+        rows: the contract's columns, ``_batch`` and ``_line``, in the order in which they came.
+    """
+    corrects = source.load is not Load.APPEND
+    rows = rows.with_row_index(_ROW)
+    fates = _fates(rows, source.contract, raw_table(source), session, corrects=corrects)
+    superseding = (pl.col("fate") == _CONFLICT) & pl.col("published") & pl.lit(corrects)
+    return Judged(
+        rows.with_columns(
+            fates["fate"].alias(_FATE),
+            fates.select(superseding).to_series().alias(_SUPERSEDES),
+            fates.select((pl.col("fate") == _FRESH) | superseding).to_series().alias(_WINS),
+        )
+    )
+
+
+def weigh_again(source: Source, rows: pl.DataFrame, session: Session, order: list[str]) -> Judged:
+    """The same for rows of former batches, which must not win over what came after them.
+
+    Where batches append, what is published has its key, whenever it came. Where they correct, a row
+    supersedes what earlier batches brought and is outdated by what later ones did; with a row of
+    its own batch it is in conflict. A batch that is the whole outdates all before it.
+
+    Args:
+        rows: as for :func:`weigh`; of one batch, unless the source appends.
+        order: all batches of the source, oldest first.
+    """
+    if source.load is Load.APPEND or rows.is_empty():
+        return weigh(source, rows, session)
+    place = {batch: number for number, batch in enumerate(order)}
+    mine = place[rows[BATCH][0]]
+    if source.load is Load.REPLACE and mine < len(order) - 1:
+        return Judged(_marked(rows, pl.lit(_OUTDATED)))
+    theirs = _theirs(source, rows, session).with_columns(
+        pl.col("theirs").replace_strict(place, return_dtype=pl.Int64)
+    )
+    known = rows.join(theirs, on=[BATCH, LINE], how="left", maintain_order="left")
+    later, same = pl.col("theirs") > mine, pl.col("theirs") == mine
+    settled = known.filter(later | same)
+    fate = (pl.when("equal").then(pl.lit(_COPY)).when(later).then(pl.lit(_OUTDATED))).otherwise(
+        pl.lit(_CONFLICT)
+    )
+    rest = rows.join(settled, on=[BATCH, LINE], how="anti", maintain_order="left")
+    judged = _marked(settled, fate).drop("theirs", "equal")
+    return Judged(pl.concat([weigh(source, rest, session).rows, judged], how="diagonal"))
+
+
+def _marked(rows: pl.DataFrame, fate: pl.Expr) -> pl.DataFrame:
+    """Rows that lose, with their fate."""
+    return rows.with_row_index(_ROW).with_columns(
+        fate.alias(_FATE), pl.lit(False).alias(_SUPERSEDES), pl.lit(False).alias(_WINS)
+    )
+
+
+def _theirs(source: Source, rows: pl.DataFrame, session: Session) -> pl.DataFrame:
+    """For each row whose key is published: by which batch, and whether the two are equal."""
+    contract, table = source.contract, raw_table(source)
+    content = [column.name for column in contract.columns()]
+    on = " AND ".join(f"mine.{name} = theirs.{name}" for name in map(identifier, contract.key()))
+    equal = _equal(content)
+    with session.lend(rows.select(*content, BATCH, LINE)) as lent:
+        return session.frame(
+            f"SELECT mine.{BATCH}, mine.{LINE}, theirs.{BATCH} AS theirs, {equal} AS equal"
+            f" FROM {lent} AS mine JOIN {table.sql} AS theirs ON {on}"
+        )
+
+
+def _equal(columns: list[str]) -> str:
+    return " AND ".join(
+        f"mine.{name} IS NOT DISTINCT FROM theirs.{name}" for name in map(identifier, columns)
+    )
+
+
+def _fates(
+    rows: pl.DataFrame, contract: type[Contract], table: Table, session: Session, *, corrects: bool
+) -> pl.DataFrame:
+    """For each row, in order: fresh, an equal copy, or in conflict with another of its key.
+
+    ``published`` says whether the other row is one that the lake had before this group. Where rows
+    correct, only the first of a key in the group is held against that one.
+    """
+    fates = rows.select(_ROW, fate=pl.lit(_FRESH), published=pl.lit(False))
+    first = rows.unique(contract.key(), keep="first", maintain_order=True)
+    if first.height < rows.height:
+        fates = _update(fates, _within(rows, first, contract), published=False)
+    if session.exists(table):
+        mine = first if corrects else rows
+        fates = _update(fates, _against(mine, contract, table, session), published=True)
+    return fates
+
+
+def _within(rows: pl.DataFrame, first: pl.DataFrame, contract: type[Contract]) -> pl.DataFrame:
+    """What the later rows of a key are to the first one in the group."""
+    key = contract.key()
+    later = rows.join(first.select(_ROW), on=_ROW, how="anti")
+    pairs = later.join(first, on=key, how="inner", suffix=":first")
+    same = pl.all_horizontal(
+        pl.lit(True),
+        *(
+            pl.col(column.name).eq_missing(pl.col(f"{column.name}:first"))
+            for column in contract.columns()
+            if not column.key
+        ),
+    )
+    return pairs.select(_ROW, found=pl.when(same).then(pl.lit(_COPY)).otherwise(pl.lit(_CONFLICT)))
+
+
+def _against(
+    rows: pl.DataFrame, contract: type[Contract], table: Table, session: Session
+) -> pl.DataFrame:
+    """What rows whose key the lake has already are to the row it has."""
+    content = [column.name for column in contract.columns()]
+    on = " AND ".join(f"mine.{name} = theirs.{name}" for name in map(identifier, contract.key()))
+    equal = _equal(content)
+    with session.lend(rows.select(_ROW, *content)) as lent:
+        return session.frame(
+            f"SELECT mine.{_ROW}, if({equal}, '{_COPY}', '{_CONFLICT}') AS found"
+            f" FROM {lent} AS mine JOIN {table.sql} AS theirs ON {on}"
+        )
+
+
+def _update(fates: pl.DataFrame, found: pl.DataFrame, *, published: bool) -> pl.DataFrame:
+    joined = fates.join(
+        found.with_columns(pl.col(_ROW).cast(fates.schema[_ROW])),
+        on=_ROW,
+        how="left",
+        maintain_order="left",
+    )
+    return joined.select(
+        _ROW,
+        fate=pl.coalesce("found", "fate"),
+        published=pl.when(pl.col("found").is_not_null()).then(published).otherwise("published"),
+    )
+
+
+def remove(session: Session, table: Table, replaced: pl.DataFrame, contract: type[Contract]) -> int:
+    """Take the published rows of some keys away; returns how many they were."""
+    if replaced.is_empty():
+        return 0
+    with session.lend(replaced.select(contract.key())) as lent:
+        on = " AND ".join(
+            f"{table.sql}.{identifier(name)} = mine.{identifier(name)}" for name in contract.key()
+        )
+        ((count,),) = session.rows(f"DELETE FROM {table.sql} USING {lent} AS mine WHERE {on}")
+    if count != replaced.height:
+        raise Bug(f"{replaced.height} rows were to leave, and {count} did.", where=str(table))
+    return int(count)
+
+
+def require_originals(
+    session: Session, table: Table, copies: pl.DataFrame, contract: type[Contract]
+) -> None:
+    """A row may be called a copy only if a row of its key is there."""
+    if copies.is_empty():
+        return
+    key = ", ".join(map(identifier, contract.key()))
+    with session.lend(copies.select(contract.key())) as lent:
+        lost = session.scalar(
+            f"SELECT count(*) FROM {lent} AS mine ANTI JOIN {table.sql} USING ({key})"
+        )
+    if lost:
+        raise Bug(f"{lost} rows were called copies of rows that are not there.", where=str(table))
