@@ -6,6 +6,7 @@ from typing import Any
 
 from sluicegate.ingestion import accounts
 from sluicegate.lake import Lake, Move
+from sluicegate.pipeline.report import Kind
 from sluicegate.release import Ledger
 from sluicegate.release.ledger import FINISHED, PUBLISHED, STARTED
 from sluicegate.settings import Settings
@@ -69,8 +70,10 @@ def _sources(lake: Lake, ledger: Ledger, generation: str | None) -> dict[str, di
         with lake.read(generation) as session:
             newest = accounts.last_runs(session)
     for entry in ledger.entries():
+        if entry.get("event") != FINISHED or entry.get("kind") == Kind.REPLAY:
+            continue
         # What a run published is told by what readers see, or it was undone.
-        if entry.get("event") != FINISHED or entry["status"] == PUBLISHED:
+        if entry["status"] == PUBLISHED:
             continue
         for source, account in entry["sources"].items():
             # Runs are named by time: the greater name is the later run.

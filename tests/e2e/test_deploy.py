@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -51,10 +52,10 @@ def test_a_worker_needs_a_deployment_first(clone: Clone) -> None:
 def test_every_environment_is_deployed_with_its_pool(
     clone: Clone, deployed: dict[str, dict[str, Any]]
 ) -> None:
-    """The server holds three deployments, each in its own pool, with its schedules."""
+    """The server holds two deployments each, in its own pool; the pipeline's with schedules."""
     for env in ENVS:
         assert deployed[env]["pool_created"]
-        assert [each["action"] for each in deployed[env]["deployments"]] == ["created"]
+        assert [each["action"] for each in deployed[env]["deployments"]] == ["created"] * 2
         held = clone.ask(f"/deployments/name/pipeline/{env}")
         assert held["parameters"] == {"env": env}
         assert held["work_pool_name"] == f"sluicegate-{env}"
@@ -62,6 +63,8 @@ def test_every_environment_is_deployed_with_its_pool(
         assert {each["schedule"]["timezone"] for each in held["schedules"]} == {"Europe/Berlin"}
         assert {each["active"] for each in held["schedules"]} == {env != "dev"}
         assert clone.ask(f"/work_pools/sluicegate-{env}")["type"] == "process"
+        by_hand = clone.ask(f"/deployments/name/replay/{env}")
+        assert (by_hand["parameters"], by_hand["schedules"]) == ({"env": env}, [])
 
 
 def test_a_triggered_run_publishes_its_environment_and_no_other(
@@ -70,14 +73,7 @@ def test_a_triggered_run_publishes_its_environment_and_no_other(
     """The worker runs it to the end: dev shows a generation, staging and prod what they showed."""
     before = clone.heads()
     assert before == dict.fromkeys(ENVS)
-    number = clone.ask("/deployments/name/pipeline/dev")["id"]
-    flow_run = clone.ask(f"/deployments/{number}/create_flow_run", {})
-    deadline = time.monotonic() + 120
-    while flow_run["state_type"] not in FINAL and time.monotonic() < deadline:
-        assert worker.poll() is None, (clone.root / "worker.log").read_text()
-        time.sleep(0.3)
-        flow_run = clone.ask(f"/flow_runs/{flow_run['id']}")
-    assert flow_run["state_type"] == "COMPLETED", (clone.root / "worker.log").read_text()
+    flow_run = _completed(clone, worker, "pipeline/dev")
     assert flow_run["deployment_version"] == clone.ask("/deployments/name/pipeline/dev")["version"]
 
     after = clone.heads()
@@ -85,6 +81,48 @@ def test_a_triggered_run_publishes_its_environment_and_no_other(
     assert {**after, "dev": None} == before
     _logs_arrive(clone, flow_run["id"])
     _nobody_is_alerted(clone, int(flow_run["infrastructure_pid"].rpartition(":")[2]))
+
+
+def test_a_mended_contract_releases_what_it_had_rejected(
+    clone: Clone, worker: subprocess.Popen[str]
+) -> None:
+    """A replay that is started on the server publishes what passes now, and only what was meant."""
+    before = _in_quarantine(clone)
+    assert before["status:isin"] > 0
+    contract = clone.root / "contracts" / "payments.py"
+    contract.write_text(contract.read_text().replace('"failed")', '"failed", "SETTLED?")'))
+    meant = {"sources": ["payments"], "rules": ["status:isin"]}
+    _completed(clone, worker, "replay/dev", meant)
+    after = _in_quarantine(clone)
+    assert after == {rule: count for rule, count in before.items() if rule != "status:isin"}
+    shown = json.loads(clone.run(SLUICEGATE, "quarantine", "show", "payments", "--json"))
+    assert {each["outcome"] for each in shown["history"]} == {"published"}
+    assert len(shown["history"]) == min(before["status:isin"], 20)
+
+
+def _in_quarantine(clone: Clone) -> dict[str, int]:
+    """Rule → payments that break it, for readers of dev."""
+    told = json.loads(clone.run(SLUICEGATE, "quarantine", "list", "--source", "payments", "--json"))
+    return {heap["rule"]: heap["rows"] for heap in told["quarantine"]}
+
+
+def _completed(
+    clone: Clone,
+    worker: subprocess.Popen[str],
+    deployment: str,
+    parameters: dict[str, Any] | None = None,
+) -> Any:
+    """The flow run of a deployment that was triggered, once the worker has run it to its end."""
+    number = clone.ask(f"/deployments/name/{deployment}")["id"]
+    order = {"parameters": parameters or {}}
+    flow_run = clone.ask(f"/deployments/{number}/create_flow_run", order)
+    deadline = time.monotonic() + 120
+    while flow_run["state_type"] not in FINAL and time.monotonic() < deadline:
+        assert worker.poll() is None, (clone.root / "worker.log").read_text()
+        time.sleep(0.3)
+        flow_run = clone.ask(f"/flow_runs/{flow_run['id']}")
+    assert flow_run["state_type"] == "COMPLETED", (clone.root / "worker.log").read_text()
+    return flow_run
 
 
 def _nobody_is_alerted(clone: Clone, pid: int) -> None:
@@ -132,11 +170,11 @@ def test_a_second_deploy_changes_nothing_but_what_prefect_deploy_leaves(
     outcomes = clone.deploy("dev", "prod", options=("--prune",))
     assert not outcomes["dev"]["changed"]
     assert clone.ask("/deployments/name/pipeline/dev")["updated"] == before
-    (mended,) = outcomes["prod"]["deployments"]
-    assert mended["action"] == "changed"
+    mended, untouched = outcomes["prod"]["deployments"]
+    assert (mended["action"], untouched["action"]) == ("changed", "unchanged")
     assert {each["field"].rpartition(".")[0] for each in mended["changes"]} == {"schedules.by-hand"}
     assert outcomes["prod"]["pruned"] == ["pipeline/old"]
-    assert clone.ask("/deployments/count", {}) == len(ENVS)
+    assert clone.ask("/deployments/count", {}) == 2 * len(ENVS)
     held = clone.ask("/deployments/name/pipeline/prod")
     assert {each["slug"] for each in held["schedules"]} == {"payments", "rates"}
 

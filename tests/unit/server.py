@@ -13,6 +13,14 @@ from sluicegate.deploy import Automation, Flow, Pool
 from sluicegate.deploy.server import objection
 from sluicegate.errors import ConfigurationError
 
+
+def pipelines(file: Path) -> str:
+    """The project's deployments without those that are started by hand."""
+    before, mark, _ = file.read_text().partition("\n  # Nobody replays")
+    assert mark
+    return before
+
+
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"env": {"type": "string", "default": "dev"}, "days": {"type": "integer"}},
@@ -43,7 +51,7 @@ class Fake:
     def flow(self, project: Path, entrypoint: str) -> Flow:
         if not (project / entrypoint.partition(":")[0]).is_file():
             raise ConfigurationError(f"there is no file {entrypoint!r} in the project")
-        return Flow("pipeline", SCHEMA, partial(objection, SCHEMA))
+        return Flow(Path(entrypoint.partition(":")[0]).stem, SCHEMA, partial(objection, SCHEMA))
 
     def pool(self, name: str) -> Pool | None:
         return self.pools.get(name)

@@ -28,7 +28,7 @@ from sluicegate.deploy import (
 from sluicegate.deploy.schedules import upcoming
 from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
 from sluicegate.settings import ENVIRONMENTS, Settings, load_settings
-from tests.unit.server import Fake
+from tests.unit.server import Fake, pipelines
 
 ROOT = Path(__file__).parents[2]
 ENVS = ("dev", "staging", "prod")
@@ -45,7 +45,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         )
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "pipeline.py").touch()
-    (tmp_path / FILE).write_text((ROOT / FILE).read_text())
+    (tmp_path / FILE).write_text(pipelines(ROOT / FILE))
     return tmp_path
 
 
@@ -76,18 +76,23 @@ def of(content: dict[str, Any], env: str = "dev") -> dict[str, Any]:
     return next(each for each in content["deployments"] if each["name"] == env)
 
 
-def test_the_projects_own_file_deploys_every_environment(run: Deploy, server: Fake) -> None:
-    """Each environment gets its own deployment, pool, parameter and the package's version."""
+def test_the_projects_own_file_deploys_every_environment(
+    run: Deploy, server: Fake, project: Path
+) -> None:
+    """Each environment gets its own deployments, pool, parameter and the package's version."""
+    (project / FILE).write_text((ROOT / FILE).read_text())
+    (project / "flows" / "replay.py").touch()
     for env in ENVS:
         outcome = run(env)
-        assert [each.action for each in outcome.deployments] == ["created"]
+        assert [each.action for each in outcome.deployments] == ["created", "created"]
         assert outcome.pool_created
-        state = server.states[f"pipeline/{env}"]
-        assert (state["parameters"], state["work_pool"]) == ({"env": env}, pool_of(env))
-        assert state["version"] == __version__
-        assert state["concurrency_limit"]["limit"] == 1
-        assert {each["timezone"] for each in state["schedules"].values()} == {"Europe/Berlin"}
-    assert len(server.done) == 6
+        for flow, zones in (("pipeline", {"Europe/Berlin"}), ("replay", set())):
+            state = server.states[f"{flow}/{env}"]
+            assert (state["parameters"], state["work_pool"]) == ({"env": env}, pool_of(env))
+            assert state["version"] == __version__
+            assert state["concurrency_limit"]["limit"] == 1
+            assert {each["timezone"] for each in state["schedules"].values()} == zones
+    assert len(server.done) == 9
 
 
 def test_the_file_names_no_machine(project: Path) -> None:

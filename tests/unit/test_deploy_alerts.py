@@ -16,7 +16,7 @@ from sluicegate.deploy.alerts import alerting
 from sluicegate.deploy.schedules import longest_gap
 from sluicegate.errors import ConfigurationError, EnvironmentFailed
 from sluicegate.settings import ENVIRONMENTS, load_settings
-from tests.unit.server import Fake
+from tests.unit.server import Fake, pipelines
 
 ROOT = Path(__file__).parents[2]
 ALWAYS = {
@@ -52,7 +52,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         set_alerts(tmp_path, "", env)
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "pipeline.py").touch()
-    (tmp_path / FILE).write_text((ROOT / FILE).read_text())
+    (tmp_path / FILE).write_text(pipelines(ROOT / FILE))
     return tmp_path
 
 
