@@ -44,8 +44,8 @@ def _generation(report: Report) -> str:
 
 def _further(report: Report) -> str:
     commands = [f".venv/bin/sluicegate status --env {report.env}"]
-    if asked := report.query("FROM accounts.quarantine"):
-        commands.append(asked)
+    if report.quarantine:
+        commands.append(report.quarantine)
     if report.status is Status.PUBLISHED:
         commands.append(f".venv/bin/sluicegate lake log {report.env}")
     lines = "```\n" + "\n".join(commands) + "\n```"

@@ -78,15 +78,21 @@ class Report:
         self.receipts = [receipt.hold() for receipt in self.receipts]
         self.accounts = {source: account.hold() for source, account in self.accounts.items()}
 
+    @property
+    def made(self) -> str | None:
+        """Where what the run made can be looked at; None where nothing of it was kept."""
+        if self.status is Status.PUBLISHED:
+            return self.env
+        return f"refused/{self.run}" if self.status is Status.REFUSED and self.evidence else None
+
     def query(self, sql: str) -> str | None:
         """The command that asks what the run made; None where nothing of it was kept."""
-        if self.status is Status.PUBLISHED:
-            ref = self.env
-        elif self.status is Status.REFUSED and self.evidence:
-            ref = f"refused/{self.run}"
-        else:
-            return None
-        return f'.venv/bin/sluicegate lake sql {ref} "{sql}"'
+        return f'.venv/bin/sluicegate lake sql {self.made} "{sql}"' if self.made else None
+
+    @property
+    def quarantine(self) -> str | None:
+        """The command that shows what was rejected; None where nothing of it was kept."""
+        return f".venv/bin/sluicegate quarantine list --ref {self.made}" if self.made else None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: the ledger's entry, and what ``--json`` prints."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sluicegate.ingestion import Fate, Receipt
-from sluicegate.pipeline.report import Report
+from sluicegate.pipeline.report import Kind, Report
 from sluicegate.quality.check import Outcome
 
 MOST = 500
@@ -52,9 +52,11 @@ def _receipts(report: Report) -> Exhibit:
     fits = len(report.receipts) <= MOST
     batches = report.receipts if fits else sorted(report.receipts, key=lambda r: -r.quarantined)
     rows = [_counts(receipt) for receipt in batches]
+    kept = "replays" if report.kind is Kind.REPLAY else "batches"
+    receipts = f"FROM accounts.{kept} WHERE run = '{report.run}'"
     return Exhibit(
         "receipts",
-        _about(report, f"{len(rows):,} batches", "FROM accounts.batches WHERE run = '{run}'"),
+        _about(report, f"{len(rows):,} batches", report.query(receipts)),
         _capped(rows),
     )
 
@@ -81,11 +83,7 @@ def _quarantine(report: Report) -> Exhibit:
     what = f"{rejected:,} rows in quarantine"
     if not rejected and any(account.rejections for account in report.accounts.values()):
         what = "Rows that would have gone into quarantine"
-    return Exhibit(
-        "quarantine",
-        _about(report, what, "FROM accounts.quarantine WHERE run = '{run}'"),
-        _capped(rows),
-    )
+    return Exhibit("quarantine", _about(report, what, report.quarantine), _capped(rows))
 
 
 def _models(report: Report) -> Exhibit:
@@ -108,7 +106,8 @@ def _models(report: Report) -> Exhibit:
         )
     built = sum(model.status == "built" for model in report.models)
     what = f"{built:,} of {len(rows):,} models built"
-    return Exhibit("models", _about(report, what, f"FROM {rows[-1]['model']}"), _capped(rows))
+    look = report.query(f"FROM {rows[-1]['model']}")
+    return Exhibit("models", _about(report, what, look), _capped(rows))
 
 
 def _freshness(report: Report) -> Exhibit:
@@ -126,9 +125,8 @@ def _freshness(report: Report) -> Exhibit:
     return Exhibit("freshness", _about(report, f"{stale:,} of {len(rows):,} stale"), _capped(rows))
 
 
-def _about(report: Report, what: str, sql: str | None = None) -> str:
+def _about(report: Report, what: str, command: str | None = None) -> str:
     sentence = f"{what}. Run {report.run}: {report.status.value}."
-    command = report.query(sql.format(run=report.run)) if sql else None
     return f"{sentence} Look further: `{command}`" if command else sentence
 
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -88,12 +89,13 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
 
 @pytest.fixture(scope="session")
 def walk(clone: Clone) -> Clone:
-    """The clone after all that README and docs/lake.md ask for, on less data than by default."""
+    """The clone after all that README and two pages ask for, on less data than by default."""
     clone.do("make help")
     clone.do(f"make data ROWS={ROWS} DAYS={DAYS}")
     *most, stop = readme_commands()
     assert stop == "make stop"
-    for command in (*most, *commands_of("docs/lake.md"), stop):
+    pages = (commands_of(f"docs/{page}.md") for page in ("quarantine", "lake"))
+    for command in (*most, *chain.from_iterable(pages), stop):
         if command != NOT_HERE:
             clone.do(command)
         if command.endswith("sluicegate status"):

@@ -113,6 +113,20 @@ def test_a_dbt_of_ones_own_writes_to_a_branch_of_its_own(walk: Clone) -> None:
     assert (mine_seen, others > 0) == (0, True)
 
 
+def test_a_rejected_record_comes_back(walk: Clone) -> None:
+    """The terminal that broke a rule is published once the contract knows of it."""
+    (shown,) = walk.all(".venv/bin/sluicegate quarantine show terminals")
+    assert "terminals_2026-10-30.csv, line 5" in shown.out
+    assert "model=kiosk" in shown.out
+    (told,) = walk.all(".venv/bin/sluicegate quarantine replay --source terminals")
+    assert "dev: published." in told.out
+    assert re.search(r"^terminals +1 +1 +0 +0 +0$", told.out, re.MULTILINE)
+    (tried,) = walk.all(".venv/bin/sluicegate quarantine replay --source payments --dry-run")
+    assert "still rejected, all" in tried.out
+    listed = walk.all(".venv/bin/sluicegate quarantine list")
+    assert ["terminals" in each.out for each in listed] == [False, False]
+
+
 def test_the_lake_is_branched_masked_backed_up_and_restored(walk: Clone) -> None:
     """What docs/lake.md shows: refs come and go, and a restored lake is whole."""
     assert commands_of("docs/lake.md")[0].endswith("lake refs")
