@@ -150,8 +150,8 @@ def test_there_is_no_table_without_rows() -> None:
 @pytest.mark.parametrize(
     ("status", "evidence", "ref"),
     [
-        (Status.PUBLISHED, None, "lake sql dev"),
-        (Status.REFUSED, "/lake/evidence/run-1", "lake sql refused/run-1"),
+        (Status.PUBLISHED, None, "dev"),
+        (Status.REFUSED, "/lake/evidence/run-1", "refused/run-1"),
         (Status.REFUSED, None, None),
         (Status.FAILED, None, None),
         (Status.NOTHING_NEW, None, None),
@@ -165,11 +165,13 @@ def test_the_command_to_look_further_fits_the_outcome(
     report.evidence = evidence
     told = as_markdown(report)
     assert "sluicegate status --env dev" in told
-    assert ("lake sql" in told) == (ref is not None)
-    assert ("lake sql" in shown(report)["receipts"].about) == (ref is not None)
+    receipts, rejected = (shown(report)[name].about for name in ("receipts", "quarantine"))
+    assert ("quarantine list" in told) == ("quarantine list" in rejected) == (ref is not None)
+    assert ("lake sql" in receipts) == (ref is not None)
     if ref:
-        assert ref in told
-        assert ref in shown(report)["receipts"].about
+        assert f"quarantine list --ref {ref}" in told
+        assert f"quarantine list --ref {ref}" in rejected
+        assert f"lake sql {ref}" in receipts
     assert ("/lake/evidence/run-1" in told) == (evidence is not None)
 
 
