@@ -7,7 +7,7 @@ from sluicegate.contracts.model import Model
 from sluicegate.contracts.personal import Personal, replacements
 from sluicegate.contracts.readings import Reading, read
 from sluicegate.contracts.types import PII, Date, Money, Rate, UtcTimestamp
-from sluicegate.contracts.verdict import Verdict, judge
+from sluicegate.contracts.verdict import Verdict, judge, judge_by
 from sluicegate.pseudonyms import Mask
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "field",
     "iban",
     "judge",
+    "judge_by",
     "key",
     "read",
     "replacements",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any, TypeGuard, TypeVar
 
 import pandera.polars as pa
@@ -19,6 +20,9 @@ METADATA = "sluicegate"
 """Where a pandera field's metadata keeps what only the contract knows."""
 
 _RULE = "__sluicegate_rule__"
+
+Bound = float | Decimal | date
+"""What a value may be compared with: of its column's type; a datetime is a date, too."""
 
 RowRule = TypeVar("RowRule", bound=Callable[[Any], pl.Expr])
 
@@ -48,10 +52,10 @@ def field(  # noqa: PLR0913 - one argument a promise
     reads: str | None = None,
     since: str | None = None,
     check: pa.Check | None = None,
-    gt: float | None = None,
-    ge: float | None = None,
-    lt: float | None = None,
-    le: float | None = None,
+    gt: Bound | None = None,
+    ge: Bound | None = None,
+    lt: Bound | None = None,
+    le: Bound | None = None,
     isin: Collection[Any] | None = None,
     matches: str | None = None,
     description: str | None = None,
@@ -158,6 +162,8 @@ def _checks(check: pa.Check | None, matches: str | None) -> tuple[pa.Check, ...]
     # pandera's str_matches accepts a match that only begins the text; ours means all of it.
     whole = f"^(?:{matches})$"
     try:
+        # By itself first: ")|(" is no pattern, and what is put around it would make it one.
+        pl.Series([""]).str.contains(matches)
         pl.Series([""]).str.contains(whole)
     except pl.exceptions.ComputeError as error:
         raise ContractError(

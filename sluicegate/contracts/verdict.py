@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandera.polars as pa
 import polars as pl
 from pandera.config import ValidationDepth, config_context
 from pandera.constants import CHECK_OUTPUT_KEY
@@ -66,7 +67,15 @@ def judge(contract: type[Contract], frame: pl.DataFrame) -> Verdict:
     Raises:
         ContractError: the contract cannot be applied to this frame.
     """
-    schema = contract.to_schema()
+    return judge_by(contract.to_schema(), frame, contract.place())
+
+
+def judge_by(schema: pa.DataFrameSchema, frame: pl.DataFrame, where: str) -> Verdict:
+    """The same for a schema, such as a part of a contract's.
+
+    Raises:
+        ContractError: the schema cannot be applied to this frame.
+    """
     try:
         # Whatever the process's environment says: a contract is applied in full or not at all.
         with config_context(
@@ -76,21 +85,17 @@ def judge(contract: type[Contract], frame: pl.DataFrame) -> Verdict:
     except SchemaErrors as errors:
         broken: dict[str, pl.Series] = {}
         for error in errors.schema_errors:
-            name, mask = _row_verdict(contract, error, frame.height)
+            name, mask = _row_verdict(error, frame.height, where)
             broken[name] = broken[name] | mask if name in broken else mask
         return Verdict(broken, frame.height)
     return Verdict({}, frame.height)
 
 
-def _row_verdict(
-    contract: type[Contract], error: SchemaError, height: int
-) -> tuple[str, pl.Series]:
+def _row_verdict(error: SchemaError, height: int, where: str) -> tuple[str, pl.Series]:
     output = error.check_output
     # A check that answers once for the whole frame cannot say which rows to set aside.
     if error.reason_code not in _PER_ROW or output is None or output.height != height:
-        raise ContractError(
-            f"The contract cannot be applied: {_first_line(error)}", where=contract.place()
-        )
+        raise ContractError(f"The contract cannot be applied: {_first_line(error)}", where=where)
     passed = output[CHECK_OUTPUT_KEY]
     return _rule_name(error), ~passed.fill_null(False)
 

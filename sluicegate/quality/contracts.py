@@ -1,21 +1,24 @@
 """Auditing the tables of a branch against their contracts, after everything was built.
 
-Tables are read in slices of bounded size and judged by pandera; whether keys are unique is asked
-of the whole table at once.
+What a contract says is compiled to one aggregate query a table, which DuckDB answers where the rows
+lie. The few rules that cannot be told in SQL are judged by pandera, on slices of bounded size that
+have their columns and no others. Whether keys are unique is asked of the whole table at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
+import pandera.polars as pa
 import polars as pl
 
-from sluicegate.contracts import PII, Contract, Model, judge
+from sluicegate.contracts import PII, Contract, Model, judge, judge_by
 from sluicegate.errors import ContractError
 from sluicegate.ingestion import raw_table
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
 from sluicegate.quality.check import Check, Outcome, verdict_of
+from sluicegate.quality.compiled import compiled
 from sluicegate.sources import Source
 
 ROWS_AT_ONCE = 500_000
@@ -52,22 +55,17 @@ def audit_table(
     on = str(table)
     if not session.exists(table):
         return [Check("exists", on, Outcome.ERROR, 0, message="the table is not in the branch")]
-    height = int(session.scalar(f"SELECT count(*) FROM {table.sql}"))
-    broken: dict[str, int] = {}
-    shown: dict[str, tuple[str, ...]] = {}
     try:
-        for frame in _slices(table, contract, session, height):
-            verdict = judge(contract, frame)
-            for rule, mask in verdict.broken.items():
-                broken[rule] = broken.get(rule, 0) + int(mask.sum())
-                shown.setdefault(rule, _keys(contract, frame.filter(mask)))
+        _require_shape(table, contract, session)
+        height, broken = _counts(table, contract, session)
+        for rule, found in _by_pandera(table, contract, session, height).items():
+            broken[rule] = found
     except ContractError as error:
+        height = int(session.scalar(f"SELECT count(*) FROM {table.sql}"))
         return [Check("applies", on, Outcome.ERROR, height, message=error.message)]
     rules = list(contract.rules())
     if unique:
-        broken[contract.unique_rule()], shown[contract.unique_rule()] = _taken_twice(
-            table, contract, session
-        )
+        broken[contract.unique_rule()] = _taken_twice(table, contract, session)
     else:
         rules.remove(contract.unique_rule())
     return [
@@ -75,19 +73,25 @@ def audit_table(
             rule,
             on,
             looked_at=height,
-            failures=broken.get(rule, 0),
-            message=f"{broken.get(rule, 0):,} of {height:,} rows break it",
+            failures=broken[rule].rows,
+            message=f"{broken[rule].rows:,} of {height:,} rows break it",
             may_be_empty=may_be_empty,
-            rows=shown.get(rule, ()),
+            rows=broken[rule].shown,
         )
         for rule in rules
     ]
 
 
-def _slices(
-    table: Table, contract: type[Contract], session: Session, height: int
-) -> Iterator[pl.DataFrame]:
-    """Slices of a table by hash of the key: bounded memory, every row in exactly one slice."""
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """How many rows break a rule, and how to find some of them again."""
+
+    rows: int
+    shown: tuple[str, ...] = ()
+
+
+def _require_shape(table: Table, contract: type[Contract], session: Session) -> None:
+    """Be sure that the table has the contract's columns, of their types, by asking for no row."""
     present = session.types(table)
     wanted = [column.name for column in contract.columns()]
     if missing := [name for name in wanted if name not in present]:
@@ -95,23 +99,98 @@ def _slices(
             f"the contract names columns that the table does not have: {', '.join(missing)}"
         )
     columns = ", ".join(map(identifier, wanted))
+    judge(contract, session.frame(f"SELECT {columns} FROM {table.sql} LIMIT 0"))
+
+
+def _counts(
+    table: Table, contract: type[Contract], session: Session
+) -> tuple[int, dict[str, _Broken]]:
+    """The table's height, and for each rule that SQL can tell the rows that break it."""
+    rules = compiled(contract)
+    counted = ", ".join(f"count(*) FILTER (WHERE {sql})" for sql in rules.values())
+    ((height, *counts),) = session.rows(
+        f"SELECT count(*){', ' if rules else ''}{counted} FROM {table.sql}"
+    )
+    key = ", ".join(map(identifier, contract.key()))
+    return int(height), {
+        rule: _Broken(
+            count,
+            _keys(
+                contract,
+                session.frame(
+                    f"SELECT {key} FROM {table.sql} WHERE {sql} ORDER BY ALL LIMIT {_SHOWN}"
+                ),
+            )
+            if count
+            else (),
+        )
+        for (rule, sql), count in zip(rules.items(), counts, strict=True)
+    }
+
+
+def _by_pandera(
+    table: Table, contract: type[Contract], session: Session, height: int
+) -> dict[str, _Broken]:
+    """The rules that SQL cannot tell: slices by hash of the key, every row in exactly one."""
+    schema, rules = _left_over(contract)
+    if not rules:
+        return {}
+    names = dict.fromkeys((*contract.key(), *schema.columns))
+    columns = ", ".join(map(identifier, names))
     key = ", ".join(map(identifier, contract.key()))
     count = max(1, -(-height // ROWS_AT_ONCE))
+    broken = {rule: _Broken(0) for rule in rules}
     for part in range(count):
         where = f" WHERE hash({key}) % {count} = {part}" if count > 1 else ""
-        yield session.frame(f"SELECT {columns} FROM {table.sql}{where}")
+        frame = session.frame(f"SELECT {columns} FROM {table.sql}{where}")
+        verdict = judge_by(schema, frame.select(schema.columns.keys()), contract.place())
+        for rule, mask in verdict.broken.items():
+            shown = broken[rule].shown or _keys(contract, frame.filter(mask))
+            broken[rule] = _Broken(broken[rule].rows + int(mask.sum()), shown)
+    return broken
 
 
-def _taken_twice(
-    table: Table, contract: type[Contract], session: Session
-) -> tuple[int, tuple[str, ...]]:
+def _left_over(contract: type[Contract]) -> tuple[pa.DataFrameSchema, list[str]]:
+    """The part of a contract that has to be judged by pandera, and the rules that are in it."""
+    known, whole = compiled(contract), contract.to_schema()
+    columns = {
+        name: [check for check in column.checks if f"{name}:{check.name}" not in known]
+        for name, column in whole.columns.items()
+    }
+    checks = [check for check in whole.checks if str(check.name) not in known]
+    rules = [f"{name}:{check.name}" for name, left in columns.items() for check in left]
+    expressions = contract.row_rules()
+    read = {
+        name
+        for check in checks
+        for name in (
+            expressions[str(check.name)].meta.root_names()
+            if str(check.name) in expressions
+            else columns
+        )
+    }
+    return (
+        pa.DataFrameSchema(
+            {
+                name: pa.Column(whole.columns[name].dtype, checks=left, nullable=True)
+                for name, left in columns.items()
+                if left or name in read
+            },
+            checks=checks,
+            strict=True,
+        ),
+        [*rules, *(str(check.name) for check in checks)],
+    )
+
+
+def _taken_twice(table: Table, contract: type[Contract], session: Session) -> _Broken:
     key = ", ".join(identifier(name) for name in contract.key())
     copies = f"SELECT {key}, count(*) AS _rows FROM {table.sql} GROUP BY {key}"
     twice = f"FROM ({copies}) WHERE _rows > 1"
     count = int(session.scalar(f"SELECT coalesce(sum(_rows - 1), 0) {twice}"))
     if not count:
-        return 0, ()
-    return count, _keys(contract, session.frame(f"{twice} LIMIT {_SHOWN}"))
+        return _Broken(0)
+    return _Broken(count, _keys(contract, session.frame(f"{twice} ORDER BY ALL LIMIT {_SHOWN}")))
 
 
 def _keys(contract: type[Contract], frame: pl.DataFrame) -> tuple[str, ...]:

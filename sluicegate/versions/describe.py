@@ -10,11 +10,11 @@ from typing import Any
 
 import pandera.polars as pa
 import polars as pl
-from pandera.api.function_dispatch import Dispatcher
 
 from sluicegate.catalogue import Catalogue
 from sluicegate.contracts import Column, Contract, Model
 from sluicegate.contracts.field import METADATA, FieldMeta
+from sluicegate.contracts.kinds import is_builtin, is_plain
 from sluicegate.errors import ContractError
 from sluicegate.sources import Delimited, Format, JsonPages, Ndjson, Source
 from sluicegate.sources.base import Terms
@@ -150,7 +150,7 @@ def _column(column: Column, declared: pa.Column) -> ColumnRules:
 def _told(check: pa.Check, told: dict[str, Any]) -> bool:
     """Write down a bound or a list; False for a check that is neither, or comes a second time."""
     name = str(check.name)
-    if not (_is_builtin(check) and _is_plain(check)):
+    if not (is_builtin(check) and is_plain(check)):
         return False
     given = check.statistics or {}
     if name in _BOUNDS and _BOUNDS[name][0] not in told:
@@ -163,24 +163,14 @@ def _told(check: pa.Check, told: dict[str, Any]) -> bool:
     return False
 
 
-def _is_builtin(check: pa.Check) -> bool:
-    """Whether a check is one of pandera's own, which its name and arguments tell."""
-    return isinstance(check._check_fn, Dispatcher)  # noqa: SLF001 - pandera tells it nowhere else
-
-
-def _is_plain(check: pa.Check) -> bool:
-    """Whether a check is applied as checks are by default."""
-    return bool(check.ignore_na and not check.element_wise)
-
-
 def _checks(checks: Iterable[pa.Check]) -> dict[str, str]:
     found: dict[str, str] = {}
     for check in checks:
         given = {**(check.statistics or {}), **check._check_kwargs}  # noqa: SLF001
         told = [f"{name}={_text(value)}" for name, value in sorted(given.items())]
-        if not _is_plain(check):
+        if not is_plain(check):
             told.append(f"ignore_na={check.ignore_na}, element_wise={check.element_wise}")
-        if not _is_builtin(check):
+        if not is_builtin(check):
             told.append(f"code {digest_of(check._check_fn)}")  # noqa: SLF001
         name = str(check.name)
         # Two checks of one name are both told.

@@ -108,10 +108,11 @@ def test_contract_that_cannot_mean_what_it_says(
     assert (hint or "") in (caught.value.hint or "")
 
 
-def test_pattern_that_is_none_is_refused() -> None:
-    """A pattern is compiled when the contract is loaded, not when the first batch arrives."""
+@pytest.mark.parametrize("pattern", ["[A-Z", ")|(", ")(", "(?=a)"])
+def test_pattern_that_is_none_is_refused(pattern: str) -> None:
+    """A pattern is compiled with the contract, and by itself: it may not open its anchors."""
     with pytest.raises(ContractError, match="is not a regular expression"):
-        key(matches="(unclosed")
+        field(matches=pattern)
 
 
 @pytest.mark.parametrize(
