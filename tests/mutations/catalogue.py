@@ -729,8 +729,8 @@ RUN = (
     Mutation(
         "a run that begins is not on record",
         "sluicegate/pipeline/run.py",
-        "ledger.record(STARTED, self.id, pid=os.getpid(), code=self.platform.fingerprint)",
-        "pass",
+        "        ledger.record(\n            STARTED,",
+        "        str(\n            STARTED,",
         UNIT + "test_run_record.py::test_run_that_is_killed_stays_begun",
     ),
     Mutation(
