@@ -730,7 +730,7 @@ RUN = (
         "a run that begins is not on record",
         "sluicegate/pipeline/run.py",
         "        ledger.record(\n            STARTED,",
-        "        str(\n            STARTED,",
+        "        (lambda *_, **__: None)(\n            STARTED,",
         UNIT + "test_run_record.py::test_run_that_is_killed_stays_begun",
     ),
     Mutation(
