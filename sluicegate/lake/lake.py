@@ -355,16 +355,11 @@ class Lake:
     def refused_runs(self) -> dict[str, str]:
         """Name → key of the catalog, of every refused run that left one."""
         require_restored(self.store)
-        keys = (stored.key for stored in self.store.list("evidence/"))
-        catalogs = (key for key in keys if key.endswith(f"/{CATALOG}"))
-        return {f"refused/{key.split('/')[1]}": key for key in catalogs}
+        keys = [stored.key for stored in self.store.list("evidence/")]
+        return {f"refused/{k.split('/')[1]}": k for k in keys if k.endswith(f"/{CATALOG}")}
 
     def lease(self, name: str) -> Lease:
-        """Hold what a name points at now, for a reader: nobody collects it until it is released.
-
-        Raises:
-            UnknownName: there is no such ref, generation or refused run.
-        """
+        """Hold what a name points at now, for a reader: nobody collects it until it is released."""
         with looking(self.root):
             return lease(self.root, *self._behind(name))
 

@@ -37,7 +37,7 @@ def test_every_refusal_is_told_with_its_reason(refused: Refused) -> None:
     assert "nothing was published" in told
     assert "where:" in told
     assert "next:" in told
-    assert f"lake sql refused/{refused.run}" in told
+    assert f"quarantine list --env dev --ref refused/{refused.run}" in told
 
 
 def test_the_evidence_is_kept_outside_the_lake(refused: Refused) -> None:
@@ -48,10 +48,13 @@ def test_the_evidence_is_kept_outside_the_lake(refused: Refused) -> None:
     assert report["status"] == "refused"
     assert report["error"].splitlines()[0] in refused.outcome.err
     ref = f"refused/{refused.run}"
-    command = re.search(r'sluicegate lake sql (\S+) "(.+)"', refused.outcome.err)
+    command = re.search(r"sluicegate (quarantine list .*\S)", refused.outcome.err)
     assert command
-    assert command[1] == ref
-    rows = refused.site.sluicegate("lake", "sql", ref, command[2], "--json").ends(0).json
+    told = refused.site.sluicegate(*command[1].split(), "--json").ends(0).json
+    assert told["ref"] == ref
+    sql = "FROM accounts.quarantine"
+    rows = refused.site.sluicegate("lake", "sql", ref, sql, "--json").ends(0).json
+    assert sum(told["totals"].values()) == len(rows)
     rejected = [row for row in rows if row["file"] == refused.dirty]
     assert len(rejected) > 30
     assert any(row["rules"] == ["currency:isin"] for row in rejected)

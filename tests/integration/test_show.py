@@ -126,14 +126,17 @@ def test_a_refused_run_says_how_to_look_further(bad: Api, refused: Refused) -> N
     artifacts = bad.artifacts()
     report = artifacts["run-report-dev"]["data"]
     assert f"`{refused.last['evidence']}`" in report
-    assert f"lake sql refused/{refused.run}" in report
+    assert f"quarantine list --ref refused/{refused.run}" in report
     for name in ("receipts", "quarantine"):
         told = re.search(r"`(.+)`", artifacts[f"{name}-dev"]["description"])
         assert told
         program, *arguments = shlex.split(told[1])
         assert program.endswith("sluicegate")
         answer = refused.site.sluicegate(*arguments, "--json").ends(0).json
-        assert {row["run"] for row in answer} == {refused.run}
+        if name == "quarantine":
+            assert (answer["ref"], bool(answer["totals"])) == (f"refused/{refused.run}", True)
+        else:
+            assert {row["run"] for row in answer} == {refused.run}
 
 
 def test_a_failed_run_shows_its_report(published: Site) -> None:
