@@ -8,10 +8,10 @@ from sluicegate import warehouse
 from sluicegate.ingestion import Selection
 from sluicegate.pipeline import Kind, Report, Run
 from tasks import stages
-from tasks.attempts import name_of_run, run_until_published
+from tasks.attempts import name_of_replay, run_until_published
 
 
-@flow(name="replay", flow_run_name=name_of_run, persist_result=False, validate_parameters=True)
+@flow(name="replay", flow_run_name=name_of_replay, persist_result=False, validate_parameters=True)
 def replay(
     env: str = "dev",
     sources: tuple[str, ...] = (),

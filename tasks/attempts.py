@@ -23,6 +23,12 @@ def name_of_run() -> str:
     return f"{_ref(flow_run.get_parameters()['env'])} {due:%Y-%m-%d %H:%M} UTC"
 
 
+def name_of_replay() -> str:
+    """The same for a replay, which is told from other runs of its environment."""
+    ref, _, due = name_of_run().partition(" ")
+    return f"{ref} replay {due}"
+
+
 def run_until_published(
     env: str, work: Callable[[Run], None], kind: Kind = Kind.PIPELINE
 ) -> Report:

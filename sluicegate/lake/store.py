@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from sluicegate.errors import ConfigurationError, EnvironmentFailed
+from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake import durable
 
 
@@ -252,11 +252,11 @@ def require_folder(root: Path) -> None:
     """Be sure that there is a folder, or that one could be made.
 
     Raises:
-        ConfigurationError: there is a file.
+        EnvironmentFailed: there is a file.
     """
     there = next((each for each in (root, *root.parents) if os.path.lexists(each)), None)
     if there is not None and not there.is_dir():
-        raise ConfigurationError(
+        raise EnvironmentFailed(
             "The lake is in a folder, and there is a file.",
             where=str(there),
             hint="set SLUICEGATE_LAKE__ROOT, or lake.root of the environment, to a folder",

@@ -57,7 +57,7 @@ def visit(browser: None, walk: Clone) -> Iterator[Visit]:
     """The clone's server once more, after everything that the README asks for was done."""
     walk.do(".venv/bin/sluicegate up").ends(0)
     url = f"http://127.0.0.1:{walk.environment['SLUICEGATE_PREFECT__PORT']}"
-    order = {"sort": "START_TIME_DESC", "flow_runs": {"name": {"like_": "dev "}}}
+    order = {"sort": "START_TIME_DESC", "flow_runs": {"name": {"like_": "dev 2"}}}
     try:
         with browse(url) as ui:
             yield Visit(ui, call(f"{url}/api/flow_runs/filter", order)[0])
@@ -95,7 +95,7 @@ def test_the_report_is_found_from_the_run(visit: Visit) -> None:
     text = visit.ui.text
     assert "dev: published" in text
     assert re.search(r"Readers see generation\s+g[0-9a-f]{12}", text)
-    assert "sluicegate lake sql" in text
+    assert "sluicegate quarantine list" in text
     assert "rows in" in text
 
 

@@ -53,7 +53,7 @@ def test_a_wrong_contract_is_explained(
     site = published.of(copy_project(tmp_path / "project"))
     change(site.project / "contracts")
     moves = site.moves()
-    outcome = _explained(site.sluicegate("run"), 2)
+    outcome = _explained(site.sluicegate("run"), 4)
     for text in told:
         assert text in outcome.err
     assert site.moves() == moves
@@ -128,7 +128,7 @@ def test_an_unreadable_file_is_explained(published: Site, drop: Callable[..., st
 
 
 def test_a_lake_that_cannot_be_written_is_explained(published: Site, tmp_path: Path) -> None:
-    """Without write permission a run ends with 4, below a file with 2, and says where."""
+    """Without write permission, or with a file in its place, a run ends with 4 and says where."""
     published.root.chmod(0o555)
     try:
         outcome = _explained(published.start("run", powerless=True).wait(), 4)
@@ -138,7 +138,7 @@ def test_a_lake_that_cannot_be_written_is_explained(published: Site, tmp_path: P
     assert "SLUICEGATE_LAKE__ROOT" in outcome.err
     (tmp_path / "file").touch()
     below = tmp_path / "file" / "lake"
-    outcome = _explained(published.having(lake__root=below).sluicegate("run"), 2)
+    outcome = _explained(published.having(lake__root=below).sluicegate("run"), 4)
     assert str(below.parent) in outcome.err
 
 

@@ -220,7 +220,7 @@ def test_lake_that_is_a_file(tmp_path: Path, root: str) -> None:
     (tmp_path / "file").write_text("no lake")
     settings = settings_of(tmp_path)
     lake = settings.lake.model_copy(update={"root": tmp_path / root})
-    with pytest.raises(ConfigurationError, match="there is a file") as caught:
+    with pytest.raises(EnvironmentFailed, match="there is a file") as caught:
         Lake.of(settings.model_copy(update={"lake": lake}))
     assert caught.value.where == str(tmp_path / "file")
     assert "SLUICEGATE_LAKE__ROOT" in str(caught.value.hint)
