@@ -173,14 +173,14 @@ ALERTS = {
     "failed": (
         "dev",
         "a run failed",
-        ("The lake's folder cannot be written", STATUS, r"runbook\.md#run-failed"),
+        ("The lake is in a folder, and there is a file", STATUS, r"runbook\.md#run-failed"),
     ),
     "refused": (
         "dev",
         "a run was refused",
         (
             "payments, payments_2026-10-01.csv: The batch",
-            r"sluicegate lake sql refused/\d{8}-\d{6}-\w+ \"FROM accounts\.quarantine\"",
+            r"sluicegate quarantine list --env \w+ --ref refused/\d{8}-\d{6}-\w+",
             STATUS,
             r"ui: http://127\.0\.0\.1:\d+/runs/flow-run/[0-9a-f-]{36}",
             r"runbook\.md#run-refused",
