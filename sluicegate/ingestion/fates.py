@@ -65,15 +65,10 @@ class Judged:
 
     def outdate(self, keys: pl.DataFrame) -> Judged:
         """The same, where rows that would supersede others lose to later ones of these keys."""
-        later = self.superseding.join(keys, on=keys.columns, how="semi").select(_ROW)
-        loses = pl.col(_ROW).is_in(later[_ROW].implode())
-        return Judged(
-            self.rows.with_columns(
-                pl.when(loses).then(pl.lit(_OUTDATED)).otherwise(pl.col(_FATE)).alias(_FATE),
-                (pl.col(_WINS) & ~loses).alias(_WINS),
-                (pl.col(_SUPERSEDES) & ~loses).alias(_SUPERSEDES),
-            )
-        )
+        later = self.superseding.join(keys, on=keys.columns, how="semi")
+        others = self.rows.join(later, on=[BATCH, LINE], how="anti", maintain_order="left")
+        losers = _marked(later.drop(_ROW, _FATE, _WINS, _SUPERSEDES), pl.lit(_OUTDATED))
+        return Judged(pl.concat([others, losers], how="diagonal"))
 
     def taken(self, texts: pl.DataFrame, contract: type[Contract]) -> pl.DataFrame:
         """Rows whose key is taken by a row that came first, as rejected records.

@@ -184,6 +184,24 @@ def test_what_a_later_batch_said_again_stands(
     assert published(session, declared) == {"a": "1.00"}
 
 
+def test_a_conflict_beside_what_comes_too_late_stays(
+    session: Session, drop: Drop, again: Callable[..., Intake]
+) -> None:
+    """Records of one batch have fates of their own: one is outdated, one in conflict."""
+    declared = source(load=Load.MERGE)
+    batches = [
+        drop("a,,1.00,"),
+        drop("b,,0.00,", "b,,5.00,", "a,,0.00,", name="2.csv"),
+        drop("a,,1.0,", name="3.csv"),
+    ]
+    ingest(declared, batches, session, "run")
+    (receipt,) = again(mended(declared)).receipts
+    assert (receipt.published, receipt.quarantined, receipt.deduplicated) == (0, 1, 1)
+    ((_, line, rules, _),) = quarantined(session, declared)
+    assert (line, rules) == (2, ["order_id:unique"])
+    assert published(session, declared) == {"a": "1.00", "b": "5.00"}
+
+
 def test_within_its_batch_a_record_is_in_conflict(
     session: Session, drop: Drop, again: Callable[..., Intake]
 ) -> None:
