@@ -31,7 +31,7 @@ def replay(
         EnvironmentFailed: the lake's folder or another service failed.
         ConfigurationError: the settings, a contract or what was asked for is wrong.
     """
-    selection = Selection(tuple(sources), tuple(rules), tuple(files))
+    selection = Selection(sources, rules, files)
     return run_until_published(env, lambda run: _replay(run, selection), Kind.REPLAY)
 
 

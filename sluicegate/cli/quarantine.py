@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sluicegate.cli import render, render_quarantine
+from sluicegate.cli.lake import Env as LakesEnv
+from sluicegate.cli.lake import settings_for
 from sluicegate.cli.options import Env, Json
 from sluicegate.settings import load_settings
 
@@ -35,7 +37,7 @@ Ref = Annotated[
 
 @quarantine_app.command("list")
 def list_(
-    env: Env = "dev",
+    env: LakesEnv = None,
     ref: Ref = None,
     sources: Sources = None,
     rules: Rules = None,
@@ -45,7 +47,7 @@ def list_(
     """Count what is in quarantine, by source and rule."""
     from sluicegate.pipeline.quarantine import take_stock
 
-    settings = load_settings(env)
+    settings = settings_for(ref or "dev", env)
     found = take_stock(settings, ref or settings.ref, _selection(sources, rules, files))
     render_quarantine.stock(found, json=json)
 
@@ -53,7 +55,7 @@ def list_(
 @quarantine_app.command()
 def show(
     source: Annotated[str, typer.Argument(metavar="SOURCE")],
-    env: Env = "dev",
+    env: LakesEnv = None,
     ref: Ref = None,
     rules: Rules = None,
     files: Files = None,
@@ -63,7 +65,7 @@ def show(
     """Show rejected records of a source, and what replays made of others; personal data masked."""
     from sluicegate.pipeline.quarantine import show as look
 
-    settings = load_settings(env)
+    settings = settings_for(ref or "dev", env)
     found = look(settings, ref or settings.ref, _selection([source], rules, files), most)
     render_quarantine.records(found, json=json)
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from sluicegate.catalogue import Catalogue, load_catalogue
-from sluicegate.contracts import PII, Contract
+from sluicegate.contracts import Contract
 from sluicegate.errors import UnknownName
 from sluicegate.ingestion import Selection, accounts, quarantine
 from sluicegate.lake import Lake, Session
+from sluicegate.pipeline.diffing import personal_columns
 from sluicegate.settings import Settings
 
 HIDDEN = "***"
@@ -209,7 +210,8 @@ def _rejected(
     parsed = None if any(rule.startswith(UNPARSED) for rule in rules) else _parsed(record)
     if parsed is not None:
         return Rejected(file, line, rules, run, at, masked(parsed, rules, contract), None)
-    text = record if _harmless(contract) else shape_of(record)
+    harmless = contract is not None and not personal_columns(contract)
+    text = record if harmless else shape_of(record)
     return Rejected(file, line, rules, run, at, None, text)
 
 
@@ -223,7 +225,7 @@ def _parsed(record: str) -> dict[str, str | None] | None:
 
 
 def masked(
-    record: dict[str, str | None], rules: Collection[str], contract: type[Contract] | None
+    record: Mapping[str, str | None], rules: Collection[str], contract: type[Contract] | None
 ) -> dict[str, str | None]:
     """A rejected record without what is personal in it.
 
@@ -232,7 +234,7 @@ def masked(
     """
     if contract is None:
         return {name: value and HIDDEN for name, value in record.items()}
-    personal = {column.name for column in contract.columns() if column.pii is not PII.NONE}
+    personal = personal_columns(contract)
     known = {column.name for column in contract.columns()}
     broken = {rule.partition(":")[0] for rule in rules}
     return {
@@ -255,7 +257,3 @@ def shape_of(text: str) -> str:
     'xx99 9999,99'
     """
     return _DIGIT.sub("9", _LETTER.sub("x", text))
-
-
-def _harmless(contract: type[Contract] | None) -> bool:
-    return contract is not None and all(c.pii is PII.NONE for c in contract.columns())

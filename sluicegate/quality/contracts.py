@@ -7,6 +7,7 @@ have their columns and no others. Whether keys are unique is asked of the whole 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import pandera.polars as pa
@@ -57,9 +58,9 @@ def audit_table(
         return [Check("exists", on, Outcome.ERROR, 0, message="the table is not in the branch")]
     try:
         _require_shape(table, contract, session)
-        height, broken = _counts(table, contract, session)
-        for rule, found in _by_pandera(table, contract, session, height).items():
-            broken[rule] = found
+        in_place = compiled(contract)
+        height, broken = _counts(table, contract, session, in_place)
+        broken |= _by_pandera(table, contract, session, height, in_place)
     except ContractError as error:
         height = int(session.scalar(f"SELECT count(*) FROM {table.sql}"))
         return [Check("applies", on, Outcome.ERROR, height, message=error.message)]
@@ -103,10 +104,9 @@ def _require_shape(table: Table, contract: type[Contract], session: Session) -> 
 
 
 def _counts(
-    table: Table, contract: type[Contract], session: Session
+    table: Table, contract: type[Contract], session: Session, rules: Mapping[str, str]
 ) -> tuple[int, dict[str, _Broken]]:
     """The table's height, and for each rule that SQL can tell the rows that break it."""
-    rules = compiled(contract)
     counted = ", ".join(f"count(*) FILTER (WHERE {sql})" for sql in rules.values())
     ((height, *counts),) = session.rows(
         f"SELECT count(*){', ' if rules else ''}{counted} FROM {table.sql}"
@@ -129,10 +129,14 @@ def _counts(
 
 
 def _by_pandera(
-    table: Table, contract: type[Contract], session: Session, height: int
+    table: Table,
+    contract: type[Contract],
+    session: Session,
+    height: int,
+    in_place: Collection[str],
 ) -> dict[str, _Broken]:
     """The rules that SQL cannot tell: slices by hash of the key, every row in exactly one."""
-    schema, rules = _left_over(contract)
+    schema, rules = _left_over(contract, in_place)
     if not rules:
         return {}
     names = dict.fromkeys((*contract.key(), *schema.columns))
@@ -150,9 +154,11 @@ def _by_pandera(
     return broken
 
 
-def _left_over(contract: type[Contract]) -> tuple[pa.DataFrameSchema, list[str]]:
+def _left_over(
+    contract: type[Contract], known: Collection[str]
+) -> tuple[pa.DataFrameSchema, list[str]]:
     """The part of a contract that has to be judged by pandera, and the rules that are in it."""
-    known, whole = compiled(contract), contract.to_schema()
+    whole = contract.to_schema()
     columns = {
         name: [check for check in column.checks if f"{name}:{check.name}" not in known]
         for name, column in whole.columns.items()

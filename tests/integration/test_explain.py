@@ -53,7 +53,7 @@ def test_a_wrong_contract_is_explained(
     site = published.of(copy_project(tmp_path / "project"))
     change(site.project / "contracts")
     moves = site.moves()
-    outcome = _explained(site.sluicegate("run"), 4)
+    outcome = _explained(site.sluicegate("run"), 2)
     for text in told:
         assert text in outcome.err
     assert site.moves() == moves

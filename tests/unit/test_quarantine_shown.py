@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from sluicegate.catalogue import load_catalogue
 from sluicegate.cli.main import app
 from sluicegate.contracts import Contract, field, key
+from sluicegate.errors import ConfigurationError
 from sluicegate.ingestion import ingest, quarantine
-from sluicegate.ingestion.accounts import open_accounts
+from sluicegate.ingestion.accounts import open_accounts, record_masked
 from sluicegate.lake import Archive, Lake
 from sluicegate.pipeline.quarantine import HIDDEN, masked, shape_of
 from sluicegate.sources import Batch
@@ -148,6 +149,45 @@ def test_a_rehearsal_publishes_nothing(project: Path) -> None:
     assert lake.refs.head("dev") == before
     with lake.read("dev") as session:
         assert quarantine.counted(session, quarantine.Selection()) == {"people": 4}
+
+
+def test_a_ref_that_is_an_environment_is_looked_up_in_its_lake(project: Path) -> None:
+    """The report's hint names a ref only: what it names need not be in the lake of dev."""
+    other = '[lake]\nroot = "other"\n[landing]\nroot = "landing"\n'
+    (project / "deployments" / "environments" / "prod.toml").write_text(other)
+    (project / "other").symlink_to(project / "lake")
+    lake = Lake(project / "lake")
+    lake.start("prod", "dev")
+    (project / "deployments" / "environments" / "dev.toml").write_text(
+        other.replace("other", "empty")
+    )
+    assert told("list", "--ref", "prod", "--json")["totals"] == {"people": 4}
+
+
+def test_a_masked_branch_is_not_replayed(project: Path) -> None:
+    """The archive has the real values: a replay would bring them in."""
+    lake = Lake(project / "lake")
+    with lake.branch("dev", "mask") as branch:
+        with branch.session() as session:
+            record_masked(session, {})
+        lake.publish(branch, run="mask")
+    head = lake.refs.head("dev")
+    result = CliRunner().invoke(app, ["quarantine", "replay", "--dry-run"])
+    assert isinstance(result.exception, ConfigurationError)
+    assert "is a masked branch" in result.exception.message
+    assert lake.refs.head("dev") == head
+
+
+def test_what_is_left_of_a_source_that_is_gone_is_told(project: Path) -> None:
+    """Its records are shown without a value, and a replay names them and leaves them alone."""
+    contract = project / "contracts" / "people.py"
+    contract.write_text(contract.read_text().replace('"people", contract', '"folk", contract'))
+    assert told("list", "--json")["totals"] == {"people": 4}
+    records = told("show", "people", "--json")["records"]
+    assert {value for each in records for value in (each["values"] or {}).values()} == {HIDDEN}
+    report = told("replay", "--dry-run", "--json")
+    assert report["sources"] == {}
+    assert list(report["waiting"]["people"]) == ["4 records"]
 
 
 class Harmless(Contract):
