@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from sluicegate.contracts.base import Column
+from sluicegate.contracts.texts import as_text
 from sluicegate.errors import ContractError
 
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
@@ -46,20 +47,24 @@ class Reading:
         )["unreadable"]
 
 
-def read(column: Column, texts: pl.Series) -> Reading:
-    """Read the texts of one column.
+def read(column: Column, written: pl.Series) -> Reading:
+    """Read the texts of one column; what has its type already is left as it is.
 
     Raises:
         ContractError: there is no reading for the column's type.
     """
-    text = pl.when(texts != "").then(texts)
     dtype = column.dtype
+    if written.dtype == dtype and dtype != pl.String:
+        return Reading(written.rename(column.name))
+    texts = written.to_frame().select(as_text(written.name, written.dtype)).to_series()
+    if (texts == "").any():
+        texts = pl.select(pl.when(texts != "").then(texts)).to_series()
+    texts = texts.rename(column.name)
     if dtype == pl.String:
-        return Reading(_series(text, column))
+        return Reading(texts)
     if isinstance(dtype, pl.Datetime):
-        return _timestamps(column, _series(text, column))
+        return _timestamps(column, texts)
     pattern, rule = _pattern(column)
-    texts = _series(text, column)
     whole = pl.when(texts.str.contains(pattern)).then(texts)
     typed = whole.str.to_date(strict=False) if dtype == pl.Date else whole.cast(dtype, strict=False)
     value = _series(typed, column)

@@ -10,8 +10,12 @@ from pandera.config import ValidationDepth, config_context
 from pandera.constants import CHECK_OUTPUT_KEY
 from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
+from sluicegate.contracts.answers import answers
 from sluicegate.contracts.base import Contract
 from sluicegate.errors import ContractError
+
+_ROWS = pl.len().alias("rows")
+_BROKEN = pl.first().sum().alias("broken")
 
 _PER_ROW = {
     SchemaErrorReason.SERIES_CONTAINS_NULLS,
@@ -59,7 +63,7 @@ class Verdict:
 
 
 def judge(contract: type[Contract], frame: pl.DataFrame) -> Verdict:
-    """Validate an eager, typed frame against a contract with pandera.
+    """Validate an eager, typed frame against a contract.
 
     Everything that is not about single rows (a column that is missing, of another type or too
     many, a check that raises) is a fault of the contract or of whoever built the frame.
@@ -72,6 +76,40 @@ def judge(contract: type[Contract], frame: pl.DataFrame) -> Verdict:
 
 def judge_by(schema: pa.DataFrameSchema, frame: pl.DataFrame, where: str) -> Verdict:
     """The same for a schema, such as a part of a contract's.
+
+    The answers are those of pandera's checks. They are asked all at once, and at first only how
+    many rows break each: most rules are broken by none, and what pandera gathers to report on a
+    frame costs more than to judge it.
+
+    Raises:
+        ContractError: the schema cannot be applied to this frame.
+    """
+    if frame.schema != {name: column.dtype.type for name, column in schema.columns.items()}:
+        return judge_by_pandera(schema, frame, where)
+    try:
+        asked = answers(schema, frame)
+        told = pl.collect_all([mask.select(_ROWS, _BROKEN) for _, mask in asked])
+        found = [each for each, answer in zip(asked, told, strict=True) if answer["broken"].item()]
+        masks = pl.collect_all([mask for _, mask in found])
+    except Exception:  # noqa: BLE001 - whatever a check of somebody's own raises
+        # Pandera says which one it is that cannot answer.
+        return judge_by_pandera(schema, frame, where)
+    for (rule, _), answer in zip(asked, told, strict=True):
+        if answer["rows"].item() != frame.height:
+            raise ContractError(
+                f"The contract cannot be applied: the check {rule} answers {answer['rows'].item()} "
+                f"times for {frame.height} rows.",
+                where=where,
+            )
+    broken: dict[str, pl.Series] = {}
+    for (rule, _), mask in zip(found, masks, strict=True):
+        series = mask.to_series()
+        broken[rule] = broken[rule] | series if rule in broken else series
+    return Verdict(broken, frame.height)
+
+
+def judge_by_pandera(schema: pa.DataFrameSchema, frame: pl.DataFrame, where: str) -> Verdict:
+    """The same by pandera alone: what :func:`judge_by` is held against, and what names its faults.
 
     Raises:
         ContractError: the schema cannot be applied to this frame.

@@ -20,39 +20,52 @@ from sluicegate.lake.connection import identifier
 from sluicegate.sources import Source
 
 
-def departed(
-    source: Source, accepted: pl.DataFrame, sifted: Sifted, session: Session
-) -> pl.DataFrame:
-    """Keys of the published rows that the batch no longer has.
+class Whole:
+    """What is published, against a batch that comes part by part and is the whole.
 
-    Args:
-        accepted: rows of the batch that keep the contract.
-        sifted: the batch, with what was rejected of it.
-
-    Raises:
-        BatchRefused: they are more than ``may_shrink`` allows.
+    Keys are kept, and nothing else; of rejected records also their text, to look for keys in it.
     """
-    contract, table = source.contract, raw_table(source)
-    if not session.exists(table):
-        return accepted.select(contract.key()).clear()
-    keys = list(contract.key())
-    named = ", ".join(map(identifier, keys))
-    theirs = session.frame(f"SELECT {named} FROM {table.sql}")
-    theirs = theirs.cast(accepted.select(keys).schema)
-    absent = theirs.join(accepted.select(keys), on=keys, how="anti")
-    if absent.height > source.may_shrink * theirs.height:
-        raise BatchRefused(
-            f"The batch lacks {absent.height:,} of the {theirs.height:,} rows that are published "
-            f"({absent.height / theirs.height:.1%}); it may lack {source.may_shrink:.1%}.",
-            hint="have the provider send a complete one; if so many were deleted, raise "
-            f"may_shrink of source {source.name!r}",
+
+    def __init__(self, source: Source, session: Session) -> None:
+        self._source = source
+        self._keys = list(source.contract.key())
+        named = ", ".join(map(identifier, self._keys))
+        types = {column.name: column.dtype for column in source.contract.columns()}
+        self._theirs = session.frame(f"SELECT {named} FROM {raw_table(source).sql}").cast(
+            {key: types[key] for key in self._keys}
         )
-    known = pl.concat([theirs, accepted.select(keys)])
-    unclear = sifted.refused.join(known, on=keys, how="anti")["record"].to_list()
-    for unsifted in sifted.batches:
-        unclear += unsifted.rejects["record"].to_list()
-    absent = absent.join(sifted.refused.select(keys), on=keys, how="anti")
-    return _unmentioned(absent, unclear, contract)
+        self._accepted: list[pl.DataFrame] = []
+        self._refused: list[pl.DataFrame] = []
+        self._unparsed: list[str] = []
+
+    def saw(self, sifted: Sifted) -> None:
+        """A part of the batch came."""
+        self._accepted.append(sifted.accepted.select(self._keys))
+        self._refused.append(sifted.refused)
+        for unsifted in sifted.batches:
+            self._unparsed += unsifted.rejects["record"].to_list()
+
+    def departed(self) -> pl.DataFrame:
+        """Keys of the published rows that the batch no longer has.
+
+        Raises:
+            BatchRefused: they are more than ``may_shrink`` allows.
+        """
+        theirs, keys, source = self._theirs, self._keys, self._source
+        accepted, refused = pl.concat(self._accepted), pl.concat(self._refused)
+        absent = theirs.join(accepted, on=keys, how="anti")
+        if absent.height > source.may_shrink * theirs.height:
+            raise BatchRefused(
+                f"The batch lacks {absent.height:,} of the {theirs.height:,} rows that are "
+                f"published ({absent.height / theirs.height:.1%}); it may lack "
+                f"{source.may_shrink:.1%}.",
+                hint="have the provider send a complete one; if so many were deleted, raise "
+                f"may_shrink of source {source.name!r}",
+            )
+        known = pl.concat([theirs, accepted])
+        unclear = refused.join(known, on=keys, how="anti")["record"].to_list() + self._unparsed
+        absent = absent.join(refused.select(keys), on=keys, how="anti")
+        return _unmentioned(absent, unclear, source.contract)
 
 
 def _unmentioned(absent: pl.DataFrame, texts: list[str], contract: type[Contract]) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import polars as pl
 from sluicegate.contracts import Contract
 from sluicegate.errors import Bug
 from sluicegate.ingestion.receipt import Receipt
-from sluicegate.ingestion.sift import as_record
+from sluicegate.ingestion.sift import as_records
 from sluicegate.ingestion.table import BATCH, raw_table
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
@@ -70,17 +70,16 @@ class Judged:
         losers = _marked(later.drop(_ROW, _FATE, _WINS, _SUPERSEDES), pl.lit(_OUTDATED))
         return Judged(pl.concat([others, losers], how="diagonal"))
 
-    def taken(self, texts: pl.DataFrame, contract: type[Contract]) -> pl.DataFrame:
+    def taken(self, written: pl.DataFrame, contract: type[Contract]) -> pl.DataFrame:
         """Rows whose key is taken by a row that came first, as rejected records.
 
         Args:
-            texts: the rows as they were written.
+            written: the rows as they were written.
         """
         conflicts = self.rows.filter((pl.col(_FATE) == _CONFLICT) & ~pl.col(_WINS))
         rule = pl.lit([contract.unique_rule()], dtype=pl.List(pl.String))
-        return texts.join(conflicts, on=[BATCH, LINE], how="semi").select(
-            BATCH, LINE, rule.alias("rules"), as_record().alias("record")
-        )
+        records = as_records(written.join(conflicts, on=[BATCH, LINE], how="semi"))
+        return records.select(BATCH, LINE, rule.alias("rules"), "record")
 
     def account(
         self,
@@ -119,15 +118,18 @@ class Judged:
         ).closed()
 
 
-def weigh(source: Source, rows: pl.DataFrame, session: Session) -> Judged:
+def weigh(
+    source: Source, rows: pl.DataFrame, session: Session, seen: pl.DataFrame | None = None
+) -> Judged:
     """Hold rows that just arrived against each other and against what is published.
 
     Args:
         rows: the contract's columns, ``_batch`` and ``_line``, in the order in which they came.
+        seen: keys that earlier parts of the same batch have taken already.
     """
     corrects = source.load is not Load.APPEND
     rows = rows.with_row_index(_ROW)
-    fates = _fates(rows, source.contract, raw_table(source), session, corrects=corrects)
+    fates = _fates(rows, seen, source.contract, raw_table(source), session, corrects=corrects)
     superseding = (pl.col("fate") == _CONFLICT) & pl.col("published") & pl.lit(corrects)
     return Judged(
         rows.with_columns(
@@ -196,7 +198,13 @@ def _equal(columns: list[str]) -> str:
 
 
 def _fates(
-    rows: pl.DataFrame, contract: type[Contract], table: Table, session: Session, *, corrects: bool
+    rows: pl.DataFrame,
+    seen: pl.DataFrame | None,
+    contract: type[Contract],
+    table: Table,
+    session: Session,
+    *,
+    corrects: bool,
 ) -> pl.DataFrame:
     """For each row, in order: fresh, an equal copy, or in conflict with another of its key.
 
@@ -208,7 +216,11 @@ def _fates(
     if first.height < rows.height:
         fates = _update(fates, _within(rows, first, contract), published=False)
     if session.exists(table):
-        mine = first if corrects else rows
+        key, mine = list(contract.key()), first if corrects else rows
+        if seen is not None:
+            # The row of theirs that the lake has is of this batch, or equal to one of it.
+            later, mine = rows.join(seen, on=key, how="semi"), mine.join(seen, on=key, how="anti")
+            fates = _update(fates, _against(later, contract, table, session), published=False)
         fates = _update(fates, _against(mine, contract, table, session), published=True)
     return fates
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion.load import load
@@ -13,12 +14,9 @@ from sluicegate.ingestion.receipt import Receipt
 from sluicegate.ingestion.sift import Unsifted, shape, sift
 from sluicegate.lake import Session
 from sluicegate.progress import Progress, untold
-from sluicegate.sources import Batch, Load, Source
+from sluicegate.sources import ROWS_AT_ONCE, Batch, Load, Source
 
 log = logging.getLogger(__name__)
-
-ROWS_AT_ONCE = 250_000
-"""Rows that are validated and written together: what bounds memory, whatever the volume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +69,15 @@ def ingest(
     intake, meter = Intake(source.name), Meter(batches, progress)
     for group in _groups(source, batches, intake, meter):
         try:
-            loaded = load(source, sift(source, group), session, run)
+            loaded = load(source, (sift(source, part) for part in group.parts()), session, run)
         except BatchRefused as error:
-            # Only a batch that replaces everything can be refused here, and it comes alone.
-            (unsifted,) = group
-            intake.receipts.append(_held(source, unsifted.batch, unsifted.rows_in))
-            intake.refusals.append(Refusal(source.name, unsifted.batch.name, error))
+            # Of several batches each was read before: only one that comes alone is refused here.
+            (batch,) = group.batches
+            intake.receipts.append(_held(source, batch, group.rows_in))
+            intake.refusals.append(Refusal(source.name, batch.name, error))
             continue
         finally:
-            meter.loaded(unsifted.batch for unsifted in group)
+            meter.loaded(group.batches)
         intake.superseded += loaded.superseded
         for receipt in loaded.receipts:
             intake.receipts.append(receipt)
@@ -88,44 +86,93 @@ def ingest(
     return intake
 
 
+@dataclass(slots=True)
+class _Group:
+    """Batches that are loaded in one transaction: several small ones, or one part by part.
+
+    Attributes:
+        first: what was read of them already.
+        rest: what is still to be read, of the one batch.
+        rows_in: records that were read; of a batch that breaks off, how many it should have had.
+    """
+
+    source: Source
+    batches: list[Batch] = field(default_factory=list)
+    first: list[Unsifted] = field(default_factory=list)
+    rest: Iterable[Unsifted] = ()
+    rows_in: int = 0
+
+    def add(self, batch: Batch, parts: list[Unsifted]) -> None:
+        """One more batch that was read as a whole."""
+        self.batches.append(batch)
+        self.first += parts
+        self.rows_in += sum(part.rows_in for part in parts)
+
+    def parts(self) -> Iterator[list[Unsifted]]:
+        """What is sifted together."""
+        if len(self.batches) > 1:
+            yield self.first
+            return
+        yield from ([part] for part in self.first)
+        (batch,) = self.batches
+        try:
+            for part in self.rest:
+                self.rows_in += part.rows_in
+                yield [part]
+        except BatchRefused:
+            self.rows_in = _count(self.source, batch)
+            raise
+
+
 def _groups(
     source: Source, batches: Sequence[Batch], intake: Intake, meter: Meter
-) -> Iterator[list[Unsifted]]:
+) -> Iterator[_Group]:
     """Read batches and gather them until there are enough rows to be worth a commit."""
     # A correction must find the rows of the batch before it in the lake.
     most = ROWS_AT_ONCE if source.load is Load.APPEND else 1
-    group: list[Unsifted] = []
-    gathered = 0
+    group = _Group(source)
     for batch in batches:
         meter.begins(batch)
+        parts = _read(source, batch)
         try:
-            unsifted = _read(source, batch, intake)
+            begun = [*islice(parts, 2)]
         except BatchRefused as error:
+            intake.receipts.append(_held(source, batch, _count(source, batch)))
             intake.refusals.append(Refusal(source.name, batch.name, error))
             meter.refused(batch)
             continue
         meter.read(batch)
-        group.append(unsifted)
-        gathered += unsifted.rows_in
-        if gathered >= most:
+        large = len(begun) > 1
+        if group.batches and (large or group.rows_in + begun[0].rows_in > most):
             yield group
-            group, gathered = [], 0
-    if group:
+            group = _Group(source)
+        log.info("%s: %s, %s rows", source.name, batch.name, _told(begun, large=large))
+        group.add(batch, begun)
+        if large:
+            group.rest = parts
+        if large or group.rows_in >= most:
+            yield group
+            group = _Group(source)
+    if group.batches:
         yield group
 
 
-def _read(source: Source, batch: Batch, intake: Intake) -> Unsifted:
-    rows = None
+def _read(source: Source, batch: Batch) -> Iterator[Unsifted]:
+    for records in source.read(batch, ROWS_AT_ONCE):
+        yield shape(source, batch, records)
+
+
+def _told(begun: list[Unsifted], *, large: bool) -> str:
+    count = sum(part.rows_in for part in begun)
+    return f"more than {count:,}" if large else f"{count:,}"
+
+
+def _count(source: Source, batch: Batch) -> int:
+    """Records of a batch that is refused: none of its rows was looked at, all are accounted for."""
     try:
-        records = source.read(batch)
-        rows = records.count
-        log.info("%s: %s, %s rows", source.name, batch.name, f"{rows:,}")
-        return shape(source, batch, records)
+        return sum(records.count for records in source.read(batch))
     except BatchRefused:
-        # Refused as a whole: none of its rows was looked at, all of them are accounted for.
-        rows = source.format.count(batch.content) if rows is None else rows
-        intake.receipts.append(_held(source, batch, rows))
-        raise
+        return source.format.count(batch.content)
 
 
 def _held(source: Source, batch: Batch, rows: int) -> Receipt:

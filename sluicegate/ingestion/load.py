@@ -1,22 +1,24 @@
 """Loading sifted batches into a branch: duplicates found, rows written, receipts made.
 
-Small batches are loaded together, so that thirty drops do not cost thirty commits.
+Small batches are loaded together, so that thirty drops do not cost thirty commits; a large one part
+by part, so that its size is no matter of memory.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from sluicegate.ingestion import accounts, quarantine
-from sluicegate.ingestion.departed import departed
+from sluicegate.ingestion.departed import Whole
 from sluicegate.ingestion.fates import remove, require_originals, weigh
-from sluicegate.ingestion.receipt import Receipt
+from sluicegate.ingestion.receipt import Receipt, total
 from sluicegate.ingestion.sift import Sifted
 from sluicegate.ingestion.table import create, raw_table
 from sluicegate.lake import Session
-from sluicegate.sources import Load, Source
+from sluicegate.sources import Batch, Load, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,37 +34,89 @@ class Loaded:
     superseded: int
 
 
-def load(source: Source, sifted: Sifted, session: Session, run: str) -> Loaded:
+def load(source: Source, parts: Iterable[Sifted], session: Session, run: str) -> Loaded:
     """Write sifted batches to the branch, all of them or nothing.
 
+    Args:
+        parts: several batches at once; or one, part after part. Where batches correct, all are of
+            one batch.
+
     Raises:
-        BatchRefused: a batch that replaces everything lacks too much of it.
+        BatchRefused: a batch cannot be read to its end, or replaces everything and lacks too much.
     """
-    contract, table = source.contract, raw_table(source)
-    judged = weigh(source, sifted.accepted, session)
-    rejected = pl.concat([sifted.rejected, judged.taken(sifted.texts, contract)])
-    receipts = [
-        judged.account(
-            source,
-            unsifted.batch,
-            rejected,
-            rows_in=unsifted.rows_in,
-            unknown_columns=unsifted.unknown_columns,
-        )
-        for unsifted in sifted.batches
-    ]
-    replaces = source.load is Load.REPLACE
-    gone = departed(source, sifted.accepted, sifted, session) if replaces else None
-    if gone is not None:
-        receipts = [replace(receipt, removed=gone.height) for receipt in receipts]
-    batches = [unsifted.batch for unsifted in sifted.batches]
+    work = _Loading(source, session, run)
     with session.transaction(f"{run}: {source.name}"):
         create(source, session)
-        superseded = remove(session, table, judged.superseding, contract)
-        if gone is not None:
-            superseded += remove(session, table, gone, contract)
-        session.insert(table, judged.winners)
-        require_originals(session, table, judged.copies, contract)
-        quarantine.put(session, run, source.name, batches, rejected)
-        accounts.record_batches(session, run, list(zip(batches, receipts, strict=True)))
-    return Loaded(receipts, superseded)
+        whole = Whole(source, session) if source.load is Load.REPLACE else None
+        for part in parts:
+            work.take(part)
+            if whole is not None:
+                whole.saw(part)
+        if whole is not None:
+            work.let_go(whole.departed())
+        accounts.record_batches(session, run, work.accounts())
+    return Loaded([receipt for _, receipt in work.accounts()], work.superseded)
+
+
+@dataclass(slots=True)
+class _Loading:
+    """A group of batches on their way in."""
+
+    source: Source
+    session: Session
+    run: str
+    superseded: int = 0
+    batches: dict[str, Batch] = field(default_factory=dict)
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    seen: pl.DataFrame | None = None
+    """Keys that a batch has taken, where it may not take them twice."""
+
+    def take(self, sifted: Sifted) -> None:
+        """Weigh a part, and write what wins."""
+        contract, table = self.source.contract, raw_table(self.source)
+        judged = weigh(self.source, sifted.accepted, self.session, self.seen)
+        rejected = pl.concat([sifted.rejected, judged.taken(sifted.written, contract)])
+        for unsifted in sifted.batches:
+            self._account(
+                judged.account(
+                    self.source,
+                    unsifted.batch,
+                    rejected,
+                    rows_in=unsifted.rows_in,
+                    unknown_columns=unsifted.unknown_columns,
+                ),
+                unsifted.batch,
+            )
+        self.superseded += remove(self.session, table, judged.superseding, contract)
+        self.session.insert(table, judged.winners)
+        require_originals(self.session, table, judged.copies, contract)
+        batches = [unsifted.batch for unsifted in sifted.batches]
+        quarantine.put(self.session, self.run, self.source.name, batches, rejected)
+        if self.source.load is not Load.APPEND:
+            keys = sifted.accepted.select(contract.key())
+            self.seen = keys if self.seen is None else self.seen.vstack(keys)
+
+    def let_go(self, gone: pl.DataFrame) -> None:
+        """Take away what the source deleted."""
+        table, contract = raw_table(self.source), self.source.contract
+        self.superseded += remove(self.session, table, gone, contract)
+        for batch, receipt in self.receipts.items():
+            self.receipts[batch] = replace(receipt, removed=gone.height)
+
+    def accounts(self) -> list[tuple[Batch, Receipt]]:
+        """Batches with their receipts."""
+        return [(self.batches[batch], receipt) for batch, receipt in self.receipts.items()]
+
+    def _account(self, receipt: Receipt, batch: Batch) -> None:
+        self.batches[batch.id] = batch
+        if former := self.receipts.get(batch.id):
+            added = total(self.source.name, [former, receipt])
+            receipt = replace(
+                added,
+                batch=batch.id,
+                name=batch.name,
+                unknown_columns=tuple(
+                    dict.fromkeys([*former.unknown_columns, *receipt.unknown_columns])
+                ),
+            )
+        self.receipts[batch.id] = receipt.closed()

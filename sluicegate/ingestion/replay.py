@@ -17,13 +17,13 @@ import polars as pl
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion import accounts, quarantine
 from sluicegate.ingestion.fates import Judged, remove, require_originals, weigh_again
-from sluicegate.ingestion.ingest import ROWS_AT_ONCE, Intake
+from sluicegate.ingestion.ingest import Intake
 from sluicegate.ingestion.quarantine import PLACE, Selection
 from sluicegate.ingestion.sift import Sifted, Unsifted, shape, sift
 from sluicegate.ingestion.table import BATCH, create, raw_table
 from sluicegate.lake import Archive, Session
 from sluicegate.progress import Progress, untold
-from sluicegate.sources import LINE, Batch, Known, Load, Source
+from sluicegate.sources import LINE, ROWS_AT_ONCE, Batch, Known, Load, Source
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +39,11 @@ class _Replay:
     manifest: dict[str, Known]
     """Its batches, oldest first."""
 
-    def read(self, known: Known) -> Unsifted:
-        """A batch, read again and in the shape of today's contract."""
+    def read(self, known: Known) -> Iterator[Unsifted]:
+        """A batch, read again part by part and in the shape of today's contract."""
         content = self.archive.find(known.batch)
         batch = Batch(known.batch, known.name, content, known.size, known.modified_ns, known.cursor)
-        return shape(self.source, batch, self.source.read(batch))
+        return (shape(self.source, batch, records) for records in self.source.read(batch))
 
     def later(self, batch: str) -> Iterator[Known]:
         """Batches that came after this one."""
@@ -99,16 +99,23 @@ def _groups(
 
 def _again(work: _Replay, known: Known, records: pl.DataFrame) -> Unsifted:
     """The quarantined records of a batch, as they are read today."""
-    unsifted = work.read(known)
-    if unsifted.rows_in != records["rows_in"][0]:
+    here = pl.col(LINE).is_in(records[LINE].implode())
+    rows_in, parts = 0, []
+    for part in work.read(known):
+        rows_in += part.rows_in
+        parts.append(
+            replace(part, written=part.written.filter(here), rejects=part.rejects.filter(here))
+        )
+    if rows_in != records["rows_in"][0]:
         raise BatchRefused(
             f"It was taken in as {records['rows_in'][0]:,} records, and is read as "
-            f"{unsifted.rows_in:,} today: which of them were rejected cannot be told.",
+            f"{rows_in:,} today: which of them were rejected cannot be told.",
             where=known.name,
         )
-    here = pl.col(LINE).is_in(records[LINE].implode())
     found = replace(
-        unsifted, texts=unsifted.texts.filter(here), rejects=unsifted.rejects.filter(here)
+        parts[0],
+        written=pl.concat([part.written for part in parts]),
+        rejects=pl.concat([part.rejects for part in parts]),
     )
     if found.rows_in != records.height:
         raise BatchRefused(
@@ -124,7 +131,7 @@ def _replay(work: _Replay, group: Sequence[Unsifted], wanted: pl.DataFrame, inta
     contract, table = source.contract, raw_table(source)
     sifted = sift(source, group)
     judged = _weigh(work, sifted)
-    rejected = pl.concat([sifted.rejected, judged.taken(sifted.texts, contract)])
+    rejected = pl.concat([sifted.rejected, judged.taken(sifted.written, contract)])
     receipts = [
         judged.account(source, unsifted.batch, rejected, rows_in=unsifted.rows_in)
         for unsifted in group
@@ -149,10 +156,13 @@ def _weigh(work: _Replay, sifted: Sifted) -> Judged:
     (unsifted,) = sifted.batches
     for known in work.later(unsifted.batch.id):
         try:
-            later = sift(work.source, [work.read(known)])
+            later = [
+                sift(work.source, [part]).accepted.select(work.source.contract.key())
+                for part in work.read(known)
+            ]
         except BatchRefused:
             continue
-        judged = judged.outdate(later.accepted.select(work.source.contract.key()))
+        judged = judged.outdate(pl.concat(later))
     return judged
 
 

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 import polars as pl
 
 from sluicegate.contracts import Column, Reading, Verdict, judge, read
+from sluicegate.contracts.texts import as_text
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion.table import BATCH
 from sluicegate.sources import LINE, Batch, Records, Source
@@ -21,24 +22,24 @@ from sluicegate.sources import LINE, Batch, Records, Source
 
 @dataclass(frozen=True, slots=True)
 class Unsifted:
-    """One batch that has the shape its contract asks for.
+    """One batch, or a part of one, that has the shape its contract asks for.
 
     Attributes:
-        texts: a text column a contract column (null where the batch lacks an optional one),
-            ``_batch`` and ``_line``.
+        written: what was written, a column a contract column (null where the batch lacks an
+            optional one): texts, or values of its type; ``_batch`` and ``_line``.
         rejects: records that could not be parsed: ``_batch``, ``_line``, ``rules``, ``record``.
         unknown_columns: columns that the contract does not name.
     """
 
     batch: Batch
-    texts: pl.DataFrame
+    written: pl.DataFrame
     rejects: pl.DataFrame
     unknown_columns: tuple[str, ...]
 
     @property
     def rows_in(self) -> int:
         """Records of the batch, one way or the other."""
-        return self.texts.height + self.rejects.height
+        return self.written.height + self.rejects.height
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Sifted:
 
     Attributes:
         accepted: rows that keep every rule of the contract; its columns, ``_batch``, ``_line``.
-        texts: the same rows as they were written, for those found to break a rule later.
+        written: the same rows as they were written, for those found to break a rule later.
         rejected: ``_batch``, ``_line``, ``rules`` and the text ``record`` of the others.
         refused: key and text ``record`` of those of the others that could be parsed; what cannot be
             read of a key is null.
@@ -55,7 +56,7 @@ class Sifted:
 
     batches: Sequence[Unsifted]
     accepted: pl.DataFrame
-    texts: pl.DataFrame
+    written: pl.DataFrame
     rejected: pl.DataFrame
     refused: pl.DataFrame
 
@@ -79,11 +80,11 @@ def shape(source: Source, batch: Batch, records: Records) -> Unsifted:
     named = pl.lit(batch.id).alias(BATCH)
     return Unsifted(
         batch=batch,
-        texts=records.rows.select(
+        written=records.rows.select(
             *(
-                (pl.col(column.reads) if column.reads in there else pl.lit(None))
-                .cast(pl.String)
-                .alias(column.name)
+                (
+                    pl.col(column.reads) if column.reads in there else pl.lit(None, dtype=pl.String)
+                ).alias(column.name)
                 for column in columns
             ),
             named,
@@ -98,36 +99,48 @@ def shape(source: Source, batch: Batch, records: Records) -> Unsifted:
 
 def sift(source: Source, group: Sequence[Unsifted]) -> Sifted:
     """Take batches apart, all in one pass."""
-    texts = pl.concat([unsifted.texts for unsifted in group])
-    typed, verdict = _judge(source, texts)
-    rejected = verdict.rejected
-    broken = texts.filter(rejected).select(
-        BATCH, LINE, verdict.rules_of(rejected), as_record().alias("record")
-    )
+    written = _together([unsifted.written for unsifted in group])
+    typed, verdict = _judge(source, written)
+    rejected, clean = verdict.rejected, not verdict.broken
+    broken = as_records(written.filter(rejected)).insert_column(2, verdict.rules_of(rejected))
     return Sifted(
         batches=group,
-        accepted=typed.filter(~rejected),
-        texts=texts.filter(~rejected),
+        accepted=typed if clean else typed.filter(~rejected),
+        written=written if clean else written.filter(~rejected),
         rejected=pl.concat([broken, *(unsifted.rejects for unsifted in group)]),
         refused=typed.filter(rejected).select(source.contract.key()).with_columns(broken["record"]),
     )
 
 
-def as_record() -> pl.Expr:
-    """A row's texts as one JSON object, the way quarantine keeps it."""
-    return pl.struct(pl.all().exclude(LINE, BATCH)).struct.json_encode()
+def as_records(written: pl.DataFrame) -> pl.DataFrame:
+    """Rows the way quarantine keeps them: ``_batch``, ``_line``, and texts as a JSON ``record``."""
+    texts = [
+        as_text(name, dtype) for name, dtype in written.schema.items() if name not in (LINE, BATCH)
+    ]
+    return written.select(BATCH, LINE, pl.struct(texts).struct.json_encode().alias("record"))
 
 
-def _judge(source: Source, texts: pl.DataFrame) -> tuple[pl.DataFrame, Verdict]:
+def _together(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Rows of several batches; what is of a type in one and text in another is text."""
+    first, *others = (part.schema for part in parts)
+    differ = {name for name, dtype in first.items() if any(each[name] != dtype for each in others)}
+    if differ:
+        parts = [
+            part.with_columns(as_text(name, part.schema[name]) for name in differ) for part in parts
+        ]
+    return pl.concat(parts)
+
+
+def _judge(source: Source, written: pl.DataFrame) -> tuple[pl.DataFrame, Verdict]:
     readings = {
-        column.name: read(column, texts[column.name]) for column in source.contract.columns()
+        column.name: read(column, written[column.name]) for column in source.contract.columns()
     }
     typed = pl.DataFrame([reading.value for reading in readings.values()])
     broken = {rule: mask for reading in readings.values() for rule, mask in reading.broken.items()}
     for rule, mask in judge(source.contract, typed).broken.items():
         broken[rule] = _absent(rule, mask, readings)
     kept = {rule: mask for rule, mask in broken.items() if mask.any()}
-    return typed.with_columns(texts[BATCH], texts[LINE]), Verdict(kept, typed.height)
+    return typed.with_columns(written[BATCH], written[LINE]), Verdict(kept, typed.height)
 
 
 def _absent(rule: str, mask: pl.Series, readings: dict[str, Reading]) -> pl.Series:

@@ -50,7 +50,7 @@ def compiled(contract: type[Contract]) -> dict[str, str]:
     found: dict[str, str] = {}
     for column in columns:
         if not column.nullable:
-            found[f"{column.name}:not_null"] = f"{identifier(column.name)} IS NULL"
+            found[f"{column.name}:not_null"] = _absent(column)
         checks = schema.columns[column.name].checks
         names = [str(check.name) for check in checks]
         for number, check in enumerate(checks):
@@ -65,6 +65,13 @@ def compiled(contract: type[Contract]) -> dict[str, str]:
         if holds is not None:
             found[name] = f"NOT ({holds})"
     return found
+
+
+def _absent(column: Column) -> str:
+    """As pandera has it: what is not a number is absent."""
+    name = identifier(column.name)
+    nan = f" OR isnan({name})" if column.dtype.is_float() else ""
+    return f"{name} IS NULL{nan}"
 
 
 def _pattern(column: pa.Column, number: int) -> str | None:

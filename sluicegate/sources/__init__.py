@@ -1,6 +1,6 @@
 """Sources: where data come from, declared, and how they are read. Adding one needs no flow code."""
 
-from sluicegate.sources.base import Batch, Discovery, Known, Load, Source
+from sluicegate.sources.base import ROWS_AT_ONCE, Batch, Discovery, Known, Load, Source
 from sluicegate.sources.delimited import Delimited, read_delimited
 from sluicegate.sources.files import Files, Under
 from sluicegate.sources.fresh import Expectation, daily, within
@@ -12,6 +12,7 @@ from sluicegate.sources.sdmx import Sdmx
 
 __all__ = [
     "LINE",
+    "ROWS_AT_ONCE",
     "Batch",
     "Delimited",
     "Discovery",

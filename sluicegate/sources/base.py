@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*\Z")
+
+ROWS_AT_ONCE = 250_000
+"""Rows that are read, validated and written together: what bounds memory, whatever the volume."""
 
 
 class Load(StrEnum):
@@ -167,14 +170,14 @@ class Source:
         shrink = terms.get("may_shrink", "0 %")
         self.may_shrink = _share(shrink, f"A batch of the source {name!r} may shrink")
 
-    def read(self, batch: Batch) -> Records:
-        """Read a batch's archived bytes as records.
+    def read(self, batch: Batch, most: int = ROWS_AT_ONCE) -> Iterator[Records]:
+        """Read a batch's archived bytes as records, in parts of at most so many rows.
 
         Raises:
-            BatchRefused: it cannot be read as a whole.
+            BatchRefused: it cannot be read as a whole; parts of it may have been read by then.
         """
         columns = [column.reads for column in self.contract.columns()]
-        return self.format.read(batch.content, name=batch.name, columns=columns)
+        return self.format.read(batch.content, name=batch.name, columns=columns, most=most)
 
     def discover(
         self, settings: Settings, manifest: Mapping[str, Known], archive: Archive

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,10 +45,14 @@ class Delimited:
                 hint="write one character, such as ',' or ';'",
             )
 
-    def read(self, content: Path, *, name: str, columns: Sequence[str]) -> Records:
+    def read(
+        self, content: Path, *, name: str, columns: Sequence[str], most: int
+    ) -> Iterator[Records]:
         """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
         given = None if self.header else tuple(column for column in columns if column != LINE)
-        return read_delimited(content, delimiter=self.delimiter, name=name, header=given)
+        yield from read_delimited(content, delimiter=self.delimiter, name=name, header=given).parts(
+            most
+        )
 
     def count(self, content: Path) -> int:
         """Lines that are not blank, but for the header."""

@@ -44,11 +44,13 @@ class _Unreadable(Exception):
 class Ndjson:
     """One JSON object a line, UTF-8, gzip-compressed or not."""
 
-    def read(self, content: Path, *, name: str, columns: Sequence[str]) -> Records:
+    def read(
+        self, content: Path, *, name: str, columns: Sequence[str], most: int
+    ) -> Iterator[Records]:
         """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
         del columns
         lines = lines_of(decompressed(content, name), name).filter(pl.col("line") != "")
-        return _gathered(_from_lines(lines))
+        yield from _gathered(_from_lines(lines)).parts(most)
 
     def count(self, content: Path) -> int:
         """Lines that are not blank."""
@@ -65,7 +67,9 @@ class JsonPages:
 
     records: str = "data"
 
-    def read(self, content: Path, *, name: str, columns: Sequence[str]) -> Records:
+    def read(
+        self, content: Path, *, name: str, columns: Sequence[str], most: int
+    ) -> Iterator[Records]:
         """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
         del columns
         try:
@@ -73,7 +77,7 @@ class JsonPages:
             lists = [_list(page, self.records) for page in pages]
         except (ValueError, RecursionError) as error:
             raise BatchRefused("The pages cannot be read as JSON.", where=name) from error
-        return _gathered(enumerate(chain.from_iterable(lists), 1))
+        yield from _gathered(enumerate(chain.from_iterable(lists), 1)).parts(most)
 
     def count(self, content: Path) -> int:
         """None that could be told: pages are checked before they are archived."""

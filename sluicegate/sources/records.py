@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -21,11 +21,11 @@ DUPLICATE_KEY = "record:duplicate_key"
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What one batch holds.
+    """What one batch holds, or a part of it.
 
     Attributes:
         header: column names as sent; those of nested values are joined with a dot.
-        rows: one text column a header name, and ``_line``.
+        rows: one column a header name, of texts or of a type that contracts have, and ``_line``.
         rejects: ``_line``, ``text`` and ``rule`` of every record that could not be parsed.
         named: whether the header was sent by itself; if not, it is what the records name.
     """
@@ -40,19 +40,31 @@ class Records:
         """Number of records, parsed or not."""
         return self.rows.height + self.rejects.height
 
+    def parts(self, most: int) -> Iterator[Records]:
+        """The same, cut into parts of at most so many rows; what could not be parsed comes first.
+
+        There is at least one part.
+        """
+        yield replace(self, rows=self.rows.head(most))
+        for start in range(most, self.rows.height, most):
+            yield replace(self, rows=self.rows.slice(start, most), rejects=rejects_of([]))
+
 
 class Format(Protocol):
     """How the bytes of a batch are read."""
 
-    def read(self, content: Path, *, name: str, columns: Sequence[str]) -> Records:
-        """Read a batch.
+    def read(
+        self, content: Path, *, name: str, columns: Sequence[str], most: int
+    ) -> Iterator[Records]:
+        """Read a batch, part by part; there is at least one.
 
         Args:
             name: of the batch, for messages.
             columns: names that the contract reads, in its order: the header of what has none.
+            most: rows of a part.
 
         Raises:
-            BatchRefused: it cannot be read as a whole.
+            BatchRefused: it cannot be read as a whole; parts of it may have been read by then.
         """
         ...
 

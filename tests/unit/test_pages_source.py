@@ -116,7 +116,7 @@ def processor(stage: Stage, address: str, tmp_path: Path, archive: Archive) -> I
 
 def records(batch: Batch) -> list[str]:
     """Ids of the records of a batch, in order."""
-    return refunds().read(batch).rows["refund_id"].to_list()
+    return next(refunds().read(batch)).rows["refund_id"].to_list()
 
 
 def test_all_pages_are_one_batch(processor: Processor) -> None:
@@ -124,7 +124,7 @@ def test_all_pages_are_one_batch(processor: Processor) -> None:
     (batch,) = processor.discover().new
     assert sorted(records(batch)) == [f"RF{number:06d}" for number in range(COUNT)]
     assert batch.cursor == "2026-10-28T10:59:00+00:00"
-    assert set(refunds().read(batch).rows["amount"].str.slice(-3).unique()) == {".10"}
+    assert set(next(refunds().read(batch)).rows["amount"].str.slice(-3).unique()) == {".10"}
     assert len(processor.requests()) == 3
 
 

@@ -366,7 +366,7 @@ def made(spec: tuple[Any, ...]) -> Any:
     return bound(one), frozenset(n for n, fits in enumerate(taken) if fits)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(pairs)
 @example(((int, (("gt", 0),), (), None), (int, (("ge", 1),), (), None)))
 def test_verdict_is_what_data_say(pair: Any) -> None:
