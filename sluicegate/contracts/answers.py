@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pandera.polars as pa
@@ -9,12 +12,45 @@ import polars as pl
 from pandera.api.polars.types import PolarsData
 from pandera.constants import CHECK_OUTPUT_KEY
 
+from sluicegate.contracts.kinds import is_builtin
 
-def answers(schema: pa.DataFrameSchema, frame: pl.DataFrame) -> list[tuple[str, pl.LazyFrame]]:
-    """Rule → one boolean column, true on the rows that break it; nothing is computed yet.
+_COMPARES: dict[str, tuple[Callable[[pl.Expr, Any], pl.Expr], str]] = {
+    "greater_than": (operator.gt, "min_value"),
+    "greater_than_or_equal_to": (operator.ge, "min_value"),
+    "less_than": (operator.lt, "max_value"),
+    "less_than_or_equal_to": (operator.le, "max_value"),
+    "isin": (pl.Expr.is_in, "allowed_values"),
+}
 
-    The rules of absent values come first, then those of columns, then those of rows. Two checks of
-    one name are two entries.
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """The function of a check that is one expression: what holds of the values of a column."""
+
+    of: Callable[[pl.Expr], pl.Expr]
+
+    def __call__(self, data: PolarsData) -> pl.LazyFrame:
+        """The check, as pandera applies it."""
+        return data.lazyframe.select(self.of(pl.col(data.key)))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One check of a schema, asked of a frame; nothing is computed yet.
+
+    Attributes:
+        rule: its name. Two checks of one name are two questions.
+        breaks: true on the rows that break it, where the check is one expression.
+        frame: the same as the only column of a frame, where it is anything else.
+    """
+
+    rule: str
+    breaks: pl.Expr | None = None
+    frame: pl.LazyFrame | None = None
+
+
+def questions(schema: pa.DataFrameSchema, frame: pl.DataFrame) -> list[Question]:
+    """The checks of a schema, but for those of absent values where there are none.
 
     Args:
         frame: with the schema's columns, of its types.
@@ -25,9 +61,45 @@ def answers(schema: pa.DataFrameSchema, frame: pl.DataFrame) -> list[tuple[str, 
     rows, found = frame.lazy(), []
     for name, column in schema.columns.items():
         if not column.nullable and _may_lack(frame[name]):
-            found.append((f"{name}:not_null", rows.select(_absent(name, frame.schema[name]))))
-        found += [(f"{name}:{check.name}", _broken(check, rows, name)) for check in column.checks]
-    return found + [(str(check.name), _broken(check, rows, None)) for check in schema.checks]
+            found.append(Question(f"{name}:not_null", _absent(name, frame.schema[name])))
+        found += [_question(check, rows, name) for check in column.checks]
+    return found + [_question(check, rows, None) for check in schema.checks]
+
+
+def answers(asked: list[Question], frame: pl.DataFrame) -> list[tuple[int, pl.Series | None]]:
+    """For each question how many rows answered, and which of them break the rule; None: not one.
+
+    All are asked at once, and at first only for a count: most rules are broken by no row.
+    """
+    rows = frame.lazy()
+    told = _collected(rows, asked, lambda mask: mask.sum())
+    broken = [question for question, answer in zip(asked, told, strict=True) if answer[1]]
+    masks = iter(_collected(rows, broken, lambda mask: mask.implode()))
+    return [(height, next(masks)[1] if count else None) for height, count in told]
+
+
+def _collected(
+    rows: pl.LazyFrame, asked: list[Question], of: Callable[[pl.Expr], pl.Expr]
+) -> list[tuple[int, Any]]:
+    """Something of every mask, with the number of rows that it has."""
+    plain = {
+        str(number): of(question.breaks)
+        for number, question in enumerate(asked)
+        if question.breaks is not None
+    }
+    others = [
+        question.frame.select(pl.len().alias("rows"), of(pl.first()).alias("mask"))
+        for question in asked
+        if question.frame is not None
+    ]
+    together, *each = pl.collect_all([rows.select(pl.len().alias("rows"), **plain), *others])
+    apart = iter(each)
+    found = []
+    for number, question in enumerate(asked):
+        frame = together if question.breaks is not None else next(apart)
+        mask = str(number) if question.breaks is not None else "mask"
+        found.append((frame["rows"].item(), frame[mask].item()))
+    return found
 
 
 def _may_lack(values: pl.Series) -> bool:
@@ -40,10 +112,30 @@ def _absent(name: str, dtype: pl.DataType) -> pl.Expr:
     return column.is_null() | column.is_nan() if dtype.is_float() else column.is_null()
 
 
-def _broken(check: pa.Check, rows: pl.LazyFrame, column: str | None) -> pl.LazyFrame:
-    """A check's answer, turned around, as pandera takes it where it is null."""
+def _question(check: pa.Check, rows: pl.LazyFrame, column: str | None) -> Question:
+    rule = f"{column}:{check.name}" if column else str(check.name)
+    holds = _expression(check, pl.col(column or "*"))
+    if holds is not None:
+        return Question(rule, _broken(check, holds))
     backend: Any = check.get_backend(rows)
     answer = backend(check).apply(PolarsData(rows, column or "*"))
     if not isinstance(answer, pl.LazyFrame):
         raise TypeError(type(answer))
-    return answer.select(~pl.col(CHECK_OUTPUT_KEY).fill_null(check.ignore_na))
+    return Question(rule, frame=answer.select(_broken(check, pl.col(CHECK_OUTPUT_KEY))))
+
+
+def _expression(check: pa.Check, column: pl.Expr) -> pl.Expr | None:
+    """What a check asks, where that is one expression; all others are asked by pandera."""
+    if check.element_wise:
+        return None
+    if isinstance(check._check_fn, Holds):  # noqa: SLF001 - pandera tells it nowhere else
+        return check._check_fn.of(column)  # noqa: SLF001
+    if is_builtin(check) and check.name in _COMPARES:
+        compare, argument = _COMPARES[str(check.name)]
+        return compare(column, (check.statistics or {})[argument])
+    return None
+
+
+def _broken(check: pa.Check, holds: pl.Expr) -> pl.Expr:
+    """A check's answer turned around, as pandera takes it where it is null."""
+    return ~holds.fill_null(check.ignore_na)

@@ -11,6 +11,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.errors import SchemaInitError
 
+from sluicegate.contracts.answers import Holds
 from sluicegate.contracts.field import METADATA, FieldMeta, is_rule
 from sluicegate.contracts.personal import Personal, personal_of
 from sluicegate.contracts.traps import require_checks_that_count
@@ -163,7 +164,7 @@ def _row_check(name: str, expression: Any, known: set[str], where: str) -> pa.Ch
             )
     if not expression.meta.root_names():
         raise ContractError(f"The rule {name!r} looks at no column: it cannot fail.", where=where)
-    return pa.Check(lambda data: data.lazyframe.select(expression), name=name)
+    return pa.Check(Holds(lambda _: expression), name=name)
 
 
 def _meta(column: pa.Column, contract: type[Contract], name: str) -> FieldMeta:

@@ -11,6 +11,7 @@ from typing import Any, TypeGuard, TypeVar
 import pandera.polars as pa
 import polars as pl
 
+from sluicegate.contracts.answers import Holds
 from sluicegate.contracts.checks import iban
 from sluicegate.contracts.types import PII
 from sluicegate.errors import ContractError
@@ -170,10 +171,7 @@ def _checks(check: pa.Check | None, matches: str | None) -> tuple[pa.Check, ...]
             f"The pattern {matches!r} is not a regular expression: {str(error).splitlines()[0]}",
             hint="the syntax is that of Rust's regex crate: no look-around, no back-references",
         ) from error
-    pattern = pa.Check(
-        lambda data: data.lazyframe.select(pl.col(data.key).str.contains(whole)), name="matches"
-    )
-    return (*checks, pattern)
+    return (*checks, pa.Check(Holds(lambda column: column.str.contains(whole)), name="matches"))
 
 
 def _pandera_field(meta: FieldMeta, **options: Any) -> Any:

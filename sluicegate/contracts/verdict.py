@@ -10,12 +10,9 @@ from pandera.config import ValidationDepth, config_context
 from pandera.constants import CHECK_OUTPUT_KEY
 from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
-from sluicegate.contracts.answers import answers
+from sluicegate.contracts.answers import answers, questions
 from sluicegate.contracts.base import Contract
 from sluicegate.errors import ContractError
-
-_ROWS = pl.len().alias("rows")
-_BROKEN = pl.first().sum().alias("broken")
 
 _PER_ROW = {
     SchemaErrorReason.SERIES_CONTAINS_NULLS,
@@ -87,24 +84,22 @@ def judge_by(schema: pa.DataFrameSchema, frame: pl.DataFrame, where: str) -> Ver
     if frame.schema != {name: column.dtype.type for name, column in schema.columns.items()}:
         return judge_by_pandera(schema, frame, where)
     try:
-        asked = answers(schema, frame)
-        told = pl.collect_all([mask.select(_ROWS, _BROKEN) for _, mask in asked])
-        found = [each for each, answer in zip(asked, told, strict=True) if answer["broken"].item()]
-        masks = pl.collect_all([mask for _, mask in found])
+        asked = questions(schema, frame)
+        told = answers(asked, frame)
     except Exception:  # noqa: BLE001 - whatever a check of somebody's own raises
         # Pandera says which one it is that cannot answer.
         return judge_by_pandera(schema, frame, where)
-    for (rule, _), answer in zip(asked, told, strict=True):
-        if answer["rows"].item() != frame.height:
+    broken: dict[str, pl.Series] = {}
+    for question, (height, mask) in zip(asked, told, strict=True):
+        rule = question.rule
+        if height != frame.height:
             raise ContractError(
-                f"The contract cannot be applied: the check {rule} answers {answer['rows'].item()} "
-                f"times for {frame.height} rows.",
+                f"The contract cannot be applied: the check {rule} answers {height} times for "
+                f"{frame.height} rows.",
                 where=where,
             )
-    broken: dict[str, pl.Series] = {}
-    for (rule, _), mask in zip(found, masks, strict=True):
-        series = mask.to_series()
-        broken[rule] = broken[rule] | series if rule in broken else series
+        if mask is not None:
+            broken[rule] = broken[rule] | mask if rule in broken else mask
     return Verdict(broken, frame.height)
 
 

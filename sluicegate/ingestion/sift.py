@@ -48,7 +48,7 @@ class Sifted:
 
     Attributes:
         accepted: rows that keep every rule of the contract; its columns, ``_batch``, ``_line``.
-        written: the same rows as they were written, for those found to break a rule later.
+        written: all rows as they were written, for those found to break a rule later.
         rejected: ``_batch``, ``_line``, ``rules`` and the text ``record`` of the others.
         refused: key and text ``record`` of those of the others that could be parsed; what cannot be
             read of a key is null.
@@ -102,13 +102,15 @@ def sift(source: Source, group: Sequence[Unsifted]) -> Sifted:
     written = _together([unsifted.written for unsifted in group])
     typed, verdict = _judge(source, written)
     rejected, clean = verdict.rejected, not verdict.broken
-    broken = as_records(written.filter(rejected)).insert_column(2, verdict.rules_of(rejected))
+    bad = written.clear() if clean else written.filter(rejected)
+    broken = as_records(bad).insert_column(2, verdict.rules_of(rejected))
+    keys = typed.select(source.contract.key())
     return Sifted(
         batches=group,
         accepted=typed if clean else typed.filter(~rejected),
-        written=written if clean else written.filter(~rejected),
+        written=written,
         rejected=pl.concat([broken, *(unsifted.rejects for unsifted in group)]),
-        refused=typed.filter(rejected).select(source.contract.key()).with_columns(broken["record"]),
+        refused=keys.filter(rejected).with_columns(broken["record"]),
     )
 
 

@@ -14,7 +14,7 @@ def test_the_script_by_hand_yields_the_same_tables(tmp_path: Path) -> None:
     results = tmp_path / "results.md"
     command = [sys.executable, "-m", "benchmarks", "--case", "pipeline", "--runs", "1"]
     command += ["--rows", "2000", "--results", str(results)]
-    execute(command, {}, ROOT).ends(0)
+    execute(command, {}, ROOT, seconds=300).ends(0)
     text = results.read_text()
     assert re.search(
         r"^2\d tables with [\d,]+ rows are the same in both, row by row", text, re.MULTILINE
