@@ -1,4 +1,4 @@
-"""One validation of a large Parquet file, by us or by others; tells its CPU seconds without imports.
+"""One validation of a large Parquet file, by us or by others; tells its CPU without imports.
 
 python -m benchmarks.validating make|scan|ours|polars|pandera|dataframely --folder=F --kind=KIND
                                 [--rows=N]
@@ -175,7 +175,7 @@ def by_hand(file: Path) -> dict[str, Any]:
     for frame in pl.scan_parquet(file).collect_batches(chunk_size=250_000):
         masks = frame.select(**breaks)
         for rule in breaks:
-            counts[rule] += masks[rule].sum()
+            counts[rule] += int(masks[rule].sum())
         bad = masks.select(pl.any_horizontal(pl.all())).to_series()
         good, set_aside = frame.filter(~bad), frame.filter(bad)
         accepted, rejected = accepted + good.height, rejected + set_aside.height

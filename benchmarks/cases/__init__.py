@@ -6,7 +6,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from benchmarks.case import Case
-from benchmarks.cases import cold, diff, environment, noop, pipeline, warehouse, year
+from benchmarks.cases import (
+    audit,
+    cold,
+    diff,
+    environment,
+    noop,
+    pipeline,
+    validate,
+    warehouse,
+    year,
+)
 
 Prepare = Callable[[int], AbstractContextManager[Case]]
 """Makes a case ready for some number of payments, and cleans up at the end."""
@@ -19,5 +29,8 @@ CASES: dict[str, Prepare] = {
     "diff": diff.prepared,
     "environment": environment.prepared,
     "year": year.prepared,
+    "validate": validate.prepared,
+    "validate_dirty": validate.prepared_dirty,
+    "audit": audit.prepared,
 }
 """What ``CASE=`` may say."""

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from benchmarks.environments import TABLES
 from benchmarks.measure import Spent, measured
 from benchmarks.peers.dbt import fill, models_of
-from benchmarks.site import ROOT, WORK
-
-LOCK = ROOT / "requirements" / "bench.txt"
-"""It needs versions of its own of packages that we need too."""
+from benchmarks.peers.installed import installed
 
 
 class Sqlmesh:
@@ -30,7 +23,7 @@ class Sqlmesh:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._program = _installed() / "bin" / "sqlmesh"
+        self._program = installed() / "bin" / "sqlmesh"
         self._count = 0
         models = folder / "models"
         models.mkdir(parents=True)
@@ -62,18 +55,3 @@ class Sqlmesh:
         command = [str(self._program), "plan", name, "--auto-apply", "--no-prompts", *more]
         env = {**os.environ, "SQLMESH__DISABLE_ANONYMIZED_ANALYTICS": "1", "MAX_FORK_WORKERS": "1"}
         return measured(command, cwd=self._folder, env=env, log=self._folder / "said.log")
-
-
-def _installed() -> Path:
-    """A virtual environment with what the lock says; made once for a lock."""
-    key = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
-    venv = WORK / f"venv-{key}"
-    stamp = venv / "complete"
-    if not stamp.is_file():
-        shutil.rmtree(venv, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-        pip = [str(venv / "bin" / "python"), "-m", "pip", "-qq", "--disable-pip-version-check"]
-        lock = ["--require-hashes", "--no-deps", "-r", str(LOCK)]
-        subprocess.run([*pip, "install", *lock], check=True)
-        stamp.touch()
-    return venv
