@@ -21,10 +21,10 @@ LEAST = 5_000_000
 
 ABOUT = (
     "The audit of a table with {rows:,} rows and 13 columns in a lake, of which one row of a"
-    " hundred breaks a rule: 28 rules of rows, and whether its key is unique. Ours is compiled from the"
-    " contract and shows some rows of each broken rule; beside it, one aggregate with the same 28"
-    " counts and one of the key, written by hand, through the same connection. The process counts"
-    " with its imports; the line about the audit is without them."
+    " hundred breaks a rule: 28 rules of rows, and whether its key is unique. Ours is compiled from"
+    " the contract and shows some rows of each broken rule; beside it, one aggregate with the same"
+    " 28 counts and one of the key, written by hand, through the same connection. The process"
+    " counts with its imports; the line about the audit is without them."
 )
 
 

@@ -11,7 +11,7 @@ import json
 import re
 import warnings
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -113,9 +113,15 @@ def _literal(value: Any, dtype: pl.DataType) -> str | None:
             known = format(value, "f")
         case int() | float() if dtype == pl.Float64 and float(value) == value:
             known = f"CAST({_text(repr(float(value)))} AS DOUBLE)"
+        case datetime() if _is_moment(dtype) and value.tzinfo:
+            known = f"TIMESTAMPTZ {_text(value.astimezone(UTC).isoformat())}"
         case date() if dtype == pl.Date and type(value) is date:
             known = f"DATE {_text(value.isoformat())}"
     return known
+
+
+def _is_moment(dtype: pl.DataType) -> bool:
+    return isinstance(dtype, pl.Datetime) and (dtype.time_unit, dtype.time_zone) == ("us", "UTC")
 
 
 def _text(value: str) -> str:

@@ -7,11 +7,12 @@ have their columns and no others. Whether keys are unique is asked of the whole 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import pandera.polars as pa
-import polars as pl
 
 from sluicegate.contracts import PII, Contract, Model, judge, judge_by
 from sluicegate.errors import ContractError
@@ -66,7 +67,7 @@ def audit_table(
         return [Check("applies", on, Outcome.ERROR, height, message=error.message)]
     rules = list(contract.rules())
     if unique:
-        broken[contract.unique_rule()] = _taken_twice(table, contract, session)
+        broken[contract.unique_rule()] = _taken_twice(table, contract, session, height)
     else:
         rules.remove(contract.unique_rule())
     return [
@@ -111,21 +112,21 @@ def _counts(
     ((height, *counts),) = session.rows(
         f"SELECT count(*){', ' if rules else ''}{counted} FROM {table.sql}"
     )
-    key = ", ".join(map(identifier, contract.key()))
-    return int(height), {
-        rule: _Broken(
-            count,
-            _keys(
-                contract,
-                session.frame(
-                    f"SELECT {key} FROM {table.sql} WHERE {sql} ORDER BY ALL LIMIT {_SHOWN}"
-                ),
-            )
-            if count
-            else (),
-        )
-        for (rule, sql), count in zip(rules.items(), counts, strict=True)
-    }
+    broken = {rule: count for rule, count in zip(rules, counts, strict=True) if count}
+    shown = _shown(table, contract, session, {rule: rules[rule] for rule in broken})
+    return int(height), {rule: _Broken(broken.get(rule, 0), shown.get(rule, ())) for rule in rules}
+
+
+def _shown(
+    table: Table, contract: type[Contract], session: Session, rules: Mapping[str, str]
+) -> dict[str, tuple[str, ...]]:
+    """For each rule the first keys of those that break it, all found in one pass."""
+    if not rules:
+        return {}
+    key = f"row({', '.join(map(identifier, contract.key()))})"
+    firsts = ", ".join(f"min({key}, {_SHOWN}) FILTER (WHERE {sql})" for sql in rules.values())
+    (found,) = session.rows(f"SELECT {firsts} FROM {table.sql}")
+    return {rule: _keys(contract, list(keys)) for rule, keys in zip(rules, found, strict=True)}
 
 
 def _by_pandera(
@@ -149,7 +150,9 @@ def _by_pandera(
         frame = session.frame(f"SELECT {columns} FROM {table.sql}{where}")
         verdict = judge_by(schema, frame.select(schema.columns.keys()), contract.place())
         for rule, mask in verdict.broken.items():
-            shown = broken[rule].shown or _keys(contract, frame.filter(mask))
+            shown = broken[rule].shown or _keys(
+                contract, frame.filter(mask).select(contract.key()).iter_rows()
+            )
             broken[rule] = _Broken(broken[rule].rows + int(mask.sum()), shown)
     return broken
 
@@ -189,17 +192,18 @@ def _left_over(
     )
 
 
-def _taken_twice(table: Table, contract: type[Contract], session: Session) -> _Broken:
+def _taken_twice(table: Table, contract: type[Contract], session: Session, height: int) -> _Broken:
+    """Rows whose key another one has, but for one of each; DuckDB spills what is too much."""
     key = ", ".join(identifier(name) for name in contract.key())
-    copies = f"SELECT {key}, count(*) AS _rows FROM {table.sql} GROUP BY {key}"
-    twice = f"FROM ({copies}) WHERE _rows > 1"
-    count = int(session.scalar(f"SELECT coalesce(sum(_rows - 1), 0) {twice}"))
-    if not count:
+    keys = f"SELECT {key}, count(*) AS _rows FROM {table.sql} GROUP BY {key}"
+    distinct = session.scalar(f"SELECT count(*) FROM (SELECT DISTINCT {key} FROM {table.sql})")
+    if distinct == height:
         return _Broken(0)
-    return _Broken(count, _keys(contract, session.frame(f"{twice} ORDER BY ALL LIMIT {_SHOWN}")))
+    twice = session.rows(f"SELECT {key} FROM ({keys}) WHERE _rows > 1 ORDER BY ALL LIMIT {_SHOWN}")
+    return _Broken(height - int(distinct), _keys(contract, twice))
 
 
-def _keys(contract: type[Contract], frame: pl.DataFrame) -> tuple[str, ...]:
+def _keys(contract: type[Contract], rows: Iterable[tuple[Any, ...]]) -> tuple[str, ...]:
     """How to find some rows again: their keys, masked where a key is personal."""
     personal = {column.name for column in contract.columns() if column.pii is not PII.NONE}
     return tuple(
@@ -207,5 +211,5 @@ def _keys(contract: type[Contract], frame: pl.DataFrame) -> tuple[str, ...]:
             f"{name}={'***' if name in personal else value}"
             for name, value in zip(contract.key(), row, strict=True)
         )
-        for row in frame.head(_SHOWN).select(contract.key()).iter_rows()
+        for row in islice(rows, _SHOWN)
     )

@@ -136,7 +136,6 @@ def test_every_kind_of_rule_is_told_by_one_of_the_two() -> None:
         "price:less_than",
         "loose:matches",
         "account:iban",
-        "born:greater_than_or_equal_to",
         "own:<lambda>",
         "adds_up",
         "mixed",
