@@ -7,6 +7,7 @@ import polars as pl
 from sluicegate.contracts import (
     ISO_4217,
     PII,
+    Agrees,
     Contract,
     Date,
     Mask,
@@ -121,5 +122,13 @@ class FxCoverage(Contract):
 stg_fx_rates = Model("staging.stg_fx_rates", contract=StagedRates)
 int_rates_in_force = Model("intermediate.int_rates_in_force", contract=RatesInForce)
 payments_eur = Model("marts.payments_eur", contract=PaymentsEur)
-daily_corridor_volume = Model("marts.daily_corridor_volume", contract=DailyCorridorVolume)
+daily_corridor_volume = Model(
+    "marts.daily_corridor_volume",
+    contract=DailyCorridorVolume,
+    # What merchants and corridors are told of one day is the same money.
+    agrees=tuple(
+        Agrees("marts.daily_merchant_volume", total, by=("booked_on",))
+        for total in ("payments", "volume_eur", "refunded_eur", "charged_back_eur", "net_eur")
+    ),
+)
 fx_coverage = Model("marts.fx_coverage", contract=FxCoverage)

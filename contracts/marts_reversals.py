@@ -7,6 +7,7 @@ import polars as pl
 from sluicegate.contracts import (
     ISO_4217,
     PII,
+    Agrees,
     Contract,
     Date,
     Mask,
@@ -58,7 +59,7 @@ class PaymentsNet(Contract):
     all payments and reversals is tested by dbt.
     """
 
-    payment_id: str = key()
+    payment_id: str = key(references="marts.payments_eur.payment_id")
     customer_id: str = field(pii=PII.INDIRECT, mask=Mask.PATTERN)
     refunded: Money = field(ge=0)
     charged_back: Money = field(ge=0)
@@ -117,7 +118,9 @@ class DailyMerchantVolume(Contract):
 
 
 int_reversals = Model("intermediate.int_reversals", contract=Reversals, may_be_empty=True)
-payments_net = Model("marts.payments_net", contract=PaymentsNet)
+payments_net = Model(
+    "marts.payments_net", contract=PaymentsNet, agrees=(Agrees("marts.payments_eur"),)
+)
 unmatched_reversals = Model(
     "marts.unmatched_reversals", contract=UnmatchedReversals, may_be_empty=True
 )

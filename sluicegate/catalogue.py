@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 from sluicegate.contracts import Contract, Model, replacements
+from sluicegate.contracts.agreement import require_agreements
+from sluicegate.contracts.references import in_order
 from sluicegate.errors import ContractError, SluicegateError, UnknownName
 from sluicegate.pseudonyms import Replacement
 from sluicegate.sources import Source
@@ -19,7 +21,7 @@ FOLDER = "contracts"
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Everything declared, by name."""
+    """Everything declared, by name; sources in the order in which they are taken in."""
 
     sources: dict[str, Source]
     models: dict[str, Model]
@@ -77,7 +79,15 @@ def load_catalogue(project: Path) -> Catalogue:
     _require_all_used(contracts, [*sources.values(), *models.values()])
     if not sources:
         raise ContractError("The project declares no source.", where=str(project / FOLDER))
-    catalogue = Catalogue(sources, models)
+    by_table = {f"raw.{name}": source.contract for name, source in sources.items()}
+    by_table |= {table: model.contract for table, model in models.items()}
+    for table, model in models.items():
+        require_agreements(table, model.contract, model.agrees, by_table)
+    order = in_order(
+        {name: source.contract for name, source in sources.items()},
+        {table: model.contract for table, model in models.items()},
+    )
+    catalogue = Catalogue({name: sources[name] for name in order}, models)
     catalogue.replacements()
     return catalogue
 

@@ -1,5 +1,6 @@
 """Contracts: what a dataset promises, and what happens to rows that break it."""
 
+from sluicegate.contracts.agreement import Agrees
 from sluicegate.contracts.base import Column, Contract
 from sluicegate.contracts.checks import ISO_4217, iban, valid_iban
 from sluicegate.contracts.field import field, key, rule
@@ -13,6 +14,7 @@ from sluicegate.pseudonyms import Mask
 __all__ = [
     "ISO_4217",
     "PII",
+    "Agrees",
     "Column",
     "Contract",
     "Date",

@@ -14,6 +14,7 @@ from pandera.errors import SchemaInitError
 from sluicegate.contracts.answers import Holds
 from sluicegate.contracts.field import METADATA, FieldMeta, is_rule
 from sluicegate.contracts.personal import Personal, personal_of
+from sluicegate.contracts.references import RULE, Reference
 from sluicegate.contracts.traps import require_checks_that_count
 from sluicegate.contracts.types import PII
 from sluicegate.errors import ContractError
@@ -34,6 +35,8 @@ class Column:
     """Day from which the source sends it; None: always."""
     personal: Personal | None = None
     """How a masked branch replaces its values; None if they say nothing of a person."""
+    references: Reference | None = None
+    """Where its values must stand; None if they are nobody else's."""
 
 
 class Contract(pa.DataFrameModel):
@@ -91,6 +94,7 @@ class Contract(pa.DataFrameModel):
                         personal=personal_of(
                             name, dtype, meta, nullable=column.nullable, where=cls.place()
                         ),
+                        references=meta.references,
                     )
                 )
             cls._columns = tuple(found)
@@ -125,6 +129,8 @@ class Contract(pa.DataFrameModel):
             if not column.nullable:
                 names.append(f"{name}:not_null")
             names.extend(f"{name}:{check.name}" for check in column.checks)
+            if _meta(column, cls, name).references is not None:
+                names.append(f"{name}:{RULE}")
         names.extend(str(check.name) for check in schema.checks)
         return tuple(names)
 

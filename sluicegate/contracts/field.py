@@ -13,6 +13,7 @@ import polars as pl
 
 from sluicegate.contracts.answers import Holds
 from sluicegate.contracts.checks import iban
+from sluicegate.contracts.references import Reference
 from sluicegate.contracts.types import PII
 from sluicegate.errors import ContractError
 from sluicegate.pseudonyms import Mask
@@ -42,6 +43,7 @@ class FieldMeta:
     matches: str | None = None
     isin: bool = False
     iban: bool = False
+    references: Reference | None = None
 
 
 def field(  # noqa: PLR0913 - one argument a promise
@@ -59,6 +61,7 @@ def field(  # noqa: PLR0913 - one argument a promise
     le: Bound | None = None,
     isin: Collection[Any] | None = None,
     matches: str | None = None,
+    references: str | None = None,
     description: str | None = None,
 ) -> Any:
     """Declare a column; a value that breaks one of the checks goes to quarantine.
@@ -78,6 +81,8 @@ def field(  # noqa: PLR0913 - one argument a promise
         le: the value must be less than or equal to this.
         isin: the value must be one of these.
         matches: the whole text must match this regular expression.
+        references: the value must stand in this column of another dataset, such as
+            ``merchants.merchant_id`` of a source or ``marts.merchants.merchant_id`` of a model.
     """
     if since is not None:
         _require_day(since)
@@ -91,6 +96,7 @@ def field(  # noqa: PLR0913 - one argument a promise
         matches=matches,
         isin=isin is not None,
         iban=check is iban,
+        references=None if references is None else Reference.of(references),
     )
     return _pandera_field(
         meta,
@@ -112,6 +118,7 @@ def key(
     reads: str | None = None,
     matches: str | None = None,
     isin: Collection[Any] | None = None,
+    references: str | None = None,
     description: str | None = None,
 ) -> Any:
     """Declare a column of the key: never absent, and unique together with the other key columns.
@@ -127,6 +134,7 @@ def key(
         domain=domain,
         matches=matches,
         isin=isin is not None,
+        references=None if references is None else Reference.of(references),
     )
     return _pandera_field(
         meta, isin=None if isin is None else sorted(isin), description=description

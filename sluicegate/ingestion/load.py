@@ -15,6 +15,7 @@ from sluicegate.ingestion import accounts, quarantine
 from sluicegate.ingestion.departed import Whole
 from sluicegate.ingestion.fates import remove, require_originals, weigh
 from sluicegate.ingestion.receipt import Receipt, total
+from sluicegate.ingestion.references import set_orphans_aside
 from sluicegate.ingestion.sift import Sifted
 from sluicegate.ingestion.table import create, raw_table
 from sluicegate.lake import Session
@@ -49,9 +50,9 @@ def load(source: Source, parts: Iterable[Sifted], session: Session, run: str) ->
         create(source, session)
         whole = Whole(source, session) if source.load is Load.REPLACE else None
         for part in parts:
-            work.take(part)
+            taken = work.take(part)
             if whole is not None:
-                whole.saw(part)
+                whole.saw(taken)
         if whole is not None:
             work.let_go(whole.departed())
         accounts.record_batches(session, run, work.accounts())
@@ -71,9 +72,10 @@ class _Loading:
     seen: pl.DataFrame | None = None
     """Keys that a batch has taken, where it may not take them twice."""
 
-    def take(self, sifted: Sifted) -> None:
-        """Weigh a part, and write what wins."""
+    def take(self, sifted: Sifted) -> Sifted:
+        """Weigh a part, and write what wins; returns it, without those who name nobody."""
         contract, table = self.source.contract, raw_table(self.source)
+        sifted = set_orphans_aside(self.source, sifted, self.session)
         judged = weigh(self.source, sifted.accepted, self.session, self.seen)
         rejected = pl.concat([sifted.rejected, judged.taken(sifted.written, contract)])
         for unsifted in sifted.batches:
@@ -95,6 +97,7 @@ class _Loading:
         if self.source.load is not Load.APPEND:
             keys = sifted.accepted.select(contract.key())
             self.seen = keys if self.seen is None else self.seen.vstack(keys)
+        return sifted
 
     def let_go(self, gone: pl.DataFrame) -> None:
         """Take away what the source deleted."""

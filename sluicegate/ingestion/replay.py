@@ -19,6 +19,7 @@ from sluicegate.ingestion import accounts, quarantine
 from sluicegate.ingestion.fates import Judged, remove, require_originals, weigh_again
 from sluicegate.ingestion.ingest import Intake
 from sluicegate.ingestion.quarantine import PLACE, Selection
+from sluicegate.ingestion.references import set_orphans_aside
 from sluicegate.ingestion.sift import Sifted, Unsifted, shape, sift
 from sluicegate.ingestion.table import BATCH, create, raw_table
 from sluicegate.lake import Archive, Session
@@ -129,7 +130,7 @@ def _again(work: _Replay, known: Known, records: pl.DataFrame) -> Unsifted:
 def _replay(work: _Replay, group: Sequence[Unsifted], wanted: pl.DataFrame, intake: Intake) -> None:
     source, session = work.source, work.session
     contract, table = source.contract, raw_table(source)
-    sifted = sift(source, group)
+    sifted = set_orphans_aside(source, sift(source, group), session)
     judged = _weigh(work, sifted)
     rejected = pl.concat([sifted.rejected, judged.taken(sifted.written, contract)])
     receipts = [

@@ -267,7 +267,8 @@ def _audit_tables(
     for number, (name, source) in enumerate(sources.items()):
         progress(number, tables, str(raw_table(source)))
         intake = harvest.intakes.get(name, Intake(name))
-        yield audit_source(source, session)
+        arrived = [receipt.batch for receipt in intake.receipts]
+        yield audit_source(source, session, arrived)
         yield audit_conservation(source, harvest.before[name], stock(source, session), intake)
         yield audit_batches(source, intake, session, run.id)
     for number, model in enumerate(models.values(), start=len(sources)):

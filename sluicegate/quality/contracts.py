@@ -7,42 +7,57 @@ have their columns and no others. Whether keys are unique is asked of the whole 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any
 
 import pandera.polars as pa
 
-from sluicegate.contracts import PII, Contract, Model, judge, judge_by
+from sluicegate.contracts import Contract, Model, judge, judge_by
+from sluicegate.contracts.references import RULE
 from sluicegate.errors import ContractError
 from sluicegate.ingestion import raw_table
+from sluicegate.ingestion.table import BATCH
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
+from sluicegate.quality.agreement import audit_agreements
 from sluicegate.quality.check import Check, Outcome, verdict_of
 from sluicegate.quality.compiled import compiled
+from sluicegate.quality.keys import SHOWN, shown_keys
+from sluicegate.quality.references import audit_references
 from sluicegate.sources import Source
 
 ROWS_AT_ONCE = 500_000
-_SHOWN = 5
 
 
-def audit_source(source: Source, session: Session) -> list[Check]:
-    """One check a rule of a source's contract, over every row that it published."""
-    return audit_table(
+def audit_source(source: Source, session: Session, arrived: Sequence[str] = ()) -> list[Check]:
+    """One check a rule of a source's contract, over every row that it published.
+
+    What a row refers to may leave later. So references are checked of what just arrived.
+
+    Args:
+        arrived: batches of the run.
+    """
+    checks = audit_table(
         raw_table(source), source.contract, session, may_be_empty=source.may_be_empty
+    )
+    there = f"list_contains(?::VARCHAR[], {identifier(BATCH)})"
+    return checks + audit_references(
+        raw_table(source), source.contract, session, rows=(there, [list(arrived)])
     )
 
 
 def audit_model(model: Model, session: Session) -> list[Check]:
     """One check a rule of a model's contract, over every row that dbt built."""
-    return audit_table(
-        Table.of(model.table),
+    table = Table.of(model.table)
+    checks = audit_table(
+        table,
         model.contract,
         session,
         may_be_empty=model.may_be_empty,
         unique=model.unique,
     )
+    checks += audit_references(table, model.contract, session)
+    return checks + audit_agreements(model, session)
 
 
 def audit_table(
@@ -53,7 +68,7 @@ def audit_table(
     may_be_empty: bool = False,
     unique: bool = True,
 ) -> list[Check]:
-    """One check a rule of the contract, over every row of the table."""
+    """One check a rule of the contract, over every row of the table; references are others."""
     on = str(table)
     if not session.exists(table):
         return [Check("exists", on, Outcome.ERROR, 0, message="the table is not in the branch")]
@@ -65,7 +80,7 @@ def audit_table(
     except ContractError as error:
         height = int(session.scalar(f"SELECT count(*) FROM {table.sql}"))
         return [Check("applies", on, Outcome.ERROR, height, message=error.message)]
-    rules = list(contract.rules())
+    rules = [rule for rule in contract.rules() if not rule.endswith(f":{RULE}")]
     if unique:
         broken[contract.unique_rule()] = _taken_twice(table, contract, session, height)
     else:
@@ -124,9 +139,9 @@ def _shown(
     if not rules:
         return {}
     key = f"row({', '.join(map(identifier, contract.key()))})"
-    firsts = ", ".join(f"min({key}, {_SHOWN}) FILTER (WHERE {sql})" for sql in rules.values())
+    firsts = ", ".join(f"min({key}, {SHOWN}) FILTER (WHERE {sql})" for sql in rules.values())
     (found,) = session.rows(f"SELECT {firsts} FROM {table.sql}")
-    return {rule: _keys(contract, list(keys)) for rule, keys in zip(rules, found, strict=True)}
+    return {rule: shown_keys(contract, list(keys)) for rule, keys in zip(rules, found, strict=True)}
 
 
 def _by_pandera(
@@ -150,7 +165,7 @@ def _by_pandera(
         frame = session.frame(f"SELECT {columns} FROM {table.sql}{where}")
         verdict = judge_by(schema, frame.select(schema.columns.keys()), contract.place())
         for rule, mask in verdict.broken.items():
-            shown = broken[rule].shown or _keys(
+            shown = broken[rule].shown or shown_keys(
                 contract, frame.filter(mask).select(contract.key()).iter_rows()
             )
             broken[rule] = _Broken(broken[rule].rows + int(mask.sum()), shown)
@@ -199,17 +214,5 @@ def _taken_twice(table: Table, contract: type[Contract], session: Session, heigh
     distinct = session.scalar(f"SELECT count(*) FROM (SELECT DISTINCT {key} FROM {table.sql})")
     if distinct == height:
         return _Broken(0)
-    twice = session.rows(f"SELECT {key} FROM ({keys}) WHERE _rows > 1 ORDER BY ALL LIMIT {_SHOWN}")
-    return _Broken(height - int(distinct), _keys(contract, twice))
-
-
-def _keys(contract: type[Contract], rows: Iterable[tuple[Any, ...]]) -> tuple[str, ...]:
-    """How to find some rows again: their keys, masked where a key is personal."""
-    personal = {column.name for column in contract.columns() if column.pii is not PII.NONE}
-    return tuple(
-        ", ".join(
-            f"{name}={'***' if name in personal else value}"
-            for name, value in zip(contract.key(), row, strict=True)
-        )
-        for row in islice(rows, _SHOWN)
-    )
+    twice = session.rows(f"SELECT {key} FROM ({keys}) WHERE _rows > 1 ORDER BY ALL LIMIT {SHOWN}")
+    return _Broken(height - int(distinct), shown_keys(contract, twice))

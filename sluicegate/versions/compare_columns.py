@@ -93,6 +93,15 @@ def _column(old: ColumnRules, new: ColumnRules, was: Rules, now: Rules) -> Itera
             readers="readers meet absent values" if new.nullable else "",
             writers="" if new.nullable else "rows without a value are refused",
         )
+    if old.references != new.references:
+        yield Change(
+            what,
+            "refers to something else",
+            old.references or "nothing",
+            new.references or "nothing",
+            readers="values may stand nowhere that stood there" if old.references else "",
+            writers="values may be refused that were taken" if new.references else "",
+        )
     yield from _delivery(what, old, new, was, now)
     yield from _personal(what, old, new)
 

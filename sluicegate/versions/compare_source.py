@@ -59,6 +59,14 @@ def model(old: Built, new: Built) -> Iterator[Change]:
             readers="" if new.unique else "several rows may have one key",
             writers="a second row of a key is refused" if new.unique else "",
         )
+    yield from _agreements(old, new)
+
+
+def _agreements(old: Built, new: Built) -> Iterator[Change]:
+    for each in sorted({*old.agrees} - {*new.agrees}):
+        yield Change("agrees", "was removed", each, readers="the totals may differ")
+    for each in sorted({*new.agrees} - {*old.agrees}):
+        yield Change("agrees", "is new", after=each, writers="totals that differ are refused")
 
 
 def _share(what: str, old: str, new: str) -> Iterator[Change]:

@@ -90,7 +90,11 @@ def of_source(source: Source) -> Rules:
 
 def of_model(model: Model) -> Rules:
     """The rules of what dbt builds."""
-    bound = Built(may_be_empty=model.may_be_empty, unique=model.unique)
+    bound = Built(
+        may_be_empty=model.may_be_empty,
+        unique=model.unique,
+        agrees=tuple(sorted(map(str, model.agrees))),
+    )
     return _of_contract(model.table, model.contract, model=bound)
 
 
@@ -143,6 +147,7 @@ def _column(column: Column, declared: pa.Column) -> ColumnRules:
         pii=column.pii.value,
         mask=None if replacement is None else replacement.mask.value,
         domain=None if replacement is None else replacement.domain,
+        references=None if column.references is None else str(column.references),
         **told,
     )
 

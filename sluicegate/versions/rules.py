@@ -29,6 +29,7 @@ class ColumnRules:
         isin: the values that are allowed, as texts; bounds are texts too.
         checks: checks of other kinds, by name: what they are given, or a digest of their code.
         pii: how near it is to a person; ``mask`` and ``domain`` say what replaces it.
+        references: the column of another dataset in which its values stand.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ColumnRules:
     pii: str = "none"
     mask: str | None = None
     domain: str | None = None
+    references: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +91,15 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """How a model of dbt is bound to its contract."""
+    """How a model of dbt is bound to its contract.
+
+    Attributes:
+        agrees: what it has to agree with, one line each.
+    """
 
     may_be_empty: bool = False
     unique: bool = True
+    agrees: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

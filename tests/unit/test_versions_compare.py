@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from sluicegate.contracts import (
     PII,
+    Agrees,
     Date,
     Mask,
     Model,
@@ -119,6 +120,9 @@ VALUES: list[tuple[Any, dict[str, Any], dict[str, Any], str]] = [
     (str, {"pii": PII.DIRECT}, {"pii": PII.INDIRECT}, R),
     (str, {"pii": PII.DIRECT}, {"pii": PII.DIRECT, "mask": Mask.SHAPE}, R),
     (str, {"pii": PII.DIRECT}, {"pii": PII.DIRECT, "domain": "name"}, R),
+    (str, {}, {"references": "a.b"}, W),
+    (str, {"references": "a.b"}, {}, R),
+    (str, {"references": "a.b"}, {"references": "a.c"}, BOTH),
     (str, {}, {"description": "For people."}, None),
 ]
 
@@ -270,6 +274,9 @@ def test_terms_of_a_source(old: Any, new: Any, whom: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "whom"),
     [
+        ({}, {"agrees": (Agrees("raw.made"),)}, W),
+        ({"agrees": (Agrees("raw.made"),)}, {}, R),
+        ({"agrees": (Agrees("raw.a"),)}, {"agrees": (Agrees("raw.b"),)}, BOTH),
         ({"unique": True}, {"unique": False}, R),
         ({"unique": False}, {"unique": True}, W),
         ({"may_be_empty": False}, {"may_be_empty": True}, R),

@@ -1,0 +1,63 @@
+"""References on arrival: a row that names what is not there is set aside, until it is.
+
+A reference is judged against what the branch holds at that moment, the same run's rows of the other
+source included. What is in quarantine for it comes back by a replay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from sluicegate.contracts import Verdict
+from sluicegate.contracts.references import RULE, Reference
+from sluicegate.ingestion.sift import Sifted, as_records
+from sluicegate.ingestion.table import BATCH
+from sluicegate.lake import Session, Table
+from sluicegate.lake.connection import identifier
+from sluicegate.sources import LINE, Source
+
+
+def table_of(reference: Reference) -> Table:
+    """Where the values are that a reference may have."""
+    source = "." not in reference.dataset
+    return Table("raw", reference.dataset) if source else Table.of(reference.dataset)
+
+
+def set_orphans_aside(source: Source, sifted: Sifted, session: Session) -> Sifted:
+    """The same, where accepted rows that name what is not there are rejected."""
+    verdict = _orphans(source, sifted.accepted, session)
+    if not verdict.broken:
+        return sifted
+    rejected = verdict.rejected
+    orphans = sifted.accepted.filter(rejected)
+    places = orphans.select(BATCH, LINE)
+    written = places.join(sifted.written, on=[BATCH, LINE], how="left", maintain_order="left")
+    broken = as_records(written).insert_column(2, verdict.rules_of(rejected))
+    keys = orphans.select(source.contract.key())
+    return replace(
+        sifted,
+        accepted=sifted.accepted.filter(~rejected),
+        rejected=pl.concat([sifted.rejected, broken]),
+        refused=pl.concat([sifted.refused, keys.with_columns(broken["record"])]),
+    )
+
+
+def _orphans(source: Source, rows: pl.DataFrame, session: Session) -> Verdict:
+    broken = {}
+    for column in source.contract.columns():
+        if column.references is None or rows.is_empty():
+            continue
+        values = rows.select(pl.col(column.name).drop_nulls().unique())
+        with session.lend(values) as lent:
+            missing = session.frame(
+                f"SELECT mine.{identifier(column.name)} AS value FROM {lent} AS mine"
+                f" ANTI JOIN {table_of(column.references).sql} AS theirs"
+                f" ON mine.{identifier(column.name)}"
+                f" = theirs.{identifier(column.references.column)}"
+            )["value"]
+        if len(missing):
+            lost = rows[column.name].is_in(missing.cast(column.dtype).implode())
+            broken[f"{column.name}:{RULE}"] = lost.fill_null(value=False)
+    return Verdict(broken, rows.height)
