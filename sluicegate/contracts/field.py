@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeGuard, TypeVar, overload
 
 import pandera.polars as pa
 import polars as pl
@@ -41,6 +41,16 @@ class FieldMeta:
     matches: str | None = None
     isin: bool = False
     iban: bool = False
+    example: Any = None
+    breaks: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleMeta:
+    """What a rule over several columns says beside its expression."""
+
+    breaks: Mapping[str, Any]
+    """Values of columns with which a row breaks it."""
 
 
 def field(  # noqa: PLR0913 - one argument a promise
@@ -59,6 +69,8 @@ def field(  # noqa: PLR0913 - one argument a promise
     isin: Collection[Any] | None = None,
     matches: str | None = None,
     description: str | None = None,
+    example: Any = None,
+    breaks: Any = None,
 ) -> Any:
     """Declare a column; a value that breaks one of the checks goes to quarantine.
 
@@ -77,6 +89,9 @@ def field(  # noqa: PLR0913 - one argument a promise
         le: the value must be less than or equal to this.
         isin: the value must be one of these.
         matches: the whole text must match this regular expression.
+        description: for people.
+        example: a value that keeps every rule of the column, for the suite that proves them.
+        breaks: a value, or a list of them, that the column must refuse; for the same suite.
     """
     if since is not None:
         _require_day(since)
@@ -90,6 +105,8 @@ def field(  # noqa: PLR0913 - one argument a promise
         matches=matches,
         isin=isin is not None,
         iban=check is iban,
+        example=example,
+        breaks=_several(breaks),
     )
     return _pandera_field(
         meta,
@@ -112,6 +129,8 @@ def key(
     matches: str | None = None,
     isin: Collection[Any] | None = None,
     description: str | None = None,
+    example: Any = None,
+    breaks: Any = None,
 ) -> Any:
     """Declare a column of the key: never absent, and unique together with the other key columns.
 
@@ -126,24 +145,59 @@ def key(
         domain=domain,
         matches=matches,
         isin=isin is not None,
+        example=example,
+        breaks=_several(breaks),
     )
     return _pandera_field(
         meta, isin=None if isin is None else sorted(isin), description=description
     )
 
 
-def rule(method: RowRule) -> RowRule:
+@overload
+def rule(method: RowRule) -> RowRule: ...
+
+
+@overload
+def rule(*, breaks: Mapping[str, Any] | None = None) -> Callable[[RowRule], RowRule]: ...
+
+
+def rule(
+    method: RowRule | None = None, *, breaks: Mapping[str, Any] | None = None
+) -> RowRule | Callable[[RowRule], RowRule]:
     """Declare a rule over several columns of a row: a method that returns a boolean expression.
 
     A row on which the expression is null passes, as it does in SQL's ``CHECK``.
+
+    Args:
+        method: the rule itself, where there is nothing to say beside it.
+        breaks: values of columns with which a row breaks it, for the suite that proves rules.
     """
-    setattr(method, _RULE, True)
-    return method
+    meta = RuleMeta(breaks=dict(breaks or {}))
+
+    def declared(method: RowRule) -> RowRule:
+        setattr(method, _RULE, meta)
+        return method
+
+    return declared if method is None else declared(method)
 
 
 def is_rule(member: object) -> TypeGuard[Callable[[Any], Any]]:
     """Whether a class member was declared by :func:`rule`."""
-    return bool(getattr(member, _RULE, False))
+    return isinstance(getattr(member, _RULE, None), RuleMeta)
+
+
+def meta_of_rule(member: object) -> RuleMeta:
+    """What a rule says beside its expression."""
+    meta = getattr(member, _RULE)
+    assert isinstance(meta, RuleMeta)
+    return meta
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    """One value, or a list of them."""
+    if given is None:
+        return ()
+    return tuple(given) if isinstance(given, list | tuple) else (given,)
 
 
 def _require_day(text: str) -> None:
