@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from sluicegate.contracts import Contract, Model, replacements
+from sluicegate.contracts import Contract, Model, field, key, replacements, rule
 from sluicegate.errors import ContractError, SluicegateError, UnknownName
 from sluicegate.pseudonyms import Replacement
 from sluicegate.sources import Source
 
 FOLDER = "contracts"
+_UNKNOWN = re.compile(r"^(field|key|rule)\(\) got an unexpected keyword argument '(\w+)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +129,20 @@ def _import(file: Path) -> ModuleType:
         raise ContractError(
             f"A contract cannot be imported: {type(error).__name__}: {error}",
             where=_line(error, file),
+            hint=_meant(error),
         ) from error
     return module
+
+
+def _meant(error: BaseException) -> str | None:
+    """What an argument that nobody knows was probably meant to be."""
+    asked = _UNKNOWN.search(str(error)) if isinstance(error, TypeError) else None
+    if asked is None:
+        return None
+    declaring: dict[str, Callable[..., Any]] = {"field": field, "key": key, "rule": rule}
+    known = signature(declaring[asked[1]]).parameters
+    near = get_close_matches(asked[2], known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"{asked[1]}() takes {', '.join(known)}"
 
 
 def _line(error: BaseException, file: Path) -> str:

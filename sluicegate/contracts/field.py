@@ -11,7 +11,10 @@ from typing import Any, TypeGuard, TypeVar, overload
 import pandera.polars as pa
 import polars as pl
 
+from sluicegate.contracts.bounds import listed
 from sluicegate.contracts.checks import iban
+from sluicegate.contracts.patterns import whole
+from sluicegate.contracts.traps import require_check
 from sluicegate.contracts.types import PII
 from sluicegate.errors import ContractError
 from sluicegate.pseudonyms import Mask
@@ -20,6 +23,7 @@ METADATA = "sluicegate"
 """Where a pandera field's metadata keeps what only the contract knows."""
 
 _RULE = "__sluicegate_rule__"
+_BREAKS = "__sluicegate_breaks__"
 
 Bound = float | Decimal | date
 """What a value may be compared with: of its column's type; a datetime is a date, too."""
@@ -43,14 +47,6 @@ class FieldMeta:
     iban: bool = False
     example: Any = None
     breaks: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RuleMeta:
-    """What a rule over several columns says beside its expression."""
-
-    breaks: Mapping[str, Any]
-    """Values of columns with which a row breaks it."""
 
 
 def field(  # noqa: PLR0913 - one argument a promise
@@ -115,7 +111,7 @@ def field(  # noqa: PLR0913 - one argument a promise
         ge=ge,
         lt=lt,
         le=le,
-        isin=None if isin is None else sorted(isin),
+        isin=None if isin is None else listed(isin),
         description=description,
     )
 
@@ -149,7 +145,7 @@ def key(
         breaks=_several(breaks),
     )
     return _pandera_field(
-        meta, isin=None if isin is None else sorted(isin), description=description
+        meta, isin=None if isin is None else listed(isin), description=description
     )
 
 
@@ -172,25 +168,23 @@ def rule(
         method: the rule itself, where there is nothing to say beside it.
         breaks: values of columns with which a row breaks it, for the suite that proves rules.
     """
-    meta = RuleMeta(breaks=dict(breaks or {}))
 
-    def declared(method: RowRule) -> RowRule:
-        setattr(method, _RULE, meta)
+    def declare(method: RowRule) -> RowRule:
+        setattr(method, _RULE, True)
+        setattr(method, _BREAKS, dict(breaks or {}))
         return method
 
-    return declared if method is None else declared(method)
+    return declare if method is None else declare(method)
 
 
 def is_rule(member: object) -> TypeGuard[Callable[[Any], Any]]:
     """Whether a class member was declared by :func:`rule`."""
-    return isinstance(getattr(member, _RULE, None), RuleMeta)
+    return bool(getattr(member, _RULE, False))
 
 
-def meta_of_rule(member: object) -> RuleMeta:
-    """What a rule says beside its expression."""
-    meta = getattr(member, _RULE)
-    assert isinstance(meta, RuleMeta)
-    return meta
+def breaking(rule: object) -> dict[str, Any]:
+    """The values of columns with which a row is said to break a rule over several of them."""
+    return dict(getattr(rule, _BREAKS, {}))
 
 
 def _several(given: Any) -> tuple[Any, ...]:
@@ -210,24 +204,17 @@ def _require_day(text: str) -> None:
 
 
 def _checks(check: pa.Check | None, matches: str | None) -> tuple[pa.Check, ...]:
+    if check is not None:
+        require_check(check)
     checks = () if check is None else (check,)
     if matches is None:
         return checks
     # pandera's str_matches accepts a match that only begins the text; ours means all of it.
-    whole = f"^(?:{matches})$"
-    try:
-        # By itself first: ")|(" is no pattern, and what is put around it would make it one.
-        pl.Series([""]).str.contains(matches)
-        pl.Series([""]).str.contains(whole)
-    except pl.exceptions.ComputeError as error:
-        raise ContractError(
-            f"The pattern {matches!r} is not a regular expression: {str(error).splitlines()[0]}",
-            hint="the syntax is that of Rust's regex crate: no look-around, no back-references",
-        ) from error
-    pattern = pa.Check(
-        lambda data: data.lazyframe.select(pl.col(data.key).str.contains(whole)), name="matches"
+    pattern = whole(matches)
+    named = pa.Check(
+        lambda data: data.lazyframe.select(pl.col(data.key).str.contains(pattern)), name="matches"
     )
-    return (*checks, pattern)
+    return (*checks, named)
 
 
 def _pandera_field(meta: FieldMeta, **options: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sluicegate.contracts import Contract
-from sluicegate.contracts.field import meta_of_rule
+from sluicegate.contracts.field import breaking
 from sluicegate.contracts.ranges import holds
 from sluicegate.testing.pools import Pool, pools_of
 from sluicegate.testing.search import Found, Row, Search
@@ -134,7 +134,7 @@ class _Looking:
         return f"{what} {name}: give one with field(breaks=...)"
 
     def _row(self, rule: str) -> Row | str:
-        given = dict(meta_of_rule(getattr(self.contract, rule)).breaks)
+        given = breaking(getattr(self.contract, rule))
         if given and (wrong := self._wrong(given)):
             return f"{rule} cannot be broken as @rule(breaks=...) says: {wrong}"
         found = self.search.find(self.valid, breaks={rule}, fixed=given)

@@ -80,6 +80,11 @@ def test_our_own_contracts_load() -> None:
         ("source = orders(load='upsert')", "ValueError: 'upsert' is not a valid Load", 11),
         ("source = orders(load='replace')", "must say how far a batch may shrink", None),
         ("source = orders(tolerate='lots')", "tolerates 'lots'", None),
+        (
+            "class Bad(Contract):\n    a: int = key(tolerate='2 %')",
+            r"TypeError: key\(\) got an unexpected keyword argument 'tolerate'",
+            13,
+        ),
         ("source = orders('Orders')", "cannot be the name of a source", None),
         (
             BAD.format("pl.col('x') > 1") + "source = orders(contract=Bad)",
