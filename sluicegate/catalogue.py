@@ -71,10 +71,10 @@ def load_catalogue(project: Path) -> Catalogue:
         contracts.update(dict.fromkeys(_contracts(module), file))
         for declared in vars(module).values():
             if isinstance(declared, Source):
-                _declare(declared.name, "source", file, places)
+                _declare(declared.name, "source", f"raw.{declared.name}", file, places)
                 sources[declared.name] = declared
             elif isinstance(declared, Model):
-                _declare(declared.table, "model", file, places)
+                _declare(declared.table, "model", declared.table, file, places)
                 models[declared.table] = declared
             else:
                 continue
@@ -153,11 +153,11 @@ def _line(error: BaseException, file: Path) -> str:
     return f"{file}, line {lines[-1]}" if lines else str(file)
 
 
-def _declare(name: str, kind: str, file: Path, places: dict[str, Path]) -> None:
-    if name in places:
+def _declare(name: str, kind: str, table: str, file: Path, places: dict[str, Path]) -> None:
+    if table in places:
         raise ContractError(
             f"Two declarations share the {kind} name {name!r}.",
-            where=f"{places[name]} and {file}",
+            where=f"{places[table]} and {file}",
             hint="rename one of them: a name is one table of the lake",
         )
-    places[name] = file
+    places[table] = file

@@ -29,6 +29,9 @@ JUDGED = frozenset({*_CALLED, "isin"})
 
 _BELOW = ("gt", "ge")
 
+_MOST_LISTED = 10_000
+"""Values that a list may have: they are part of the query that audits a table."""
+
 Interval = tuple[Any, Any]
 """The first and the last value, counted in steps of a type; nothing, if the last is before."""
 
@@ -53,6 +56,11 @@ def listed(isin: Collection[Any]) -> list[Any]:
     if isinstance(isin, str):
         raise ContractError(
             f"isin={isin!r} is one text, not a list of values.", hint=f"write isin=({isin!r},)"
+        )
+    if len(isin) > _MOST_LISTED:
+        raise ContractError(
+            f"isin= lists {len(isin):,} values; at most {_MOST_LISTED:,} can be judged row by row.",
+            hint="keep such a list as a table of its own, and let dbt test the relationship",
         )
     if not isin:
         raise ContractError("isin=() lets no value pass.", hint="name values, or leave it out")
