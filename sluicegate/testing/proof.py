@@ -124,7 +124,7 @@ def _audited(declared: Source | Model, frame: pl.DataFrame, session: Session) ->
 
 
 def _failures(checks: Iterable[Check]) -> dict[str, int]:
-    return {check.name: check.failures for check in checks if check.outcome is not Outcome.PASS}
+    return {check.name: check.failures for check in checks if check.failures}
 
 
 def _as_batch(source: Source, rows: Rows) -> dict[str, str]:

@@ -64,7 +64,8 @@ def candidates(dtype: pl.DataType, hints: Hints) -> list[Any]:
     """
     made = (*hints.listed, *_near(hints.listed, dtype), *_near(hints.bounds, dtype))
     tried = [*hints.examples, *made, *_usual(dtype, hints)]
-    return list(dict.fromkeys(_as(dtype, value) for value in tried if holds(dtype, value)))
+    held = (_as(dtype, value) for value in tried if holds(dtype, value))
+    return list(dict.fromkeys(value for value in held if hints.blank or value != ""))
 
 
 def _as(dtype: pl.DataType, value: Any) -> Any:
@@ -134,5 +135,4 @@ def _texts(hints: Hints) -> Iterator[str]:
     yield from _TEXTS
     if hints.many:
         yield from (f"k{number:05}" for number in range(MANY))
-    if hints.blank:
-        yield ""
+    yield ""
