@@ -10,7 +10,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.errors import SchemaInitError
 
-from sluicegate.contracts.bounds import require_bounds_that_count
+from sluicegate.contracts.bounds import require_bounds_that_count, require_data_that_count
 from sluicegate.contracts.expressions import is_row_by_row, require_rule_that_counts
 from sluicegate.contracts.field import METADATA, FieldMeta, is_rule
 from sluicegate.contracts.inheritance import require_promises_kept
@@ -85,6 +85,7 @@ class Contract(pa.DataFrameModel):
             meta = _meta(column, cls, name)
             column.checks = [*column.checks, *meta.checks]
             require_bounds_that_count(name, types[name], column.checks, meta.matches, where)
+            require_data_that_count(name, types[name], meta.example, meta.breaks, where)
         rules = cls.row_rules()
         for name, expression in rules.items():
             require_rule_that_counts(name, expression, types, where)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +15,7 @@ import pandera.polars as pa
 import polars as pl
 
 from sluicegate.contracts.kinds import is_builtin
-from sluicegate.contracts.ranges import holds, limits, step
+from sluicegate.contracts.ranges import holds, is_known, limits, step
 from sluicegate.errors import ContractError
 
 _CALLED = {
@@ -103,6 +103,23 @@ def require_bounds_that_count(
             where=where,
             hint="leave one of the two out",
         )
+
+
+def require_data_that_count(
+    column: str, dtype: pl.DataType, example: Any, breaks: Sequence[Any], where: str
+) -> None:
+    """Refuse ``example=`` and ``breaks=`` that are no values of a column.
+
+    Raises:
+        ContractError: one of them is of another type.
+    """
+    for value in (example, *breaks):
+        if is_known(dtype) and value is not None and not holds(dtype, value):
+            raise ContractError(
+                f"The column {column!r} is of the type {dtype}, and {value!r} is not.",
+                where=where,
+                hint="give example= and breaks= values as a row of the table would have them",
+            )
 
 
 def _require_bounds(told: str, bounds: list[_Bound], dtype: pl.DataType, where: str) -> None:

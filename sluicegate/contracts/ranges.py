@@ -30,6 +30,12 @@ def holds(dtype: pl.DataType, value: Any) -> bool:
     )
 
 
+def is_known(dtype: pl.DataType) -> bool:
+    """Whether :func:`holds` can tell of a type's values at all."""
+    named = (pl.String, pl.Boolean, pl.Date, pl.Datetime)
+    return dtype.is_numeric() or isinstance(dtype, named)
+
+
 def limits(dtype: pl.DataType) -> tuple[Any, Any] | None:
     """The smallest and the largest value of a type; None if it has none that anybody could meet."""
     if dtype.is_integer():

@@ -15,7 +15,6 @@ import polars as pl
 from sluicegate.contracts import Column, Contract, judge
 from sluicegate.contracts.field import METADATA, FieldMeta
 from sluicegate.contracts.kinds import is_builtin, is_plain
-from sluicegate.contracts.ranges import holds
 from sluicegate.testing.values import Hints, candidates
 
 _BOUNDS: Mapping[str, tuple[Callable[[Any, Any], bool], str, str]] = {
@@ -59,14 +58,10 @@ def pools_of(contract: type[Contract], *, texts: bool) -> dict[str, Pool]:
         column.name: candidates(column.dtype, _hints(column, contract, named, texts=texts))
         for column in columns
     }
+    # As many rows as the longest list has values; the others begin again.
     height = max(map(len, tried.values()), default=0)
-    frame = pl.DataFrame(
-        [
-            pl.Series(name, (values * height)[:height] if values else [None] * height, column.dtype)
-            for column in columns
-            if (name := column.name) and (values := tried[column.name]) is not None
-        ]
-    )
+    rows = {name: ((values or [None]) * height)[:height] for name, values in tried.items()}
+    frame = pl.DataFrame(rows, schema={column.name: column.dtype for column in columns})
     broken = judge(contract, frame).broken
     return {
         column.name: _sorted(column, tried[column.name], checks[column.name], broken, contract)
@@ -88,14 +83,10 @@ def _sorted(
     broken: Mapping[str, pl.Series],
     contract: type[Contract],
 ) -> Pool:
-    pool, given = Pool(), declared(contract, column.name).breaks
-    for check in checks:
-        pool.breaking[str(check.name)], pool.beside[str(check.name)] = [], []
-    masks = {
-        str(check.name): broken[f"{column.name}:{check.name}"]
-        for check in checks
-        if f"{column.name}:{check.name}" in broken
-    }
+    names = [str(check.name) for check in checks]
+    pool = Pool(breaking={name: [] for name in names}, beside={name: [] for name in names})
+    nothing = pl.repeat(value=False, n=len(values), eager=True)
+    masks = {name: broken.get(f"{column.name}:{name}", nothing) for name in names}
     for place, value in enumerate(values):
         against = frozenset(name for name, mask in masks.items() if mask[place])
         for check in checks:
@@ -107,14 +98,26 @@ def _sorted(
             pool.breaking[min(against)].append(value)
         elif not against:
             pool.good.append(value)
-    if idle := [value for value in given if value in pool.good or not holds(column.dtype, value)]:
-        told = f"{idle[0]!r}, which is given in breaks=, keeps every check of the column"
-        pool.wrong |= {str(check.name): told for check in checks if not is_builtin(check)} or {
-            str(check.name): told for check in checks
-        }
+    pool.wrong |= _given_in_vain(pool, checks, declared(contract, column.name))
     if column.nullable:
         pool.good.append(None)
     return pool
+
+
+def _given_in_vain(pool: Pool, checks: list[pa.Check], meta: FieldMeta) -> dict[str, str]:
+    """The checks that say otherwise of values that were given by hand."""
+    own = [check for check in checks if not is_builtin(check)] or checks
+    wrong = {
+        str(check.name): f"{value!r}, which is given in breaks=, keeps every check of the column"
+        for value in meta.breaks
+        for check in own
+        if value in pool.good
+    }
+    if meta.example is not None and meta.example not in pool.good:
+        refusing = [name for name, values in pool.breaking.items() if meta.example in values]
+        told = f"it refuses {meta.example!r}, which is given in example="
+        wrong |= dict.fromkeys(refusing or pool.breaking, told)
+    return wrong
 
 
 def _contradiction(check: pa.Check, value: Any, *, broken: bool) -> str | None:

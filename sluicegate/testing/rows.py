@@ -8,7 +8,7 @@ from typing import Any
 
 from sluicegate.contracts import Contract
 from sluicegate.contracts.field import breaking
-from sluicegate.contracts.ranges import holds
+from sluicegate.contracts.ranges import holds, is_known
 from sluicegate.testing.pools import Pool, pools_of
 from sluicegate.testing.search import Found, Row, Search
 
@@ -150,7 +150,8 @@ class _Looking:
         for column, value in given.items():
             if column not in self.pools:
                 return f"there is no column {column!r}"
-            if value is not None and not holds(self.schema[column], value):
+            dtype = self.schema[column]
+            if value is not None and is_known(dtype) and not holds(dtype, value):
                 return f"{value!r} is no value of {column!r}"
             if value not in self.pools[column].good and value in self._refused(column):
                 return f"{value!r} breaks a check of {column!r}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,10 @@ class Search:
         self._schema = {name: dtype for name, dtype in schema.items() if name in read}
         self._pools = pools
         # A decimal one equals a whole one, and each column has its own.
-        self._own = {name: {value: value for value in values} for name, values in pools.items()}
+        self._own = {
+            name: {value: value for value in values if isinstance(value, Hashable)}
+            for name, values in pools.items()
+        }
         self._truths = [
             expr.fill_null(value=True).cast(pl.Boolean).alias(name) for name, expr in rules.items()
         ]
@@ -95,6 +98,8 @@ class Search:
         if dice.random() < 0.3:
             # Sums and orders often hold where all that is compared is the same.
             value = self._drawn(some[0], dice)
+            if not isinstance(value, Hashable):
+                return row
             same = {name: self._own[name][value] for name in some if value in self._own[name]}
             return {**row, **same}
         return {**row, **{name: self._drawn(name, dice) for name in some}}

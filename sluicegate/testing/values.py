@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from sluicegate.contracts.ranges import holds, step
+from sluicegate.contracts.ranges import holds, is_known, step
 from sluicegate.testing.patterns import damaged, texts_of
 
 MANY = 120
@@ -60,8 +60,10 @@ class Hints:
 def candidates(dtype: pl.DataType, hints: Hints) -> list[Any]:
     """Values of a type that are worth trying, each once, the likeliest good ones first.
 
-    An absent value is not among them. None at all for a type that we know no values of.
+    An absent value is not among them. Of a type that we know no values of, those given by hand.
     """
+    if not is_known(dtype):
+        return list(hints.examples)
     made = (*hints.listed, *_near(hints.listed, dtype), *_near(hints.bounds, dtype))
     tried = [*hints.examples, *made, *_usual(dtype, hints)]
     held = (_as(dtype, value) for value in tried if holds(dtype, value))

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import time
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -279,7 +280,7 @@ def told(breaks: Any, **datum: Any) -> type[Contract]:
             {"a": 31, "b": 3_974_558},
             {"code:magic": "'?', which is given in breaks="},
         ),
-        (17, {"a": 0, "b": 1}, {"code:magic": "17, which is given", "far_apart": "does not break"}),
+        ("?", {"a": 0, "b": 1}, {"code:magic": "'?', which is", "far_apart": "does not break"}),
         ("xyzzy-17", {"c": 0}, {"far_apart": "there is no column 'c'"}),
         ("xyzzy-17", {"a": "0"}, {"far_apart": "'0' is no value of 'a'"}),
     ],
@@ -289,6 +290,20 @@ def test_datum_may_be_given(breaks: Any, datum: dict[str, Any], wrong: dict[str,
     found = proven_by(told(breaks, **datum))
     assert found.keys() == wrong.keys()
     assert all(part in found[name] for name, part in wrong.items())
+
+
+def test_example_is_held_to_its_column() -> None:
+    """One that a check refuses is told; nothing else could be made of a pattern nobody can read."""
+
+    class Shown(Contract):
+        """A text that Python's patterns cannot tell."""
+
+        name: str = key(matches=r"\p{Lu}\d", example="Ä1")
+        other: str = field(matches="[a-z]", example="A")
+
+    wrong = proven_by(Shown)
+    assert wrong.keys() == {"other:matches"}
+    assert "it refuses 'A', which is given in example=" in wrong["other:matches"]
 
 
 class Implied(Contract):
@@ -370,6 +385,8 @@ class Odd(Contract):
     amount: Money = field(nullable=True, gt=0.25, le=2)
     order: str = field(isin=("it's", 'a "b"'))
     at: pl.Datetime = field()
+    when: pl.Time = field(example=time(12))
+    several: pl.List(pl.Int64) = field(example=[1, 2])  # type: ignore[valid-type]
 
 
 def test_types_of_models_are_known() -> None:

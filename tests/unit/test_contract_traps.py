@@ -64,6 +64,8 @@ def positive(column: pl.Expr) -> pl.Expr:
         (pl.Boolean, {"isin": (True, False)}, "every value of its type is listed"),
         (pl.UInt8, {"isin": range(256)}, "every value of its type is listed"),
         (int, {"matches": "[0-9]+"}, "x:matches cannot be applied"),
+        (int, {"example": "1"}, "of the type Int64, and '1' is not"),
+        (Date, {"breaks": [date(2026, 1, 1), "2026"]}, "and '2026' is not"),
     ],
 )
 def test_bounds_and_lists_that_say_nothing(
