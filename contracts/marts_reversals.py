@@ -82,10 +82,10 @@ class DailyMerchantVolume(Contract):
 
     booked_on: Date = key()
     merchant_id: str = key()
-    payments: int = field(ge=0)
+    payments: int = field()
     failed_payments: int = field(ge=0)
     unconverted_payments: int = field(ge=0)
-    payments_with_channel: int = field(ge=0)
+    payments_with_channel: int = field()
     moto_payments: int = field(ge=0)
     refunded_payments: int = field(ge=0)
     volume_eur: Money = field(ge=0)

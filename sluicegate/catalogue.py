@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from sluicegate.contracts import Contract, Model, replacements
+from sluicegate.contracts import Contract, Model, field, key, replacements, rule
 from sluicegate.contracts.agreement import require_agreements
 from sluicegate.contracts.references import in_order
 from sluicegate.errors import ContractError, SluicegateError, UnknownName
@@ -17,6 +22,7 @@ from sluicegate.pseudonyms import Replacement
 from sluicegate.sources import Source
 
 FOLDER = "contracts"
+_UNKNOWN = re.compile(r"^(field|key|rule)\(\) got an unexpected keyword argument '(\w+)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +73,10 @@ def load_catalogue(project: Path) -> Catalogue:
         contracts.update(dict.fromkeys(_contracts(module), file))
         for declared in vars(module).values():
             if isinstance(declared, Source):
-                _declare(declared.name, "source", file, places)
+                _declare(declared.name, "source", f"raw.{declared.name}", file, places)
                 sources[declared.name] = declared
             elif isinstance(declared, Model):
-                _declare(declared.table, "model", file, places)
+                _declare(declared.table, "model", declared.table, file, places)
                 models[declared.table] = declared
             else:
                 continue
@@ -133,8 +139,20 @@ def _import(file: Path) -> ModuleType:
         raise ContractError(
             f"A contract cannot be imported: {type(error).__name__}: {error}",
             where=_line(error, file),
+            hint=_meant(error),
         ) from error
     return module
+
+
+def _meant(error: BaseException) -> str | None:
+    """What an argument that nobody knows was probably meant to be."""
+    asked = _UNKNOWN.search(str(error)) if isinstance(error, TypeError) else None
+    if asked is None:
+        return None
+    declaring: dict[str, Callable[..., Any]] = {"field": field, "key": key, "rule": rule}
+    known = signature(declaring[asked[1]]).parameters
+    near = get_close_matches(asked[2], known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"{asked[1]}() takes {', '.join(known)}"
 
 
 def _line(error: BaseException, file: Path) -> str:
@@ -145,11 +163,11 @@ def _line(error: BaseException, file: Path) -> str:
     return f"{file}, line {lines[-1]}" if lines else str(file)
 
 
-def _declare(name: str, kind: str, file: Path, places: dict[str, Path]) -> None:
-    if name in places:
+def _declare(name: str, kind: str, table: str, file: Path, places: dict[str, Path]) -> None:
+    if table in places:
         raise ContractError(
             f"Two declarations share the {kind} name {name!r}.",
-            where=f"{places[name]} and {file}",
+            where=f"{places[table]} and {file}",
             hint="rename one of them: a name is one table of the lake",
         )
-    places[name] = file
+    places[table] = file

@@ -6,7 +6,7 @@ from sluicegate.contracts.checks import ISO_4217, iban, valid_iban
 from sluicegate.contracts.field import field, key, rule
 from sluicegate.contracts.model import Model
 from sluicegate.contracts.personal import Personal, replacements
-from sluicegate.contracts.readings import Reading, read
+from sluicegate.contracts.readings import Reading, read, reading_rules
 from sluicegate.contracts.types import PII, Date, Money, Rate, UtcTimestamp
 from sluicegate.contracts.verdict import Verdict, judge, judge_by
 from sluicegate.pseudonyms import Mask
@@ -32,6 +32,7 @@ __all__ = [
     "judge_by",
     "key",
     "read",
+    "reading_rules",
     "replacements",
     "rule",
     "valid_iban",

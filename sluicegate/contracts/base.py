@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, ClassVar
 
 import pandera.polars as pa
@@ -12,7 +11,13 @@ import polars as pl
 from pandera.errors import SchemaInitError
 
 from sluicegate.contracts.answers import Holds
+from sluicegate.contracts.bounds import require_bounds_that_count, require_data_that_count
+from sluicegate.contracts.expressions import is_row_by_row, require_rule_that_counts
 from sluicegate.contracts.field import METADATA, FieldMeta, is_rule
+from sluicegate.contracts.inheritance import require_promises_kept
+from sluicegate.contracts.kinds import type_of
+from sluicegate.contracts.members import require_members_that_count, require_nothing_replaced
+from sluicegate.contracts.options import require_no_option
 from sluicegate.contracts.personal import Personal, personal_of
 from sluicegate.contracts.references import RULE, Reference
 from sluicegate.contracts.traps import require_checks_that_count
@@ -53,6 +58,11 @@ class Contract(pa.DataFrameModel):
 
         strict = True
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let nobody take the place of what follows."""
+        super().__init_subclass__(**options)  # type: ignore[no-untyped-call]
+        require_nothing_replaced(cls, Contract)
+
     @classmethod
     def to_schema(cls) -> pa.DataFrameSchema:
         """The pandera schema, with the checks and row rules that our fields carry.
@@ -61,19 +71,36 @@ class Contract(pa.DataFrameModel):
             ContractError: a rule or a column of the contract cannot mean what it says.
         """
         if cls.__dict__.get("_schema") is None:
-            try:
-                schema = copy.deepcopy(super().to_schema())
-            except (SchemaInitError, TypeError) as error:
-                raise ContractError(f"The contract is not valid: {error}", where=cls.place()) from (
-                    error
-                )
-            for name, column in schema.columns.items():
-                column.checks = [*column.checks, *_meta(column, cls, name).checks]
-            schema.checks = [*schema.checks, *cls._row_rules(set(schema.columns))]
-            require_checks_that_count(schema, cls.place())
-            cls._schema = schema
+            cls._schema = cls._built()
         assert cls._schema is not None
         return cls._schema
+
+    @classmethod
+    def _built(cls) -> pa.DataFrameSchema:
+        where = cls.place()
+        require_no_option(cls)
+        require_members_that_count(cls, Contract)
+        try:
+            schema = copy.deepcopy(super().to_schema())
+            types = {name: type_of(column) for name, column in schema.columns.items()}
+        except (SchemaInitError, TypeError, AttributeError) as error:
+            raise ContractError(f"The contract is not valid: {error}", where=where) from error
+        for name, column in schema.columns.items():
+            meta = _meta(column, cls, name)
+            column.checks = [*column.checks, *meta.checks]
+            require_bounds_that_count(name, types[name], column.checks, meta.matches, where)
+            require_data_that_count(name, types[name], meta.example, meta.breaks, where)
+        rules = cls.row_rules()
+        for name, expression in rules.items():
+            require_rule_that_counts(name, expression, types, where)
+        schema.checks = [_row_check(name, expression) for name, expression in rules.items()]
+        doubtful = {name for name, expression in rules.items() if not is_row_by_row(expression)}
+        require_checks_that_count(schema, where, doubtful=doubtful)
+        for base in cls.__mro__[1:]:
+            if issubclass(base, Contract) and base is not Contract:
+                theirs = (base.to_schema(), base.row_rules(), base.__name__)
+                require_promises_kept(schema, rules, theirs, where)
+        return schema
 
     @classmethod
     def columns(cls) -> tuple[Column, ...]:
@@ -81,7 +108,7 @@ class Contract(pa.DataFrameModel):
         if cls.__dict__.get("_columns") is None:
             found = []
             for name, column in cls.to_schema().columns.items():
-                meta, dtype = _meta(column, cls, name), _polars_type(column.dtype)
+                meta, dtype = _meta(column, cls, name), type_of(column)
                 found.append(
                     Column(
                         name=name,
@@ -145,31 +172,8 @@ class Contract(pa.DataFrameModel):
         members = {name: getattr(cls, name, None) for name in dir(cls)}
         return {name: member(cls) for name, member in members.items() if is_rule(member)}
 
-    @classmethod
-    def _row_rules(cls, known: set[str]) -> list[pa.Check]:
-        return [
-            _row_check(name, expression, known, cls.place())
-            for name, expression in cls.row_rules().items()
-        ]
 
-
-def _row_check(name: str, expression: Any, known: set[str], where: str) -> pa.Check:
-    if not isinstance(expression, pl.Expr):
-        raise ContractError(
-            f"The rule {name!r} must return a polars expression.",
-            where=where,
-            hint='for example: return pl.col("settled_at") >= pl.col("booked_at")',
-        )
-    for column in expression.meta.root_names():
-        if column not in known:
-            near = get_close_matches(column, known, n=1)
-            raise ContractError(
-                f"The rule {name!r} names the column {column!r}, which the contract does not have.",
-                where=where,
-                hint=f"did you mean {near[0]!r}?" if near else f"columns: {', '.join(known)}",
-            )
-    if not expression.meta.root_names():
-        raise ContractError(f"The rule {name!r} looks at no column: it cannot fail.", where=where)
+def _row_check(name: str, expression: pl.Expr) -> pa.Check:
     return pa.Check(Holds(lambda _: expression), name=name)
 
 
@@ -182,9 +186,3 @@ def _meta(column: pa.Column, contract: type[Contract], name: str) -> FieldMeta:
             hint=f"write {name}: ... = field()",
         )
     return meta
-
-
-def _polars_type(dtype: Any) -> pl.DataType:
-    kind = dtype.type
-    polars: pl.DataType = kind() if isinstance(kind, type) else kind
-    return polars

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeGuard, TypeVar, overload
 
 import pandera.polars as pa
 import polars as pl
 
 from sluicegate.contracts.answers import Holds
+from sluicegate.contracts.bounds import listed
 from sluicegate.contracts.checks import iban
+from sluicegate.contracts.patterns import whole
 from sluicegate.contracts.references import Reference
+from sluicegate.contracts.traps import require_check
 from sluicegate.contracts.types import PII
 from sluicegate.errors import ContractError
 from sluicegate.pseudonyms import Mask
@@ -22,6 +25,7 @@ METADATA = "sluicegate"
 """Where a pandera field's metadata keeps what only the contract knows."""
 
 _RULE = "__sluicegate_rule__"
+_BREAKS = "__sluicegate_breaks__"
 
 Bound = float | Decimal | date
 """What a value may be compared with: of its column's type; a datetime is a date, too."""
@@ -44,6 +48,8 @@ class FieldMeta:
     isin: bool = False
     iban: bool = False
     references: Reference | None = None
+    example: Any = None
+    breaks: tuple[Any, ...] = ()
 
 
 def field(  # noqa: PLR0913 - one argument a promise
@@ -63,6 +69,8 @@ def field(  # noqa: PLR0913 - one argument a promise
     matches: str | None = None,
     references: str | None = None,
     description: str | None = None,
+    example: Any = None,
+    breaks: Any = None,
 ) -> Any:
     """Declare a column; a value that breaks one of the checks goes to quarantine.
 
@@ -83,6 +91,9 @@ def field(  # noqa: PLR0913 - one argument a promise
         matches: the whole text must match this regular expression.
         references: the value must stand in this column of another dataset, such as
             ``merchants.merchant_id`` of a source or ``marts.merchants.merchant_id`` of a model.
+        description: for people.
+        example: a value that keeps every rule of the column, for the suite that proves them.
+        breaks: a value, or a list of them, that the column must refuse; for the same suite.
     """
     if since is not None:
         _require_day(since)
@@ -97,6 +108,8 @@ def field(  # noqa: PLR0913 - one argument a promise
         isin=isin is not None,
         iban=check is iban,
         references=None if references is None else Reference.of(references),
+        example=example,
+        breaks=_several(breaks),
     )
     return _pandera_field(
         meta,
@@ -105,12 +118,12 @@ def field(  # noqa: PLR0913 - one argument a promise
         ge=ge,
         lt=lt,
         le=le,
-        isin=None if isin is None else sorted(isin),
+        isin=None if isin is None else listed(isin),
         description=description,
     )
 
 
-def key(
+def key(  # noqa: PLR0913 - one argument a promise
     *,
     pii: PII = PII.NONE,
     mask: Mask | None = None,
@@ -120,6 +133,8 @@ def key(
     isin: Collection[Any] | None = None,
     references: str | None = None,
     description: str | None = None,
+    example: Any = None,
+    breaks: Any = None,
 ) -> Any:
     """Declare a column of the key: never absent, and unique together with the other key columns.
 
@@ -135,24 +150,57 @@ def key(
         matches=matches,
         isin=isin is not None,
         references=None if references is None else Reference.of(references),
+        example=example,
+        breaks=_several(breaks),
     )
     return _pandera_field(
-        meta, isin=None if isin is None else sorted(isin), description=description
+        meta, isin=None if isin is None else listed(isin), description=description
     )
 
 
-def rule(method: RowRule) -> RowRule:
+@overload
+def rule(method: RowRule) -> RowRule: ...
+
+
+@overload
+def rule(*, breaks: Mapping[str, Any] | None = None) -> Callable[[RowRule], RowRule]: ...
+
+
+def rule(
+    method: RowRule | None = None, *, breaks: Mapping[str, Any] | None = None
+) -> RowRule | Callable[[RowRule], RowRule]:
     """Declare a rule over several columns of a row: a method that returns a boolean expression.
 
     A row on which the expression is null passes, as it does in SQL's ``CHECK``.
+
+    Args:
+        method: the rule itself, where there is nothing to say beside it.
+        breaks: values of columns with which a row breaks it, for the suite that proves rules.
     """
-    setattr(method, _RULE, True)
-    return method
+
+    def declare(method: RowRule) -> RowRule:
+        setattr(method, _RULE, True)
+        setattr(method, _BREAKS, dict(breaks or {}))
+        return method
+
+    return declare if method is None else declare(method)
 
 
 def is_rule(member: object) -> TypeGuard[Callable[[Any], Any]]:
     """Whether a class member was declared by :func:`rule`."""
     return bool(getattr(member, _RULE, False))
+
+
+def breaking(rule: object) -> dict[str, Any]:
+    """The values of columns with which a row is said to break a rule over several of them."""
+    return dict(getattr(rule, _BREAKS, {}))
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    """One value, or a list of them."""
+    if given is None:
+        return ()
+    return tuple(given) if isinstance(given, list | tuple) else (given,)
 
 
 def _require_day(text: str) -> None:
@@ -165,21 +213,14 @@ def _require_day(text: str) -> None:
 
 
 def _checks(check: pa.Check | None, matches: str | None) -> tuple[pa.Check, ...]:
+    if check is not None:
+        require_check(check)
     checks = () if check is None else (check,)
     if matches is None:
         return checks
     # pandera's str_matches accepts a match that only begins the text; ours means all of it.
-    whole = f"^(?:{matches})$"
-    try:
-        # By itself first: ")|(" is no pattern, and what is put around it would make it one.
-        pl.Series([""]).str.contains(matches)
-        pl.Series([""]).str.contains(whole)
-    except pl.exceptions.ComputeError as error:
-        raise ContractError(
-            f"The pattern {matches!r} is not a regular expression: {str(error).splitlines()[0]}",
-            hint="the syntax is that of Rust's regex crate: no look-around, no back-references",
-        ) from error
-    return (*checks, pa.Check(Holds(lambda column: column.str.contains(whole)), name="matches"))
+    pattern = whole(matches)
+    return (*checks, pa.Check(Holds(lambda column: column.str.contains(pattern)), name="matches"))
 
 
 def _pandera_field(meta: FieldMeta, **options: Any) -> Any:

@@ -20,6 +20,7 @@ _INTEGER = r"^[+-]?\d+$"
 _MOMENT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::[0-5]\d(?:\.\d+)?)?(?:[Zz+\-\x{2212}]|$)"
 """How a moment begins. Left alone, formats take ``26`` for a year and ``60`` for a second."""
 
+_ZONE, _TIMESTAMP = "zone", "timestamp"
 _ZONED = "%Y-%m-%dT%H:%M:%S%.f%#z"
 _ZONED_MINUTES = "%Y-%m-%dT%H:%M%#z"
 _LOCAL = "%Y-%m-%dT%H:%M:%S%.f"
@@ -72,6 +73,15 @@ def read(column: Column, written: pl.Series) -> Reading:
     return Reading(value, {f"{column.name}:{rule}": unreadable} if unreadable.any() else {})
 
 
+def reading_rules(column: Column) -> tuple[str, ...]:
+    """The rules that an unreadable text of a column breaks; none where every text is a value."""
+    if column.dtype == pl.String:
+        return ()
+    if isinstance(column.dtype, pl.Datetime):
+        return (f"{column.name}:{_ZONE}", f"{column.name}:{_TIMESTAMP}")
+    return (f"{column.name}:{_pattern(column)[1]}",)
+
+
 def _pattern(column: Column) -> tuple[str, str]:
     """What the whole text must look like, and the rule that it breaks otherwise."""
     dtype = column.dtype
@@ -107,7 +117,7 @@ def _timestamps(column: Column, texts: pl.Series) -> Reading:
         left.str.to_datetime(_LOCAL, strict=False).is_not_null()
         | left.str.to_datetime(_LOCAL_MINUTES, strict=False).is_not_null()
     )
-    masks = {f"{column.name}:zone": local, f"{column.name}:timestamp": unreadable & ~local}
+    masks = {f"{column.name}:{_ZONE}": local, f"{column.name}:{_TIMESTAMP}": unreadable & ~local}
     return Reading(value, {rule: mask for rule, mask in masks.items() if mask.any()})
 
 

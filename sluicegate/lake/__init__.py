@@ -8,7 +8,7 @@ from sluicegate.lake.lake import Lake
 from sluicegate.lake.mask import MaskedTable, Treatment, copy_masked
 from sluicegate.lake.query import Answer, query
 from sluicegate.lake.refs import Move, Refs
-from sluicegate.lake.session import Session, Table
+from sluicegate.lake.session import Session, Table, scratch
 from sluicegate.lake.store import DataFiles, Folder, Store
 
 __all__ = [
@@ -30,4 +30,5 @@ __all__ = [
     "development_branch",
     "export_marts",
     "query",
+    "scratch",
 ]

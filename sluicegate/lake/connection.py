@@ -43,6 +43,19 @@ def connect() -> Connection:
     return connection
 
 
+def in_memory() -> Connection:
+    """A private connection to which an empty database in memory is the lake.
+
+    Raises:
+        EnvironmentFailed: an extension is missing.
+    """
+    connection = duckdb.connect(":memory:")
+    connection.execute(f"LOAD {literal(str(extension_file('icu')))}")
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"ATTACH ':memory:' AS {identifier(ALIAS)}")
+    return connection
+
+
 def prepare(connection: Connection) -> None:
     """Make any connection able to attach a lake; most of what opening one costs.
 

@@ -13,7 +13,7 @@ import duckdb
 import polars as pl
 
 from sluicegate.errors import EnvironmentFailed
-from sluicegate.lake.connection import ALIAS, attach, identifier, machine_failed
+from sluicegate.lake.connection import ALIAS, attach, identifier, in_memory, machine_failed
 from sluicegate.lake.names import full_name, parts
 from sluicegate.lake.store import DataFiles
 
@@ -122,8 +122,12 @@ class Session:
         if self.exists(table):
             return
         listed = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns.items())
-        self.execute(f"CREATE SCHEMA IF NOT EXISTS {ALIAS}.{identifier(table.schema)}")
+        self.create_schema(table.schema)
         self.execute(f"CREATE TABLE IF NOT EXISTS {table.sql} ({listed})")
+
+    def create_schema(self, name: str) -> None:
+        """Create a schema if it is not there."""
+        self.execute(f"CREATE SCHEMA IF NOT EXISTS {ALIAS}.{identifier(name)}")
 
     def insert(self, table: Table, frame: pl.DataFrame) -> None:
         """Append rows; columns are matched by name, absent ones become null."""
@@ -169,6 +173,20 @@ class Session:
     def close(self) -> None:
         """End the session; the catalog file is complete and free after this."""
         self._connection.close()
+
+
+@contextmanager
+def scratch() -> Iterator[Session]:
+    """A session on an empty catalog in memory, for whoever tries something out: no file, no lake.
+
+    Raises:
+        EnvironmentFailed: an extension is missing.
+    """
+    session = Session(in_memory())
+    try:
+        yield session
+    finally:
+        session.close()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from sluicegate.contracts import PII, Agrees, Model
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
 from sluicegate.quality.check import Check, Outcome, verdict_of
-from sluicegate.quality.keys import SHOWN
+from sluicegate.quality.keys import SHOWN, lacking
 
 
 def audit_agreements(model: Model, session: Session) -> list[Check]:
@@ -19,13 +19,14 @@ def audit_agreements(model: Model, session: Session) -> list[Check]:
 
 def _audited(model: Model, agrees: Agrees, session: Session) -> Check:
     mine, theirs = Table.of(model.table), Table.of(agrees.of)
-    missing = [table for table in (mine, theirs) if not session.exists(table)]
-    if missing:
-        message = f"{missing[0]} is not in the branch"
-        return Check(agrees.rule, model.table, Outcome.ERROR, 0, message=message)
+    totals = (agrees.total, agrees.theirs or agrees.total) if agrees.total else ()
+    wanted = ((mine, (*agrees.by, *totals[:1])), (theirs, (*agrees.by, *totals[1:])))
+    if why := lacking(session, *wanted):
+        return Check(agrees.rule, model.table, Outcome.ERROR, 0, message=why)
     both = _both(mine, theirs, agrees)
     differ = "WHERE mine.total IS DISTINCT FROM theirs.total"
-    groups = int(session.scalar(f"SELECT count(*) {both}"))
+    there = "WHERE coalesce(mine.rows, 0) + coalesce(theirs.rows, 0) > 0"
+    groups = int(session.scalar(f"SELECT count(*) {both} {there}"))
     failures = int(session.scalar(f"SELECT count(*) {both} {differ}"))
     named = [f"coalesce(mine.{column}, theirs.{column})" for column in _groups(agrees)]
     shown = (
@@ -63,7 +64,7 @@ def _both(mine: Table, theirs: Table, agrees: Agrees) -> str:
 def _totals(table: Table, total: str | None, groups: list[str]) -> str:
     # Without groups, a table without rows still has a total: none.
     summed = f"sum({identifier(total)})" if total else "count(*)"
-    columns = ", ".join([*groups, "true AS there", f"{summed} AS total"])
+    columns = ", ".join([*groups, "true AS there", "count(*) AS rows", f"{summed} AS total"])
     by = f" GROUP BY {', '.join(groups)}" if groups else ""
     return f"(SELECT {columns} FROM {table.sql}{by})"
 

@@ -1,4 +1,4 @@
-"""How rows that break a rule are told: by their keys, masked where these are personal."""
+"""What audits of tables share: whether what they ask of is there, and how rows are told."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from sluicegate.contracts import PII, Contract
+from sluicegate.lake import Session, Table
 
 SHOWN = 5
 """Rows of a rule that are shown."""
@@ -22,3 +23,14 @@ def shown_keys(contract: type[Contract], rows: Iterable[tuple[Any, ...]]) -> tup
         )
         for row in islice(rows, SHOWN)
     )
+
+
+def lacking(session: Session, *wanted: tuple[Table, Iterable[str]]) -> str:
+    """What is not there of some tables and their columns, for people; empty if all of it is."""
+    for table, columns in wanted:
+        if not session.exists(table):
+            return f"{table} is not in the branch"
+        there = session.types(table)
+        if missing := [name for name in columns if name not in there]:
+            return f"{table} does not have the column {missing[0]!r}"
+    return ""

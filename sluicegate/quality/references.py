@@ -11,7 +11,7 @@ from sluicegate.ingestion.references import table_of
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
 from sluicegate.quality.check import Check, Outcome, verdict_of
-from sluicegate.quality.keys import SHOWN, shown_keys
+from sluicegate.quality.keys import SHOWN, lacking, shown_keys
 
 ALL: tuple[str, Sequence[Any]] = ("true", ())
 
@@ -46,9 +46,9 @@ def _audited(
 ) -> Check:
     assert column.references is not None
     rule, on, theirs = f"{column.name}:{RULE}", str(table), table_of(column.references)
-    if not (session.exists(table) and session.exists(theirs)):
-        missing = theirs if session.exists(table) else table
-        return Check(rule, on, Outcome.ERROR, 0, message=f"{missing} is not in the branch")
+    wanted = ((table, (column.name,)), (theirs, (column.references.column,)))
+    if why := lacking(session, *wanted):
+        return Check(rule, on, Outcome.ERROR, 0, message=why)
     where, parameters = rows
     mine = f"(SELECT * FROM {table.sql} WHERE {where}) AS mine"
     orphans = (

@@ -80,6 +80,11 @@ def test_our_own_contracts_load() -> None:
         ("source = orders(load='upsert')", "ValueError: 'upsert' is not a valid Load", 11),
         ("source = orders(load='replace')", "must say how far a batch may shrink", None),
         ("source = orders(tolerate='lots')", "tolerates 'lots'", None),
+        (
+            "class Bad(Contract):\n    a: int = key(tolerate='2 %')",
+            r"TypeError: key\(\) got an unexpected keyword argument 'tolerate'",
+            13,
+        ),
         ("source = orders('Orders')", "cannot be the name of a source", None),
         (
             BAD.format("pl.col('x') > 1") + "source = orders(contract=Bad)",
@@ -114,6 +119,11 @@ def test_module_that_cannot_be_loaded(
             "model = Model('marts.a', contract=Orders)",
             "share the model name 'marts.a'",
         ),
+        (
+            "source = orders()",
+            "model = Model('raw.orders', contract=Orders)",
+            "share the model name 'raw.orders'",
+        ),
     ],
 )
 def test_names_are_declared_once(project: Path, first: str, second: str, message: str) -> None:
@@ -123,6 +133,22 @@ def test_names_are_declared_once(project: Path, first: str, second: str, message
     with pytest.raises(ContractError, match=message) as caught:
         load_catalogue(project)
     assert f"{project}/contracts/a.py and {project}/contracts/b.py" in str(caught.value.where)
+
+
+@pytest.mark.parametrize(
+    ("declared", "meant"),
+    [
+        ("key(match='a')", "did you mean 'matches'?"),
+        ("field(nulable=True)", "did you mean 'nullable'?"),
+        ("field(zzz=True)", "field() takes nullable, pii, "),
+    ],
+)
+def test_argument_that_nobody_knows(project: Path, declared: str, meant: str) -> None:
+    """What was probably meant is told."""
+    declare(project, f"class Bad(Contract):\n    a: int = {declared}")
+    with pytest.raises(ContractError, match="got an unexpected keyword argument") as caught:
+        load_catalogue(project)
+    assert meant in str(caught.value.hint)
 
 
 def test_project_without_sources_is_told(project: Path) -> None:

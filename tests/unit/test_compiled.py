@@ -36,11 +36,13 @@ class Everything(Contract):
 
     id: int = key()
     whole: int = field(nullable=True, gt=-3, le=3)
-    other: int = field(nullable=True, ge=-2, lt=3, isin=[-2, -1, 0, 1, 2, 2**62])
+    other: int = field(nullable=True, ge=-2, lt=3)
+    chosen: int = field(nullable=True, isin=[-2, -1, 0, 1, 2, 2**62])
     money: Money = field(nullable=True, gt=Decimal("-1.50"), le=2)
     price: Money = field(nullable=True, ge=0.25, lt=1.75)
     share: pl.Float64 = field(nullable=True, gt=-0.5, le=0.5)
-    ratio: pl.Float64 = field(nullable=True, ge=0, lt=1, isin=[0.1, 0.5, 2.0])
+    ratio: pl.Float64 = field(nullable=True, ge=0, lt=1)
+    rating: pl.Float64 = field(nullable=True, isin=[0.1, 0.5, 2.0])
     text: str = field(nullable=True, isin=["a", "A", "it's", "ä", "", " "])
     code: str = field(nullable=True, matches=r"[A-Z]{1,2}(-[0-9]+)?")
     loose: str = field(nullable=True, matches=r"\w+.?")
@@ -92,10 +94,12 @@ MONEY = [Decimal(cents) / 100 for cents in range(-200, 300, 25)]
 VALUES: dict[str, Sequence[Any]] = {
     "whole": range(-5, 6),
     "other": [-3, -2, 0, 2, 3, 2**62, 2**62 + 1, -(2**63)],
+    "chosen": [-3, -2, 0, 2, 3, 2**62, 2**62 + 1, -(2**63)],
     "money": MONEY,
     "price": MONEY,
     "share": FLOATS,
     "ratio": FLOATS,
+    "rating": FLOATS,
     "text": TEXTS,
     "code": CODES,
     "loose": CODES,
@@ -180,9 +184,9 @@ def test_every_rule_is_broken_and_kept_by_some_row(session: Session) -> None:
 
 TYPES = {
     "id": "BIGINT NOT NULL",
-    **dict.fromkeys(("whole", "other", "own"), "BIGINT"),
+    **dict.fromkeys(("whole", "other", "chosen", "own"), "BIGINT"),
     **dict.fromkeys(("money", "price"), "DECIMAL(18,2)"),
-    **dict.fromkeys(("share", "ratio", "weight"), "DOUBLE"),
+    **dict.fromkeys(("share", "ratio", "rating", "weight"), "DOUBLE"),
     **dict.fromkeys(("text", "code", "loose", "account", "needed"), "VARCHAR"),
     "day": "DATE",
     **dict.fromkeys(("born", "died"), "TIMESTAMPTZ"),

@@ -117,6 +117,8 @@ def test_the_audit_of_what_arrived_can_fail(session: Session, tmp_path: Path) ->
     checks = audit_source(sales, session, [made.id])
     assert outcome(checks) == (Outcome.FAIL, 1, 1)
     assert checks[-1].rows == ("sale_id=a",)
+    session.execute(f"ALTER TABLE {raw_table(shops).sql} RENAME shop_id TO number")
+    assert "does not have the column 'shop_id'" in audit_source(sales, session)[-1].message
     session.execute(f"DROP TABLE {raw_table(shops).sql}")
     assert outcome(audit_source(sales, session, [made.id]))[0] is Outcome.ERROR
 

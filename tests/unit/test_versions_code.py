@@ -35,7 +35,7 @@ class Base(Contract):
     _most = 7
 
     @classmethod
-    def text(cls):
+    def _text(cls):
         return pl.col("order_id").is_in(sorted(CODES))
 
 class Orders(Base):
@@ -49,7 +49,7 @@ class Orders(Base):
 
     @rule
     def coded(self):
-        return self.text()
+        return self._text()
 
 source = Files(
     "orders", contract=Orders, match="*.csv", load=Load.APPEND, tolerate="1 %", owner="x"
