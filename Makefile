@@ -146,6 +146,7 @@ lock: $(BOOTSTRAP) ## Resolve the locks again (LOCK=--upgrade, LOCK='-P NAME' to
 	@$(COMPILE) ../pyproject.toml --group ../pyproject.toml:build --group ../pyproject.toml:dev \
 	  -c runtime.txt -o dev.txt
 	@$(COMPILE) --group ../pyproject.toml:bench -o bench.txt
+	@$(COMPILE) --group ../pyproject.toml:exports -o exports.txt
 	@$(COMPILE) --group ../pyproject.toml:server -c runtime.txt -o server.txt
 
 ##@ Clean up
