@@ -187,7 +187,7 @@ def _nullable(found: dict[str, Any], column: ColumnRules, dataset: Dataset) -> d
     """The same for a column that may be absent; in a source, an empty text is absent, too."""
     if not column.nullable:
         return found
-    empty = [""] if dataset.rules.source is not None and found["type"] == "string" else []
+    empty = [""] if dataset.rules.source is not None and column.type == "str" else []
     found["type"] = [found["type"], "null"]
     if "enum" in found:
         found["enum"] = [*found["enum"], *empty, None]

@@ -67,7 +67,7 @@ def test_tables_stay_tables() -> None:
     assert {len(cells(line)) for line in columns} == {6}
     assert cells(columns[3])[3] == r"all of it matches ``[a\|b]`[0-9]+``"
     assert r"First \| second &lt;br>" in columns[2]
-    assert "`22`, `23` and 16 more" in columns[5] or "and 16 more" in columns[5]
+    assert "and 16 more" in columns[5]
 
 
 def test_rules_without_words_are_told_by_their_expression() -> None:
