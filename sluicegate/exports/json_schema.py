@@ -145,9 +145,10 @@ def _type(kind: str) -> str:
 def _about(column: ColumnRules, dataset: Dataset) -> str:
     scale = scale_of(column.type)
     digits = "" if scale is None else f"At most {scale} decimals."
+    since = "" if column.since is None else f"Sent since {column.since}."
     personal = "" if column.pii == "none" else f"Personal data ({column.pii})."
     described = dataset.columns.get(column.name, "")
-    return " ".join(filter(None, (" ".join(described.split()), digits, personal)))
+    return " ".join(filter(None, (" ".join(described.split()), digits, since, personal)))
 
 
 def _number(column: ColumnRules, told: set[str]) -> dict[str, Any]:

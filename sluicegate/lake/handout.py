@@ -97,24 +97,8 @@ def export_marts(
         ConfigurationError: the place is no file that could be written, or views are asked for of
             a lake on object storage.
     """
-    if file.suffix not in {".duckdb", ".db"} or file.is_dir():
-        raise ConfigurationError(
-            "The marts are written to a DuckDB file.", where=str(file), hint="call it *.duckdb"
-        )
-    if file.stem in {parts(name)[0] for name in tables or ()}:
-        raise ConfigurationError(
-            f"In a file called {file.stem!r}, the schema of that name would be ambiguous.",
-            where=str(file),
-            hint="call it otherwise, such as contracts.duckdb",
-        )
     lake = Lake.of(settings)
-    for ours in (lake.root, settings.state):
-        if file.resolve().is_relative_to(ours.resolve()):
-            raise ConfigurationError(
-                "An export does not go where the lake and its services keep their own files.",
-                where=str(file),
-                hint="choose a place outside, such as data/marts.duckdb",
-            )
+    _require_place(file, lake, settings, tables)
     if views and lake.files.remote:
         raise ConfigurationError(
             "Views on object storage would have to know its keys.",
@@ -140,6 +124,28 @@ def export_marts(
         with suppress(OSError):
             draft.unlink(missing_ok=True)
     return Export(file, lease.name, written, seen)
+
+
+def _require_place(
+    file: Path, lake: Lake, settings: Settings, tables: Collection[str] | None
+) -> None:
+    if file.suffix not in {".duckdb", ".db"} or file.is_dir():
+        raise ConfigurationError(
+            "The marts are written to a DuckDB file.", where=str(file), hint="call it *.duckdb"
+        )
+    if file.stem in {parts(name)[0] for name in tables or ()}:
+        raise ConfigurationError(
+            f"In a file called {file.stem!r}, the schema of that name would be ambiguous.",
+            where=str(file),
+            hint="call it otherwise, such as contracts.duckdb",
+        )
+    for ours in (lake.root, settings.state):
+        if file.resolve().is_relative_to(ours.resolve()):
+            raise ConfigurationError(
+                "An export does not go where the lake and its services keep their own files.",
+                where=str(file),
+                hint="choose a place outside, such as data/marts.duckdb",
+            )
 
 
 @contextmanager

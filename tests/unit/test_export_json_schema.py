@@ -167,6 +167,7 @@ def test_records_are_nested_and_named_as_they_are_sent() -> None:
     assert not takes(sent(made), {"address": {"city": "Bonn"}})
     found = schema_of(nested)["properties"]
     assert found["address"]["properties"]["zip"]["description"] == "Personal data (indirect)."
+    assert found["more"]["properties"]["day"]["description"] == "Sent since 2026-01-01."
     assert "id" not in found
 
 
