@@ -68,13 +68,13 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 	  --start '$(START)' --landing data/landing --truth data/truth --processor data/processor
 
 ##@ Develop
-.PHONY: test test-unit test-store test-integration test-e2e test-crash test-mutations bench lint
-.PHONY: format ci browser screenshots lock
+.PHONY: test test-unit test-store test-integration test-e2e test-exports test-crash test-mutations
+.PHONY: bench lint format ci browser screenshots lock
 # Groups of tests that share a server or a clone stay in one process: see tests/conftest.py.
 PYTEST = @$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 test: $(DEV) ## Run the tests: unit, store, integration
 	$(say) 'Unit, store and integration tests'
-	$(PYTEST) tests/integration tests/store tests/unit $(SLOW:%=--ignore=%)
+	$(PYTEST) tests/integration tests/store tests/unit $(addprefix --ignore=,$(SLOW) $(OTHERS))
 
 test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
 	$(say) 'Unit tests'
@@ -94,6 +94,13 @@ SLOW := $(addprefix tests/integration/test_,interrupt.py object_storage.py)
 test-e2e: $(DEV) ## Walk through README and docs, look at the UI, deploy, raise each alert
 	$(say) 'End-to-end tests'
 	@$(BIN)/python -m pytest tests/e2e $(SLOW)
+
+# What reads our exports comes with an environment of its own: it has another DuckDB, and pandas.
+OTHERS := tests/integration/test_exported_contracts.py
+EXPORTS := .venv-exports/.exports-$(call key,requirements/exports.txt)
+test-exports: $(DEV) $(EXPORTS) ## Let datacontract-cli judge the ODCS documents, and a lake by them
+	$(say) 'Exported contracts, read by others'
+	@$(BIN)/python -m pytest $(OTHERS)
 
 test-crash: $(DEV) ## Kill writers of the lake, cut the power, fill the disk, beside readers (KILLS=25)
 	$(say) 'Killing writers ($(KILLS) at random moments), beside readers'
@@ -119,7 +126,7 @@ format: $(DEV) ## Format the code and fix what can be fixed
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-ci: browser lint test test-e2e test-crash ## What continuous integration runs
+ci: browser lint test test-e2e test-exports test-crash ## What continuous integration runs
 
 # Only CI calls this by itself: a test must not install programs on somebody's machine.
 browser: ## Install the browser that looks at Prefect's UI in tests (Debian's chromium, as root)
@@ -146,6 +153,7 @@ lock: $(BOOTSTRAP) ## Resolve the locks again (LOCK=--upgrade, LOCK='-P NAME' to
 	@$(COMPILE) ../pyproject.toml --group ../pyproject.toml:build --group ../pyproject.toml:dev \
 	  -c runtime.txt -o dev.txt
 	@$(COMPILE) --group ../pyproject.toml:bench -o bench.txt
+	@$(COMPILE) --group ../pyproject.toml:exports -o exports.txt
 	@$(COMPILE) --group ../pyproject.toml:server -c runtime.txt -o server.txt
 
 ##@ Clean up
@@ -157,7 +165,7 @@ clean: stop ## Stop the services; remove lake, generated files, state and caches
 	  2>/dev/null || true
 
 distclean: clean ## The same, and remove the virtual environment
-	@rm -rf '$(VENV)'
+	@rm -rf '$(VENV)' .venv-exports
 
 # What follows builds the virtual environment. Python must be found by running it: a name on the
 # path may be a stub that fails.
@@ -211,3 +219,12 @@ $(DEV): | $(BOOTSTRAP)
 	$(call install,requirements/dev.txt); \
 	rm -f $(VENV)/.runtime-* $(VENV)/.dev-*
 	@touch $(RUNTIME) $@
+
+$(EXPORTS): | $(BOOTSTRAP)
+	@echo "→ Installing $$(grep -c == requirements/exports.txt) packages into .venv-exports"; \
+	$(BIN)/python -m venv --clear .venv-exports; \
+	[[ -x $(BIN)/uv ]] && $(BIN)/uv pip sync --quiet --python .venv-exports/bin/python \
+	  --require-hashes requirements/exports.txt 2>$(VENV)/uv.log || \
+	.venv-exports/bin/python -m pip --quiet --quiet --disable-pip-version-check install \
+	  --require-hashes --no-deps -r requirements/exports.txt
+	@touch $@

@@ -23,8 +23,8 @@ class CustomersHistory(Contract):
     # A year is shared by too many to tell who it is, and the ages of customers follow from it.
     birth_year: pl.Int32 = field(nullable=True, pii=PII.INDIRECT, mask=Mask.KEEP)
     # dbt's hash of the number and the moment: whoever tries all numbers finds the right one.
-    dbt_scd_id: str = field(pii=PII.INDIRECT)
-    dbt_updated_at: UtcTimestamp = field()
+    dbt_scd_id: str = field(pii=PII.INDIRECT, description="Hash that dbt knows the version by.")
+    dbt_updated_at: UtcTimestamp = field(description="The `updated_at` of the version.")
     dbt_valid_from: UtcTimestamp = key()
     dbt_valid_to: UtcTimestamp = field(nullable=True)
 
@@ -37,8 +37,8 @@ class MerchantsHistory(Contract):
     mcc: str = field(matches="[0-9]{4}")
     country: str = field(matches="[A-Z]{2}")
     risk_tier: str = field(isin=("low", "medium", "high"))
-    dbt_scd_id: str = field()
-    dbt_updated_at: UtcTimestamp = field()
+    dbt_scd_id: str = field(description="Hash that dbt knows the version by.")
+    dbt_updated_at: UtcTimestamp = field(description="The `updated_at` of the version.")
     dbt_valid_from: UtcTimestamp = key()
     dbt_valid_to: UtcTimestamp = field(nullable=True)
 

@@ -42,6 +42,11 @@ class Catalogue:
             raise UnknownName.of("source", name, self.sources)
         return self.sources[name]
 
+    @property
+    def tables(self) -> frozenset[str]:
+        """Every table that has a contract, as ``schema.name``."""
+        return frozenset([*(f"raw.{name}" for name in self.sources), *self.models])
+
     def replacements(self) -> dict[str, Replacement]:
         """How personal values are replaced in masked branches, by what they are (their domain).
 

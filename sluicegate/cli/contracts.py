@@ -49,3 +49,21 @@ def snapshot(
         render.up_to_date(require_snapshot(project_root()), json=json)
     else:
         render.written(snapshot_contracts(project_root()), json=json)
+
+
+@contracts_app.command("export")
+def export(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit code 5 if one is not up to date.")
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="FORMAT", help="dbt, odcs, schema or docs; repeatable."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write what others need of the contracts: dbt YAML, ODCS, JSON Schema, pages."""
+    from sluicegate.pipeline.exports import export_contracts, require_exports
+
+    done = (require_exports if check else export_contracts)(project_root(), only or [])
+    render.exported(done, json=json)

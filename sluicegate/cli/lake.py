@@ -167,13 +167,24 @@ def export(
     views: Annotated[
         bool, typer.Option("--views", help="Views on the lake's data files, instead of copies.")
     ] = False,
+    contracts: Annotated[
+        bool, typer.Option("--contracts", help="What has a contract, instead of the marts.")
+    ] = False,
     env: Annotated[str, typer.Option("--env", help="Environment.")] = "dev",
     json: Json = False,
 ) -> None:
-    """Write the marts that readers see into one DuckDB file, for BI tools."""
+    """Write the marts that readers see into one DuckDB file, for BI tools.
+
+    With --contracts, every table that has a contract, in its schema: for tools that read ODCS.
+    """
     from sluicegate.lake import export_marts
 
-    render.exported(export_marts(load_settings(env), file, views=views), json=json)
+    settings, tables = load_settings(env), None
+    if contracts:
+        from sluicegate.catalogue import load_catalogue
+
+        tables = load_catalogue(settings.project).tables
+    render.exported(export_marts(settings, file, views=views, tables=tables), json=json)
 
 
 @lake_app.command("backup")

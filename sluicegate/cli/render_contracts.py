@@ -13,6 +13,7 @@ from sluicegate.versions.compare import verdict_of
 from sluicegate.versions.snapshot import RULES
 
 if TYPE_CHECKING:
+    from sluicegate.pipeline.exports import Exported
     from sluicegate.pipeline.versions import Affected, Comparison, Dataset
     from sluicegate.versions import Change
 
@@ -103,3 +104,14 @@ def up_to_date(datasets: int, *, json: bool) -> None:
         print_json({"datasets": datasets})
     else:
         out.print(f"The snapshot is what the contracts say, of {datasets} datasets.")
+
+
+def exported(done: Exported, *, json: bool) -> None:
+    """Which exports were written, or that they are up to date."""
+    if json:
+        print_json({"datasets": done.datasets, "files": done.files, "written": list(done.changed)})
+        return
+    for name in done.changed:
+        out.print(f"written: {escape(name)}")
+    if not done.changed:
+        out.print(f"{done.files} files are what the contracts of {done.datasets} datasets say.")

@@ -96,12 +96,12 @@ def rolled_back(move: Move, *, json: bool) -> None:
 
 
 def exported(export: Export, *, json: bool) -> None:
-    """A file of marts."""
+    """A file of marts, or of other tables."""
     if json:
         tables = {"file": str(export.file), "generation": export.generation}
         print_json({**tables, "tables": export.tables, "views": sorted(export.views)})
         return
-    out.print(f"[bold]{len(export.tables)} marts of generation {export.generation}[/bold]")
+    out.print(f"[bold]{len(export.tables)} tables of generation {export.generation}[/bold]")
     table = table_of("table", "is a", "rows", numbers=1)
     for name, rows in export.tables.items():
         table.add_row(name, "view" if name in export.views else "table", f"{rows:,}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,18 +27,19 @@ from sluicegate.lake.connection import (
 )
 from sluicegate.lake.lake import Lake
 from sluicegate.lake.leases import Lease
+from sluicegate.lake.names import full_name, parts
 from sluicegate.lake.views import create_view
 from sluicegate.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A file of marts.
+    """A file of marts, or of other tables.
 
     Attributes:
         file: where it is.
         generation: what it shows.
-        tables: name → rows.
+        tables: name → rows; the name of one that is no mart has its schema.
         views: names of those that are views on the lake's data files.
     """
 
@@ -70,7 +71,13 @@ def reader(settings: Settings, ref: str | None = None) -> Connection:
     return connection
 
 
-def export_marts(settings: Settings, file: Path, *, views: bool = False) -> Export:
+def export_marts(
+    settings: Settings,
+    file: Path,
+    *,
+    views: bool = False,
+    tables: Collection[str] | None = None,
+) -> Export:
     """Write every mart that readers see into one DuckDB file, which appears whole or not at all.
 
     Any DuckDB driver opens it (JDBC, ODBC, Python, R): it needs neither the lake nor extensions.
@@ -82,24 +89,16 @@ def export_marts(settings: Settings, file: Path, *, views: bool = False) -> Expo
         file: where to write it.
         views: let marts be views on the lake's own data files, where they can be. Nothing is
             copied then, and the file is good for as long as the generation is kept.
+        tables: export these instead, ``schema.name``, each in a schema of its own name; those that
+            are not published yet are left out.
 
     Raises:
         UnknownName: nothing was published yet.
         ConfigurationError: the place is no file that could be written, or views are asked for of
             a lake on object storage.
     """
-    if file.suffix not in {".duckdb", ".db"} or file.is_dir():
-        raise ConfigurationError(
-            "The marts are written to a DuckDB file.", where=str(file), hint="call it *.duckdb"
-        )
     lake = Lake.of(settings)
-    for ours in (lake.root, settings.state):
-        if file.resolve().is_relative_to(ours.resolve()):
-            raise ConfigurationError(
-                "An export does not go where the lake and its services keep their own files.",
-                where=str(file),
-                hint="choose a place outside, such as data/marts.duckdb",
-            )
+    _require_place(file, lake, settings, tables)
     if views and lake.files.remote:
         raise ConfigurationError(
             "Views on object storage would have to know its keys.",
@@ -111,7 +110,7 @@ def export_marts(settings: Settings, file: Path, *, views: bool = False) -> Expo
     try:
         durable.make_folder(file.parent)
         with lake.held(settings.ref) as lease, _reading(lake, lease):
-            tables, seen = _write(lake, lease.catalog, draft, views=views)
+            written, seen = _write(lake, lease.catalog, draft, tables, views=views)
         # Left by somebody who died writing to the export before: DuckDB would replay it into ours.
         file.with_name(file.name + ".wal").unlink(missing_ok=True)
         os.replace(draft, file)  # noqa: PTH105 - the target may be there
@@ -124,7 +123,29 @@ def export_marts(settings: Settings, file: Path, *, views: bool = False) -> Expo
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-    return Export(file, lease.name, tables, seen)
+    return Export(file, lease.name, written, seen)
+
+
+def _require_place(
+    file: Path, lake: Lake, settings: Settings, tables: Collection[str] | None
+) -> None:
+    if file.suffix not in {".duckdb", ".db"} or file.is_dir():
+        raise ConfigurationError(
+            "The marts are written to a DuckDB file.", where=str(file), hint="call it *.duckdb"
+        )
+    if file.stem in {parts(name)[0] for name in tables or ()}:
+        raise ConfigurationError(
+            f"In a file called {file.stem!r}, the schema of that name would be ambiguous.",
+            where=str(file),
+            hint="call it otherwise, such as contracts.duckdb",
+        )
+    for ours in (lake.root, settings.state):
+        if file.resolve().is_relative_to(ours.resolve()):
+            raise ConfigurationError(
+                "An export does not go where the lake and its services keep their own files.",
+                where=str(file),
+                hint="choose a place outside, such as data/marts.duckdb",
+            )
 
 
 @contextmanager
@@ -138,31 +159,38 @@ def _reading(lake: Lake, lease: Lease) -> Iterator[None]:
 
 
 def _write(
-    lake: Lake, catalog: Path, draft: Path, *, views: bool
+    lake: Lake, catalog: Path, draft: Path, tables: Collection[str] | None, *, views: bool
 ) -> tuple[dict[str, int], frozenset[str]]:
     connection = connect()
     try:
         attach(connection, catalog, lake.files, read_only=True)
         connection.execute(f"ATTACH {literal(str(draft))} AS target")
-        tables, seen = {}, set()
-        for name in _marts(connection):
+        written, seen = {}, set()
+        for schema, name in _there(connection):
+            full = full_name(schema, name)
+            if full not in tables if tables is not None else schema != MARTS:
+                continue
             here = f"target.{identifier(name)}"
-            there = f"{ALIAS}.{MARTS}.{identifier(name)}"
-            if views and create_view(connection, catalog, lake.files, (MARTS, name), here):
-                seen.add(name)
+            if tables is not None:
+                connection.execute(f"CREATE SCHEMA IF NOT EXISTS target.{identifier(schema)}")
+                here = f"target.{identifier(schema)}.{identifier(name)}"
+            told = name if tables is None else full
+            if views and create_view(connection, catalog, lake.files, (schema, name), here):
+                seen.add(told)
             else:
+                there = f"{ALIAS}.{identifier(schema)}.{identifier(name)}"
                 connection.execute(f"CREATE TABLE {here} AS FROM {there}")
             counted = connection.execute(f"SELECT count(*) FROM {here}").fetchone()
-            tables[name] = int(counted[0]) if counted else 0
+            written[told] = int(counted[0]) if counted else 0
         connection.execute("DETACH target")
     finally:
         connection.close()
-    return tables, frozenset(seen)
+    return written, frozenset(seen)
 
 
-def _marts(connection: Connection) -> list[str]:
+def _there(connection: Connection) -> list[tuple[str, str]]:
     sql = (
-        "SELECT table_name FROM information_schema.tables"
-        " WHERE (table_catalog, table_schema) = ($1, $2) ORDER BY 1"
+        "SELECT table_schema, table_name FROM information_schema.tables"
+        " WHERE table_catalog = $1 ORDER BY ALL"
     )
-    return [name for (name,) in connection.execute(sql, [ALIAS, MARTS]).fetchall()]
+    return connection.execute(sql, [ALIAS]).fetchall()

@@ -106,7 +106,7 @@ def diff_contracts(project: Path, revision: str) -> Comparison:
     found = compare(old, new)
     broken = [each for each in found if each.verdict in (Verdict.READERS, Verdict.BOTH)]
     # dbt takes seconds, and is asked only if somebody is to be told.
-    graph = _graph(project) if broken else None
+    graph = graph_of(project) if broken else None
     datasets = tuple(
         Dataset(each, affected(graph, each.table, new) if graph and each in broken else Affected())
         for each in found
@@ -120,24 +120,35 @@ def affected(graph: Graph, table: str, contracts: Iterable[str]) -> Affected:
     Args:
         contracts: tables that have one.
     """
-    reading: set[str] = set()
+    models = reading(graph, table)
+    found = {table, *models}
+    exposures = sorted(name for name, read in graph.exposures.items() if read & found)
+    held = sorted(models & set(contracts))
+    return Affected(tuple(sorted(models)), tuple(held), tuple(exposures))
+
+
+def reading(graph: Graph, table: str) -> set[str]:
+    """Models that read a table, directly or through others."""
+    found: set[str] = set()
     while more := {
         name
         for name, node in graph.models.items()
         # What a model reads that cannot be told may be the table.
-        if name not in reading and (node.parents is None or node.parents & {table, *reading})
+        if name not in found and (node.parents is None or node.parents & {table, *found})
     }:
-        reading |= more
-    reading.discard(table)
-    found = {table, *reading}
-    exposures = sorted(name for name, read in graph.exposures.items() if read & found)
-    held = sorted(reading & set(contracts))
-    return Affected(tuple(sorted(reading)), tuple(held), tuple(exposures))
+        found |= more
+    found.discard(table)
+    return found
 
 
-def _graph(project: Path) -> Graph:
+def graph_of(project: Path) -> Graph:
+    """What reads what in a project's dbt project, as it is written.
+
+    Raises:
+        ConfigurationError: the dbt project cannot be read.
+    """
     target = project / ".sluicegate" / "dbt" / "contracts"
-    # Of the project as it is written: no branch is opened, and there is none.
+    # No branch is opened, and there is none.
     nowhere = DataFiles(str(target), target)
     return read_graph(target / "none.db", nowhere, project=project / DBT_PROJECT, target=target)
 

@@ -358,3 +358,24 @@ def test_marts_of_odd_names_are_exported(tmp_path: Path, views: bool) -> None:
     with duckdb.connect(str(export.file), read_only=True) as plain:
         for number, name in enumerate(names):
             assert plain.sql(f"FROM {identifier(name)}").fetchall() == [(number,)]
+
+
+def test_tables_that_have_contracts_are_exported_in_their_schemas(
+    lake: Lake, tmp_path: Path
+) -> None:
+    """Marts or not; those that are not published yet are left out, and no other comes along."""
+    publish(lake, 1, 2)
+    wanted = {"raw.numbers", "raw.later"}
+    for views in (False, True):
+        file = tmp_path / f"contracts-{views}.duckdb"
+        export = export_marts(settings_of(tmp_path), file, views=views, tables=wanted)
+        assert export.tables == {"raw.numbers": 2}
+        assert export.views == ({"raw.numbers"} if views else set())
+        with duckdb.connect(file, read_only=True) as connection:
+            found = connection.sql(
+                "SELECT table_schema || '.' || table_name FROM information_schema.tables"
+            )
+            assert found.fetchall() == [("raw.numbers",)]
+            assert connection.sql("SELECT sum(n)::INT FROM raw.numbers").fetchall() == [(3,)]
+    with pytest.raises(ConfigurationError, match="ambiguous"):
+        export_marts(settings_of(tmp_path), tmp_path / "raw.duckdb", tables=wanted)

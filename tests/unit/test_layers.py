@@ -8,8 +8,8 @@ import sys
 import pytest
 
 LIBRARY = (
-    *("catalogue", "contracts", "errors", "ingestion", "lake", "local", "pipeline.status"),
-    *("pipeline.versions", "versions"),
+    *("catalogue", "contracts", "errors", "exports", "ingestion", "lake", "local"),
+    *("pipeline.status", "pipeline.versions", "versions"),
     *("quality.conservation", "quality.contracts", "release", "settings", "sources"),
 )
 """What people import without an orchestrator."""

@@ -69,7 +69,8 @@ def test_every_direct_dependency_has_a_reason() -> None:
     text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     explained = re.findall(r"^\| `([^`/]+)` \|", text, re.MULTILINE)
     declared = {
-        each.name for each in [*runtime(), *requirements("bootstrap", "build", "dev", "bench")]
+        each.name
+        for each in [*runtime(), *requirements("bootstrap", "build", "dev", "bench", "exports")]
     }
     assert sorted(explained) == sorted(declared)
     assert {each.name for each in requirements("server")} <= declared
@@ -102,6 +103,7 @@ def test_every_locked_requirement_is_exact_and_has_hashes(lock: Path) -> None:
         ("bootstrap", requirements("bootstrap")),
         ("runtime", [*runtime(), *requirements("build")]),
         ("dev", [*runtime(), *requirements("build", "dev")]),
+        ("exports", requirements("exports")),
         ("server", requirements("server")),
     ],
 )
