@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import polars as pl
 
-from sluicegate.contracts import ISO_4217, Contract, Money, UtcTimestamp, field, key, rule
+from sluicegate.contracts import (
+    ISO_4217,
+    Contract,
+    Money,
+    Severity,
+    UtcTimestamp,
+    field,
+    key,
+    rule,
+)
 from sluicegate.sources import Load, Pages
 
 
@@ -58,6 +67,17 @@ class Chargebacks(Contract):
     def resolved_if_decided(self) -> pl.Expr:
         """What is won or lost was resolved at some moment, and what is open was not."""
         return pl.col("resolved_at").is_not_null() == (pl.col("status") != "open")
+
+    @rule(severity=Severity.WARN)
+    def reason_of_its_network(self) -> pl.Expr:
+        """Visa's reasons have a point, Mastercard's have none.
+
+        Networks renumber their reasons, and the money is gone under a number that is new to us as
+        well: it is told, and the chargeback counts.
+        """
+        return pl.col("reason_code").str.contains(".", literal=True) == (
+            pl.col("network") == "visa"
+        )
 
 
 refunds = Pages(

@@ -145,14 +145,20 @@ def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> None:
         balance = " + ".join(f"{account[fate]:,}" for fate in FATES)
         left = f"; {account['removed']:,} left the source" if account["removed"] else ""
         out.print(f"[dim]{name}: {account['rows_in']:,} rows in = {balance}{left}[/dim]")
-    rejections = [
+    _by_rule("quarantined by rule", accounts, "rejections")
+    _by_rule("warned by rule", accounts, "warnings")
+
+
+def _by_rule(title: str, accounts: Mapping[str, Mapping[str, Any]], counts: str) -> None:
+    found = [
         (name, rule, count)
         for name, account in accounts.items()
-        for rule, count in sorted(account["rejections"].items(), key=lambda item: -item[1])
+        # What an earlier version put on record has no warnings.
+        for rule, count in sorted(account.get(counts, {}).items(), key=lambda item: -item[1])
     ]
-    if rejections:
-        table = table_of("quarantined by rule", "source", "rows", numbers=1)
-        for name, rule, count in rejections:
+    if found:
+        table = table_of(title, "source", "rows", numbers=1)
+        for name, rule, count in found:
             table.add_row(rule, name, f"{count:,}")
         out.print(table)
 
@@ -169,9 +175,13 @@ def _models(report: Report) -> None:
 def _checks(report: Report) -> None:
     passed = sum(check.outcome.value == "pass" for check in report.checks)
     kept = sum(check.name.startswith("conservation") for check in report.checks)
+    warned = [check for check in report.checks if check.outcome.value == "warn"]
     out.print(
         f"Audit       {passed} of {len(report.checks)} checks hold, {kept} of them on conservation"
+        + (f"; {len(warned)} warn" if warned else "")
     )
+    for check in warned:
+        out.print(f"[yellow]warning:[/yellow] {check.on} {escape(check.name)}: {check.message}")
 
 
 def _waiting(waiting: Mapping[str, Mapping[str, str]]) -> None:

@@ -2,9 +2,11 @@
 
 from sluicegate.contracts.base import Column, Contract
 from sluicegate.contracts.checks import ISO_4217, iban, valid_iban
+from sluicegate.contracts.dimension import Dimension, Severity
 from sluicegate.contracts.field import field, key, rule
 from sluicegate.contracts.model import Model
 from sluicegate.contracts.personal import Personal, replacements
+from sluicegate.contracts.promise import Promise, Promises, promises_of
 from sluicegate.contracts.readings import Reading, read
 from sluicegate.contracts.types import PII, Date, Money, Rate, UtcTimestamp
 from sluicegate.contracts.verdict import Verdict, judge, judge_by
@@ -16,12 +18,16 @@ __all__ = [
     "Column",
     "Contract",
     "Date",
+    "Dimension",
     "Mask",
     "Model",
     "Money",
     "Personal",
+    "Promise",
+    "Promises",
     "Rate",
     "Reading",
+    "Severity",
     "UtcTimestamp",
     "Verdict",
     "field",
@@ -29,6 +35,7 @@ __all__ = [
     "judge",
     "judge_by",
     "key",
+    "promises_of",
     "read",
     "replacements",
     "rule",

@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeGuard, TypeVar, overload
 
 import pandera.polars as pa
 import polars as pl
 
 from sluicegate.contracts.checks import iban
+from sluicegate.contracts.dimension import USUAL, Dimension, RuleMeta, Severity, of_checks, of_rule
 from sluicegate.contracts.types import PII
 from sluicegate.errors import ContractError
 from sluicegate.pseudonyms import Mask
@@ -41,6 +42,7 @@ class FieldMeta:
     matches: str | None = None
     isin: bool = False
     iban: bool = False
+    rules: RuleMeta = USUAL
 
 
 def field(  # noqa: PLR0913 - one argument a promise
@@ -58,6 +60,8 @@ def field(  # noqa: PLR0913 - one argument a promise
     le: Bound | None = None,
     isin: Collection[Any] | None = None,
     matches: str | None = None,
+    severity: Severity = Severity.REJECT,
+    dimension: Dimension | None = None,
     description: str | None = None,
 ) -> Any:
     """Declare a column; a value that breaks one of the checks goes to quarantine.
@@ -77,9 +81,12 @@ def field(  # noqa: PLR0913 - one argument a promise
         le: the value must be less than or equal to this.
         isin: the value must be one of these.
         matches: the whole text must match this regular expression.
+        severity: of the checks; an absent value is rejected all the same.
+        dimension: of the checks; by default it is validity.
     """
     if since is not None:
         _require_day(since)
+    given = (check, gt, ge, lt, le, isin, matches)
     meta = FieldMeta(
         since=since,
         pii=pii,
@@ -90,6 +97,12 @@ def field(  # noqa: PLR0913 - one argument a promise
         matches=matches,
         isin=isin is not None,
         iban=check is iban,
+        rules=of_checks(
+            dimension,
+            severity,
+            checks=any(each is not None for each in given),
+            nullable=nullable or since is not None,
+        ),
     )
     return _pandera_field(
         meta,
@@ -132,18 +145,49 @@ def key(
     )
 
 
-def rule(method: RowRule) -> RowRule:
+@overload
+def rule(method: RowRule) -> RowRule: ...
+
+
+@overload
+def rule(
+    *, dimension: Dimension | None = None, severity: Severity = Severity.REJECT
+) -> Callable[[RowRule], RowRule]: ...
+
+
+def rule(
+    method: RowRule | None = None,
+    *,
+    dimension: Dimension | None = None,
+    severity: Severity = Severity.REJECT,
+) -> RowRule | Callable[[RowRule], RowRule]:
     """Declare a rule over several columns of a row: a method that returns a boolean expression.
 
-    A row on which the expression is null passes, as it does in SQL's ``CHECK``.
+    A row on which the expression is null passes, as it does in SQL's ``CHECK``. It is written
+    ``@rule``, or ``@rule(severity=Severity.WARN)``.
+
+    Args:
+        dimension: by default consistency; validity, where the rule reads one column only.
+        severity: what follows when a row breaks it.
     """
-    setattr(method, _RULE, True)
-    return method
+    meta = of_rule(dimension, severity)
+
+    def declare(method: RowRule) -> RowRule:
+        setattr(method, _RULE, meta)
+        return method
+
+    return declare if method is None else declare(method)
 
 
 def is_rule(member: object) -> TypeGuard[Callable[[Any], Any]]:
     """Whether a class member was declared by :func:`rule`."""
-    return bool(getattr(member, _RULE, False))
+    return rule_meta(member) is not None
+
+
+def rule_meta(member: object) -> RuleMeta | None:
+    """What a rule was declared with; None for what is no rule."""
+    meta = getattr(member, _RULE, None)
+    return meta if isinstance(meta, RuleMeta) else None
 
 
 def _require_day(text: str) -> None:

@@ -87,6 +87,7 @@ class Judged:
         source: Source,
         batch: Batch,
         rejected: pl.DataFrame,
+        warned: pl.DataFrame,
         *,
         rows_in: int,
         unknown_columns: tuple[str, ...] = (),
@@ -95,16 +96,15 @@ class Judged:
 
         Args:
             rejected: ``_batch``, ``_line`` and ``rules`` of all that were rejected.
+            warned: the same of all that break rules which only warn; of them, what is published
+                counts.
             rows_in: of the batch.
         """
         mine = self.rows.filter(pl.col(BATCH) == batch.id)
         refused = rejected.filter(pl.col(BATCH) == batch.id)
-        rules = (
-            refused.explode("rules")
-            .group_by("rules")
-            .agg(pl.len(), pl.col(LINE).min())
-            .sort("rules")
-        )
+        told = warned.join(mine.filter(_WINS), on=[BATCH, LINE], how="semi")
+        rejections, warnings = _by_rule(refused), _by_rule(told)
+        places = {rule: first for rule, (_, first) in (rejections | warnings).items()}
         return Receipt(
             source=source.name,
             batch=batch.id,
@@ -113,10 +113,19 @@ class Judged:
             published=int(mine[_WINS].sum()),
             quarantined=refused.height,
             deduplicated=mine.filter(pl.col(_FATE).is_in([_COPY, _OUTDATED])).height,
-            rejections={rule: count for rule, count, _ in rules.iter_rows()},
-            examples={rule: f"{batch.name}, line {line}" for rule, _, line in rules.iter_rows()},
+            rejections={rule: count for rule, (count, _) in rejections.items()},
+            warnings={rule: count for rule, (count, _) in warnings.items()},
+            examples={rule: f"{batch.name}, line {line}" for rule, line in places.items()},
             unknown_columns=unknown_columns,
         ).closed()
+
+
+def _by_rule(records: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    """Of records with the rules that they break: rule → how many, and where the first stands."""
+    rules = (
+        records.explode("rules").group_by("rules").agg(pl.len(), pl.col(LINE).min()).sort("rules")
+    )
+    return {rule: (count, line) for rule, count, line in rules.iter_rows()}
 
 
 def weigh(source: Source, rows: pl.DataFrame, session: Session) -> Judged:

@@ -46,6 +46,7 @@ def load(source: Source, sifted: Sifted, session: Session, run: str) -> Loaded:
             source,
             unsifted.batch,
             rejected,
+            sifted.warned,
             rows_in=unsifted.rows_in,
             unknown_columns=unsifted.unknown_columns,
         )

@@ -126,7 +126,7 @@ def _replay(work: _Replay, group: Sequence[Unsifted], wanted: pl.DataFrame, inta
     judged = _weigh(work, sifted)
     rejected = pl.concat([sifted.rejected, judged.taken(sifted.texts, contract)])
     receipts = [
-        judged.account(source, unsifted.batch, rejected, rows_in=unsifted.rows_in)
+        judged.account(source, unsifted.batch, rejected, sifted.warned, rows_in=unsifted.rows_in)
         for unsifted in group
     ]
     moved = _moved(wanted, group, judged, rejected)
@@ -136,6 +136,7 @@ def _replay(work: _Replay, group: Sequence[Unsifted], wanted: pl.DataFrame, inta
         session.insert(table, judged.winners)
         require_originals(session, table, judged.copies, contract)
         quarantine.settle(session, work.run, receipts, moved)
+        accounts.record_warnings(session, work.run, receipts)
     intake.receipts += receipts
     intake.moved += moved.height
 

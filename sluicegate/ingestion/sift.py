@@ -13,7 +13,7 @@ from difflib import get_close_matches
 
 import polars as pl
 
-from sluicegate.contracts import Column, Reading, Verdict, judge, read
+from sluicegate.contracts import Column, Reading, Verdict, judge, promises_of, read
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion.table import BATCH
 from sluicegate.sources import LINE, Batch, Records, Source
@@ -51,6 +51,8 @@ class Sifted:
         rejected: ``_batch``, ``_line``, ``rules`` and the text ``record`` of the others.
         refused: key and text ``record`` of those of the others that could be parsed; what cannot be
             read of a key is null.
+        warned: ``_batch``, ``_line`` and ``rules`` of accepted rows that break rules which only
+            warn.
     """
 
     batches: Sequence[Unsifted]
@@ -58,6 +60,7 @@ class Sifted:
     texts: pl.DataFrame
     rejected: pl.DataFrame
     refused: pl.DataFrame
+    warned: pl.DataFrame
 
 
 def shape(source: Source, batch: Batch, records: Records) -> Unsifted:
@@ -99,8 +102,11 @@ def shape(source: Source, batch: Batch, records: Records) -> Unsifted:
 def sift(source: Source, group: Sequence[Unsifted]) -> Sifted:
     """Take batches apart, all in one pass."""
     texts = pl.concat([unsifted.texts for unsifted in group])
-    typed, verdict = _judge(source, texts)
+    typed, judged = _judge(source, texts)
+    warnings = promises_of(source.contract).warnings
+    verdict, warning = judged.without(warnings), judged.only(warnings)
     rejected = verdict.rejected
+    warned = warning.rejected & ~rejected
     broken = texts.filter(rejected).select(
         BATCH, LINE, verdict.rules_of(rejected), as_record().alias("record")
     )
@@ -110,6 +116,7 @@ def sift(source: Source, group: Sequence[Unsifted]) -> Sifted:
         texts=texts.filter(~rejected),
         rejected=pl.concat([broken, *(unsifted.rejects for unsifted in group)]),
         refused=typed.filter(rejected).select(source.contract.key()).with_columns(broken["record"]),
+        warned=texts.filter(warned).select(BATCH, LINE, warning.rules_of(warned)),
     )
 
 

@@ -21,7 +21,9 @@ def as_markdown(report: Report) -> str:
     if report.accounts:
         parts += ["## Rows", _rows(report)]
         if any(account.rejections for account in report.accounts.values()):
-            parts += ["## Quarantine by rule", _rejections(report)]
+            parts += ["## Quarantine by rule", _by_rule(report, "rejections")]
+        if any(account.warnings for account in report.accounts.values()):
+            parts += ["## Warnings by rule", _by_rule(report, "warnings")]
     if report.waiting:
         parts += ["## Left for the next run", _waiting(report)]
     if report.models:
@@ -65,13 +67,13 @@ def _rows(report: Report) -> str:
     )
 
 
-def _rejections(report: Report) -> str:
+def _by_rule(report: Report, counts: str) -> str:
     return _table(
         ("source", "rule", "rows"),
         (
             (name, f"`{rule}`", f"{count:,}")
             for name, account in report.accounts.items()
-            for rule, count in sorted(account.rejections.items(), key=lambda item: -item[1])
+            for rule, count in sorted(getattr(account, counts).items(), key=lambda item: -item[1])
         ),
     )
 
@@ -99,11 +101,15 @@ def _models(report: Report) -> str:
 
 
 def _checks(report: Report) -> str:
-    failed = [check for check in report.checks if check.outcome is not Outcome.PASS]
-    summary = f"{len(report.checks) - len(failed):,} of {len(report.checks):,} checks hold."
-    if not failed:
+    others = [check for check in report.checks if check.outcome is not Outcome.PASS]
+    warned = sum(not check.blocks for check in others)
+    summary = f"{len(report.checks) - len(others):,} of {len(report.checks):,} checks hold"
+    summary += f", {warned:,} warn." if warned else "."
+    if not others:
         return summary
-    rows = ((c.outcome.value, c.on, c.name, c.message, "; ".join(c.rows)) for c in failed)
+    # What stopped the run comes first.
+    others.sort(key=lambda check: not check.blocks)
+    rows = ((c.outcome.value, c.on, c.name, c.message, "; ".join(c.rows)) for c in others)
     return f"{summary}\n\n{_table(('outcome', 'on', 'check', 'what', 'rows'), rows)}"
 
 

@@ -41,6 +41,8 @@ def tables(report: Report) -> Iterator[Exhibit]:
     if report.receipts:
         yield _receipts(report)
         yield _quarantine(report)
+        if any(account.warnings for account in report.accounts.values()):
+            yield _warnings(report)
     if report.models:
         yield _models(report)
     if report.freshness:
@@ -86,10 +88,21 @@ def _quarantine(report: Report) -> Exhibit:
     return Exhibit("quarantine", _about(report, what, report.quarantine), _capped(rows))
 
 
+def _warnings(report: Report) -> Exhibit:
+    rows: list[Row] = [
+        {"source": source, "rule": rule, "rows": count, "example": account.examples.get(rule)}
+        for source, account in report.accounts.items()
+        for rule, count in sorted(account.warnings.items(), key=lambda item: -item[1])
+    ]
+    look = report.query(f"FROM accounts.warnings WHERE run = '{report.run}'")
+    return Exhibit("warnings", _about(report, "Rows that were not rejected", look), _capped(rows))
+
+
 def _models(report: Report) -> Exhibit:
-    passed, failed = Counter[str](), Counter[str]()
+    passed, warned, failed = Counter[str](), Counter[str](), Counter[str]()
     for check in report.checks:
-        (passed if check.outcome is Outcome.PASS else failed)[check.on] += 1
+        counted = failed if check.blocks else warned
+        (passed if check.outcome is Outcome.PASS else counted)[check.on] += 1
     rows: list[Row] = []
     for model in report.models:
         table = f"{model.schema}.{model.name}"
@@ -101,6 +114,7 @@ def _models(report: Report) -> Exhibit:
                 "rows": model.rows,
                 "seconds": round(model.seconds, 2),
                 "checks passed": passed[table] if report.checks else None,
+                "checks warned": warned[table] if report.checks else None,
                 "checks failed": failed[table] if report.checks else None,
             }
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pandera.polars as pa
 import polars as pl
 
-from sluicegate.contracts import PII, Contract, Model, judge, judge_by
+from sluicegate.contracts import PII, Contract, Model, judge, judge_by, promises_of
 from sluicegate.errors import ContractError
 from sluicegate.ingestion import raw_table
 from sluicegate.lake import Session, Table
@@ -64,7 +64,7 @@ def audit_table(
     except ContractError as error:
         height = int(session.scalar(f"SELECT count(*) FROM {table.sql}"))
         return [Check("applies", on, Outcome.ERROR, height, message=error.message)]
-    rules = list(contract.rules())
+    rules, warnings = list(contract.rules()), promises_of(contract).warnings
     if unique:
         broken[contract.unique_rule()] = _taken_twice(table, contract, session)
     else:
@@ -78,6 +78,7 @@ def audit_table(
             message=f"{broken[rule].rows:,} of {height:,} rows break it",
             may_be_empty=may_be_empty,
             rows=broken[rule].shown,
+            warns=rule in warnings,
         )
         for rule in rules
     ]

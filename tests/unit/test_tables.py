@@ -108,6 +108,7 @@ def test_models_count_the_checks_on_them() -> None:
         "rows": 20,
         "seconds": 0.12,
         "checks passed": 1,
+        "checks warned": 0,
         "checks failed": 1,
     }
     assert (skipped["rows"], skipped["checks passed"], skipped["checks failed"]) == (None, 0, 1)
@@ -118,6 +119,21 @@ def test_models_without_an_audit_claim_no_checks() -> None:
     report = reported(Status.FAILED, receipt(1))
     report.checks = []
     assert {row["checks passed"] for row in shown(report)["models"].rows} == {None}
+
+
+def test_warnings_are_neither_passed_nor_failed() -> None:
+    """A check that warns is counted by itself and shown, after what stopped the run."""
+    warning = Receipt("orders", "0f", "1.csv", 2, 2, warnings={"odd": 2}, examples={"odd": "1.csv"})
+    report = reported(Status.REFUSED, warning)
+    report.checks.insert(0, Check("odd", "marts.orders", Outcome.WARN, 2, 2, "2 of 2 rows"))
+    row = shown(report)["models"].rows[0]
+    assert [row[f"checks {how}"] for how in ("passed", "warned", "failed")] == [1, 1, 1]
+    (warned,) = shown(report)["warnings"].rows
+    assert warned == {"source": "orders", "rule": "odd", "rows": 2, "example": "1.csv"}
+    told = as_markdown(report)
+    assert "2 of 5 checks hold, 1 warn." in told
+    assert told.index("| error | marts.totals") < told.index("| warn | marts.orders | odd |")
+    assert "## Warnings by rule\n\n| source | rule | rows |\n| --- | --- | --- |\n| orders" in told
 
 
 def test_freshness_has_a_row_a_source() -> None:
