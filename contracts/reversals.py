@@ -8,6 +8,7 @@ from sluicegate.contracts import (
     ISO_4217,
     Contract,
     Money,
+    Reference,
     Severity,
     UtcTimestamp,
     field,
@@ -80,6 +81,11 @@ class Chargebacks(Contract):
         )
 
 
+# What was paid says in which currency it can be given back.
+_PAYMENTS = Reference(
+    "raw.payments", on={"payment_id": "payment_id"}, agree={"currency": "currency"}
+)
+
 refunds = Pages(
     "refunds",
     contract=Refunds,
@@ -91,6 +97,7 @@ refunds = Pages(
     # Nobody may have asked for anything yet.
     may_be_empty=True,
     owner="payments",
+    reference=_PAYMENTS,
 )
 
 chargebacks = Pages(
@@ -104,4 +111,5 @@ chargebacks = Pages(
     # Nobody may have asked for anything yet.
     may_be_empty=True,
     owner="disputes",
+    reference=_PAYMENTS,
 )

@@ -9,7 +9,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-from sluicegate.contracts import Contract, Model, replacements
+from sluicegate.contracts import Contract, Model, replacements, require_reference
 from sluicegate.errors import ContractError, SluicegateError, UnknownName
 from sluicegate.pseudonyms import Replacement
 from sluicegate.sources import Source
@@ -53,8 +53,9 @@ def load_catalogue(project: Path) -> Catalogue:
     """Load every module of the project's ``contracts/`` folder and check what it declares.
 
     Raises:
-        ContractError: a module cannot be imported, a contract cannot mean what it says, or two
-            declarations share a name or mask the same values in two ways.
+        ContractError: a module cannot be imported, a contract cannot mean what it says, two
+            declarations share a name or mask the same values in two ways, or a reference names
+            what there is not.
     """
     sources: dict[str, Source] = {}
     models: dict[str, Model] = {}
@@ -79,7 +80,17 @@ def load_catalogue(project: Path) -> Catalogue:
         raise ContractError("The project declares no source.", where=str(project / FOLDER))
     catalogue = Catalogue(sources, models)
     catalogue.replacements()
+    _require_references(catalogue)
     return catalogue
+
+
+def _require_references(catalogue: Catalogue) -> None:
+    known = {f"raw.{name}": source.contract for name, source in catalogue.sources.items()}
+    known |= {name: model.contract for name, model in catalogue.models.items()}
+    declared: list[Source | Model] = [*catalogue.sources.values(), *catalogue.models.values()]
+    for each in declared:
+        if each.reference is not None:
+            require_reference(each.reference, each.contract, known)
 
 
 def _contracts(module: ModuleType) -> list[type[Contract]]:

@@ -82,6 +82,7 @@ def report(report: Report, *, json: bool) -> None:
         out.print(f"[bold]{report.env}: published.[/bold]")
         _accounts({name: account.to_dict() for name, account in report.accounts.items()})
         _models(report)
+        _quality([each.to_dict() for each in report.quality])
         _checks(report)
     _waiting(report.waiting)
     _stale(report)
@@ -132,6 +133,7 @@ def status(status: Mapping[str, Any], *, json: bool) -> None:
     if status["sources"]:
         out.print("What the last run of each source did:")
     _accounts(status["sources"])
+    _quality(status["quality"])
 
 
 def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> None:
@@ -182,6 +184,24 @@ def _checks(report: Report) -> None:
     )
     for check in warned:
         out.print(f"[yellow]warning:[/yellow] {check.on} {escape(check.name)}: {check.message}")
+    if report.unjudged:
+        left = ", ".join(report.unjudged)
+        out.print(f"[dim]thresholds of what was not looked at: {left}[/dim]")
+
+
+def _quality(measures: Sequence[Mapping[str, Any]]) -> None:
+    """What is not whole, or is not what it was; all the rest is one line."""
+    told = [each for each in measures if each["failed"] or each["change"]]
+    if told:
+        table = table_of("quality", "dimension", "trend", "right", "change", "failed", numbers=3)
+        for each in told:
+            table.add_row(
+                *(each[name] for name in ("dataset", "dimension", "trend", "right", "change")),
+                f"{each['failed']:,} of {each['looked_at']:,}",
+            )
+        out.print(table)
+    if rest := len(measures) - len(told):
+        out.print(f"[dim]quality: {rest} more at 100 %[/dim]")
 
 
 def _waiting(waiting: Mapping[str, Mapping[str, str]]) -> None:

@@ -8,6 +8,7 @@ from sluicegate.contracts.model import Model
 from sluicegate.contracts.personal import Personal, replacements
 from sluicegate.contracts.promise import Promise, Promises, promises_of
 from sluicegate.contracts.readings import Reading, read
+from sluicegate.contracts.reference import Reference, require_reference
 from sluicegate.contracts.types import PII, Date, Money, Rate, UtcTimestamp
 from sluicegate.contracts.verdict import Verdict, judge, judge_by
 from sluicegate.pseudonyms import Mask
@@ -27,6 +28,7 @@ __all__ = [
     "Promises",
     "Rate",
     "Reading",
+    "Reference",
     "Severity",
     "UtcTimestamp",
     "Verdict",
@@ -38,6 +40,7 @@ __all__ = [
     "promises_of",
     "read",
     "replacements",
+    "require_reference",
     "rule",
     "valid_iban",
 ]

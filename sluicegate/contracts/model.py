@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sluicegate.contracts.base import Contract
+from sluicegate.contracts.reference import Reference
 from sluicegate.errors import ContractError
 
 
@@ -17,6 +18,7 @@ class Model:
         contract: what every row of it promises.
         may_be_empty: whether no rows at all is an answer; otherwise it fails the audit.
         unique: whether no two rows have one key; a history may hold the versions of one.
+        reference: what says whether its rows are accurate; None: nobody can tell.
 
     Raises:
         ContractError: the contract has no key, so that no row could be told from another.
@@ -26,6 +28,7 @@ class Model:
     contract: type[Contract]
     may_be_empty: bool = False
     unique: bool = True
+    reference: Reference | None = None
 
     def __post_init__(self) -> None:
         if not self.contract.key():

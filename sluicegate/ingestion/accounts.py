@@ -25,6 +25,8 @@ REPLAYS = Table("accounts", "replays")
 """Receipts of replays, one a batch: their rows in were taken out of quarantine."""
 REPLAYED = Table("accounts", "replayed")
 """What became of each record in quarantine: released, or found to break other rules."""
+QUALITY = Table("accounts", "quality")
+"""What was looked at in a run, and how much of it failed, by dataset and dimension."""
 RUNS = Table("accounts", "runs")
 MASKED = Table("accounts", "masked")
 """Only masked branches have it: the tables that came along, with the columns that were replaced."""
@@ -90,6 +92,14 @@ TABLES: Mapping[Table, Mapping[str, str]] = {
         "outcome": _TEXT,
         "before": "VARCHAR[]",
         "after": "VARCHAR[]",
+        "at": _MOMENT,
+    },
+    QUALITY: {
+        "run": _TEXT,
+        "dataset": _TEXT,
+        "dimension": _TEXT,
+        "looked_at": _COUNT,
+        "failed": _COUNT,
         "at": _MOMENT,
     },
     RUNS: {"run": _TEXT, "env": _TEXT, "fingerprint": _TEXT, "at": _MOMENT},

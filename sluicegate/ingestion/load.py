@@ -41,17 +41,7 @@ def load(source: Source, sifted: Sifted, session: Session, run: str) -> Loaded:
     contract, table = source.contract, raw_table(source)
     judged = weigh(source, sifted.accepted, session)
     rejected = pl.concat([sifted.rejected, judged.taken(sifted.texts, contract)])
-    receipts = [
-        judged.account(
-            source,
-            unsifted.batch,
-            rejected,
-            sifted.warned,
-            rows_in=unsifted.rows_in,
-            unknown_columns=unsifted.unknown_columns,
-        )
-        for unsifted in sifted.batches
-    ]
+    receipts = [judged.account(source, unsifted, sifted, rejected) for unsifted in sifted.batches]
     replaces = source.load is Load.REPLACE
     gone = departed(source, sifted.accepted, sifted, session) if replaces else None
     if gone is not None:

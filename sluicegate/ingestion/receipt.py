@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from sluicegate.errors import Bug
+from sluicegate.ingestion.tally import Tallies, added, told
 
 
 class Fate(StrEnum):
@@ -28,6 +29,7 @@ class Receipt:
             these do not add up to ``quarantined``.
         warnings: rule that only warns → rows that break it and are published all the same. As with
             rejections, a batch that is held keeps what was found.
+        tallies: what was counted of its rows, by dimension of quality, whatever became of them.
         examples: rule → where one row that broke it stands; a place, never a value.
         unknown_columns: columns that came along and that the contract does not name; they are in
             the archive only.
@@ -45,6 +47,7 @@ class Receipt:
     held: int = 0
     rejections: dict[str, int] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
+    tallies: Tallies = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
     unknown_columns: tuple[str, ...] = ()
     removed: int = 0
@@ -85,6 +88,7 @@ class Receipt:
             **{fate.value: getattr(self, fate.value) for fate in Fate},
             "rejections": dict(sorted(self.rejections.items())),
             "warnings": dict(sorted(self.warnings.items())),
+            "quality": told(self.tallies),
             "unknown_columns": list(self.unknown_columns),
             "removed": self.removed,
         }
@@ -106,6 +110,7 @@ def total(source: str, receipts: Iterable[Receipt]) -> Receipt:
             held=result.held + receipt.held,
             rejections=_sum(result.rejections, receipt.rejections),
             warnings=_sum(result.warnings, receipt.warnings),
+            tallies=added([result.tallies, receipt.tallies]),
             removed=result.removed + receipt.removed,
             examples=receipt.examples | result.examples,
         )

@@ -125,10 +125,7 @@ def _replay(work: _Replay, group: Sequence[Unsifted], wanted: pl.DataFrame, inta
     sifted = sift(source, group)
     judged = _weigh(work, sifted)
     rejected = pl.concat([sifted.rejected, judged.taken(sifted.texts, contract)])
-    receipts = [
-        judged.account(source, unsifted.batch, rejected, sifted.warned, rows_in=unsifted.rows_in)
-        for unsifted in group
-    ]
+    receipts = [judged.account(source, unsifted, sifted, rejected) for unsifted in group]
     moved = _moved(wanted, group, judged, rejected)
     with session.transaction(f"{work.run}: replay of {source.name}"):
         create(source, session)

@@ -13,9 +13,10 @@ from difflib import get_close_matches
 
 import polars as pl
 
-from sluicegate.contracts import Column, Reading, Verdict, judge, promises_of, read
+from sluicegate.contracts import Column, Dimension, Reading, Verdict, judge, promises_of, read
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion.table import BATCH
+from sluicegate.ingestion.tally import Tally, added, tallied
 from sluicegate.sources import LINE, Batch, Records, Source
 
 
@@ -53,6 +54,7 @@ class Sifted:
             read of a key is null.
         warned: ``_batch``, ``_line`` and ``rules`` of accepted rows that break rules which only
             warn.
+        tallies: batch → what was counted of it, by dimension of quality; not of the key.
     """
 
     batches: Sequence[Unsifted]
@@ -61,6 +63,7 @@ class Sifted:
     rejected: pl.DataFrame
     refused: pl.DataFrame
     warned: pl.DataFrame
+    tallies: dict[str, dict[Dimension, Tally]]
 
 
 def shape(source: Source, batch: Batch, records: Records) -> Unsifted:
@@ -117,12 +120,26 @@ def sift(source: Source, group: Sequence[Unsifted]) -> Sifted:
         rejected=pl.concat([broken, *(unsifted.rejects for unsifted in group)]),
         refused=typed.filter(rejected).select(source.contract.key()).with_columns(broken["record"]),
         warned=texts.filter(warned).select(BATCH, LINE, warning.rules_of(warned)),
+        tallies=_tallies(source, group, judged, texts[BATCH]),
     )
 
 
 def as_record() -> pl.Expr:
     """A row's texts as one JSON object, the way quarantine keeps it."""
     return pl.struct(pl.all().exclude(LINE, BATCH)).struct.json_encode()
+
+
+def _tallies(
+    source: Source, group: Sequence[Unsifted], judged: Verdict, batches: pl.Series
+) -> dict[str, dict[Dimension, Tally]]:
+    rows = {unsifted.batch.id: unsifted.texts.height for unsifted in group}
+    found = tallied(source.contract, judged, batches, rows)
+    for unsifted in group:
+        # What could not be parsed is invalid, and nothing else can be said of it.
+        if lost := unsifted.rejects.height:
+            unparsed = {Dimension.VALIDITY: Tally(lost, lost)}
+            found[unsifted.batch.id] = added([found[unsifted.batch.id], unparsed])
+    return found
 
 
 def _judge(source: Source, texts: pl.DataFrame) -> tuple[pl.DataFrame, Verdict]:

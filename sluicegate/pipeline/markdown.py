@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from sluicegate.contracts import Dimension
 from sluicegate.ingestion import Fate
 from sluicegate.pipeline.report import Report, Status
 from sluicegate.quality.check import Outcome
+from sluicegate.quality.measure import NOTHING, change_shown, shown, trend_shown
 
 MOST = 100
 """Rows of a table in the report; the tables beside it have more (``tables.py``)."""
@@ -28,6 +30,8 @@ def as_markdown(report: Report) -> str:
         parts += ["## Left for the next run", _waiting(report)]
     if report.models:
         parts += ["## Models", _models(report)]
+    if report.quality:
+        parts += ["## Quality", _quality(report)]
     if report.checks:
         parts += ["## Audit", _checks(report)]
     if report.seconds:
@@ -98,6 +102,23 @@ def _models(report: Report) -> str:
             for model in report.models
         ),
     )
+
+
+def _quality(report: Report) -> str:
+    """A row a dataset: the share that is right, the change to the run before, and the trend."""
+    found: dict[str, dict[Dimension, str]] = {}
+    for each in report.quality:
+        cell = [shown(each.value), change_shown(each.change), trend_shown(each)]
+        found.setdefault(each.dataset, {})[each.dimension] = " ".join(filter(None, cell))
+    table = _table(
+        ("dataset", *(dimension.value for dimension in Dimension)),
+        (
+            (name, *(cells.get(dimension, NOTHING) for dimension in Dimension))
+            for name, cells in found.items()
+        ),
+    )
+    left = ", ".join(report.unjudged)
+    return table + (f"\n\nThresholds of what was not looked at: {left}." if left else "")
 
 
 def _checks(report: Report) -> str:

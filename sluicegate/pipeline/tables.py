@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from sluicegate.ingestion import Fate, Receipt
 from sluicegate.pipeline.report import Kind, Report
 from sluicegate.quality.check import Outcome
+from sluicegate.quality.measure import change_shown, shown, trend_shown
 
 MOST = 500
 """Rows of a table: what a page can show. What is left out is counted in its last row."""
@@ -45,6 +46,8 @@ def tables(report: Report) -> Iterator[Exhibit]:
             yield _warnings(report)
     if report.models:
         yield _models(report)
+    if report.quality:
+        yield _quality(report)
     if report.freshness:
         yield _freshness(report)
 
@@ -124,6 +127,26 @@ def _models(report: Report) -> Exhibit:
     return Exhibit("models", _about(report, what, look), _capped(rows))
 
 
+def _quality(report: Report) -> Exhibit:
+    rows: list[Row] = [
+        {
+            "dataset": each.dataset,
+            "dimension": each.dimension.value,
+            "right": shown(each.value),
+            "change": change_shown(each.change),
+            "trend": trend_shown(each),
+            "looked at": each.tally.looked_at,
+            "failed": each.tally.failed,
+        }
+        for each in report.quality
+    ]
+    whole = sum(not each.tally.failed for each in report.quality)
+    # They are put on record by the audit; a run that was refused before it tells them here only.
+    look = report.query(f"FROM accounts.quality WHERE run = '{report.run}'")
+    look = look if report.checks else None
+    return Exhibit("quality", _about(report, f"{whole:,} of {len(rows):,} at 100 %", look), rows)
+
+
 def _freshness(report: Report) -> Exhibit:
     rows: list[Row] = [
         {
@@ -131,6 +154,7 @@ def _freshness(report: Report) -> Exhibit:
             "state": "stale" if source.stale else "fresh",
             "last": _clock(source.last) or "never",
             "due": _clock(source.due),
+            "lag": None if source.lag is None else str(source.lag).partition(".")[0],
             "expectation": source.expectation,
         }
         for source in report.freshness

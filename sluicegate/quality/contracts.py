@@ -16,14 +16,30 @@ import polars as pl
 from sluicegate.contracts import PII, Contract, Model, judge, judge_by, promises_of
 from sluicegate.errors import ContractError
 from sluicegate.ingestion import raw_table
+from sluicegate.ingestion.tally import Tallies
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
 from sluicegate.quality.check import Check, Outcome, verdict_of
 from sluicegate.quality.compiled import compiled
+from sluicegate.quality.counts import tallied
 from sluicegate.sources import Source
 
 ROWS_AT_ONCE = 500_000
 _SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What became of holding a table against its contract.
+
+    Attributes:
+        checks: one a rule.
+        tallies: what was counted on the way, by dimension of quality; none of a table that could
+            not be examined.
+    """
+
+    checks: list[Check]
+    tallies: Tallies
 
 
 def audit_source(source: Source, session: Session) -> list[Check]:
@@ -35,7 +51,12 @@ def audit_source(source: Source, session: Session) -> list[Check]:
 
 def audit_model(model: Model, session: Session) -> list[Check]:
     """One check a rule of a model's contract, over every row that dbt built."""
-    return audit_table(
+    return examine_model(model, session).checks
+
+
+def examine_model(model: Model, session: Session) -> Examined:
+    """The same, with what was counted."""
+    return examine_table(
         Table.of(model.table),
         model.contract,
         session,
@@ -53,9 +74,23 @@ def audit_table(
     unique: bool = True,
 ) -> list[Check]:
     """One check a rule of the contract, over every row of the table."""
+    return examine_table(table, contract, session, may_be_empty=may_be_empty, unique=unique).checks
+
+
+def examine_table(
+    table: Table,
+    contract: type[Contract],
+    session: Session,
+    *,
+    may_be_empty: bool = False,
+    unique: bool = True,
+) -> Examined:
+    """The same, with what was counted."""
     on = str(table)
     if not session.exists(table):
-        return [Check("exists", on, Outcome.ERROR, 0, message="the table is not in the branch")]
+        return _failed(
+            Check("exists", on, Outcome.ERROR, 0, message="the table is not in the branch")
+        )
     try:
         _require_shape(table, contract, session)
         in_place = compiled(contract)
@@ -63,13 +98,13 @@ def audit_table(
         broken |= _by_pandera(table, contract, session, height, in_place)
     except ContractError as error:
         height = int(session.scalar(f"SELECT count(*) FROM {table.sql}"))
-        return [Check("applies", on, Outcome.ERROR, height, message=error.message)]
+        return _failed(Check("applies", on, Outcome.ERROR, height, message=error.message))
     rules, warnings = list(contract.rules()), promises_of(contract).warnings
     if unique:
         broken[contract.unique_rule()] = _taken_twice(table, contract, session)
     else:
         rules.remove(contract.unique_rule())
-    return [
+    checks = [
         verdict_of(
             rule,
             on,
@@ -82,6 +117,12 @@ def audit_table(
         )
         for rule in rules
     ]
+    counts = {rule: found.rows for rule, found in broken.items()}
+    return Examined(checks, tallied(table, contract, session, height, counts))
+
+
+def _failed(check: Check) -> Examined:
+    return Examined([check], {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ def source(old: Intake, new: Intake) -> Iterator[Change]:
         yield Change("owner", "changed", old.owner, new.owner)
     if old.ignore != new.ignore:
         yield Change("ignore", "changed", ", ".join(old.ignore), ", ".join(new.ignore))
+    yield from _reference(old, new)
 
 
 def model(old: Built, new: Built) -> Iterator[Change]:
@@ -59,6 +60,13 @@ def model(old: Built, new: Built) -> Iterator[Change]:
             readers="" if new.unique else "several rows may have one key",
             writers="a second row of a key is refused" if new.unique else "",
         )
+    yield from _reference(old, new)
+
+
+def _reference(old: Intake | Built, new: Intake | Built) -> Iterator[Change]:
+    """A reference measures; no row is refused for what it says."""
+    if old.reference != new.reference:
+        yield Change("reference", "changed", old.reference or "none", new.reference or "none")
 
 
 def _share(what: str, old: str, new: str) -> Iterator[Change]:

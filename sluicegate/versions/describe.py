@@ -84,6 +84,7 @@ def of_source(source: Source) -> Rules:
         may_shrink=_share(source.may_shrink) if source.load.value == "replace" else None,
         may_be_empty=source.may_be_empty,
         fresh=None if source.fresh is None else str(source.fresh),
+        reference=None if source.reference is None else str(source.reference),
         ignore=tuple(sorted(source.ignore)),
     )
     return _of_contract(f"raw.{source.name}", source.contract, source=bound)
@@ -91,7 +92,11 @@ def of_source(source: Source) -> Rules:
 
 def of_model(model: Model) -> Rules:
     """The rules of what dbt builds."""
-    bound = Built(may_be_empty=model.may_be_empty, unique=model.unique)
+    bound = Built(
+        may_be_empty=model.may_be_empty,
+        unique=model.unique,
+        reference=None if model.reference is None else str(model.reference),
+    )
     return _of_contract(model.table, model.contract, model=bound)
 
 

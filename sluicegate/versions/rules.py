@@ -94,6 +94,7 @@ class Intake:
     may_shrink: str | None = None
     may_be_empty: bool = False
     fresh: str | None = None
+    reference: str | None = None
     ignore: tuple[str, ...] = ()
 
 
@@ -103,6 +104,7 @@ class Built:
 
     may_be_empty: bool = False
     unique: bool = True
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -46,7 +46,14 @@ def reported(status: Status, *receipts: Receipt) -> Report:
     ]
     moment = datetime(2026, 10, 30, 6, tzinfo=UTC)
     report.freshness = [
-        Freshness("orders", expectation="daily by 06:00", last=moment, due=moment, stale=True),
+        Freshness(
+            "orders",
+            expectation="daily by 06:00",
+            last=moment,
+            due=moment,
+            stale=True,
+            lag=timedelta(days=1, seconds=5, microseconds=7),
+        ),
         Freshness("rates", expectation="nothing expected", last=None, due=None, stale=False),
     ]
     return report
@@ -145,6 +152,7 @@ def test_freshness_has_a_row_a_source() -> None:
             "state": "stale",
             "last": "2026-10-30 06:00 UTC",
             "due": "2026-10-30 06:00 UTC",
+            "lag": "1 day, 0:00:05",
             "expectation": "daily by 06:00",
         },
         {
@@ -152,6 +160,7 @@ def test_freshness_has_a_row_a_source() -> None:
             "state": "fresh",
             "last": "never",
             "due": None,
+            "lag": None,
             "expectation": "nothing expected",
         },
     ]

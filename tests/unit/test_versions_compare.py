@@ -22,6 +22,7 @@ from sluicegate.contracts import (
     Model,
     Money,
     Rate,
+    Reference,
     Severity,
     UtcTimestamp,
     field,
@@ -294,6 +295,7 @@ def test_another_type_and_another_key() -> None:
         ({"format": Delimited(",")}, {"format": Delimited(";")}, W),
         ({"owner": "a"}, {"owner": "b"}, SAFE),
         ({"ignore": ("a",)}, {"ignore": ("b",)}, SAFE),
+        ({}, {"reference": Reference("raw.codes", on={"x": "code"})}, SAFE),
     ],
 )
 def test_terms_of_a_source(old: Any, new: Any, whom: str) -> None:
@@ -310,6 +312,7 @@ def test_terms_of_a_source(old: Any, new: Any, whom: str) -> None:
         ({"unique": True}, {"unique": False}, R),
         ({"unique": False}, {"unique": True}, W),
         ({"may_be_empty": False}, {"may_be_empty": True}, R),
+        ({}, {"reference": Reference("raw.codes", on={"x": "code"})}, SAFE),
     ],
 )
 def test_terms_of_a_model(old: Any, new: Any, whom: str) -> None:
@@ -317,6 +320,7 @@ def test_terms_of_a_model(old: Any, new: Any, whom: str) -> None:
     made = of_column(int)
     before, after = (of_model(Model("marts.made", contract=made, **each)) for each in (old, new))
     assert broken(before, after) == whom
+    assert changes(before, after)
 
 
 def test_a_new_column_of_a_model_must_be_built() -> None:
