@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sluicegate.contracts import PII, Contract, Date, UtcTimestamp, field, iban, key
+from sluicegate.contracts import PII, Contract, Date, Reference, UtcTimestamp, field, iban, key
 from sluicegate.sources import Files, Load, Parquet, within
 
 
@@ -35,4 +35,6 @@ source = Files(
     tolerate="3 %",
     owner="acquiring",
     fresh=within("8 days"),
+    # A code that ISO 18245 does not list has the right form, and means nothing.
+    reference=Reference("raw.mcc_codes", on={"mcc": "mcc"}),
 )

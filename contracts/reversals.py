@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import polars as pl
 
-from sluicegate.contracts import ISO_4217, Contract, Money, UtcTimestamp, field, key, rule
+from sluicegate.contracts import (
+    ISO_4217,
+    Contract,
+    Money,
+    Reference,
+    Severity,
+    UtcTimestamp,
+    field,
+    key,
+    rule,
+)
 from sluicegate.sources import Load, Pages
 
 
@@ -59,6 +69,22 @@ class Chargebacks(Contract):
         """What is won or lost was resolved at some moment, and what is open was not."""
         return pl.col("resolved_at").is_not_null() == (pl.col("status") != "open")
 
+    @rule(severity=Severity.WARN)
+    def reason_of_its_network(self) -> pl.Expr:
+        """Visa's reasons have a point, Mastercard's have none.
+
+        Networks renumber their reasons, and the money is gone under a number that is new to us as
+        well: it is told, and the chargeback counts.
+        """
+        return pl.col("reason_code").str.contains(".", literal=True) == (
+            pl.col("network") == "visa"
+        )
+
+
+# What was paid says in which currency it can be given back.
+_PAYMENTS = Reference(
+    "raw.payments", on={"payment_id": "payment_id"}, agree={"currency": "currency"}
+)
 
 refunds = Pages(
     "refunds",
@@ -71,6 +97,7 @@ refunds = Pages(
     # Nobody may have asked for anything yet.
     may_be_empty=True,
     owner="payments",
+    reference=_PAYMENTS,
 )
 
 chargebacks = Pages(
@@ -84,4 +111,5 @@ chargebacks = Pages(
     # Nobody may have asked for anything yet.
     may_be_empty=True,
     owner="disputes",
+    reference=_PAYMENTS,
 )

@@ -14,9 +14,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sluicegate.contracts import Contract, Model, field, key, replacements, rule
+from sluicegate.contracts import (
+    Contract,
+    Model,
+    field,
+    key,
+    replacements,
+    require_reference,
+    rule,
+)
 from sluicegate.contracts.agreement import require_agreements
-from sluicegate.contracts.references import in_order
+from sluicegate.contracts.foreign_keys import in_order
 from sluicegate.errors import ContractError, SluicegateError, UnknownName
 from sluicegate.pseudonyms import Replacement
 from sluicegate.sources import Source
@@ -66,8 +74,9 @@ def load_catalogue(project: Path) -> Catalogue:
     """Load every module of the project's ``contracts/`` folder and check what it declares.
 
     Raises:
-        ContractError: a module cannot be imported, a contract cannot mean what it says, or two
-            declarations share a name or mask the same values in two ways.
+        ContractError: a module cannot be imported, a contract cannot mean what it says, two
+            declarations share a name or mask the same values in two ways, or a reference names
+            what there is not.
     """
     sources: dict[str, Source] = {}
     models: dict[str, Model] = {}
@@ -100,7 +109,17 @@ def load_catalogue(project: Path) -> Catalogue:
     )
     catalogue = Catalogue({name: sources[name] for name in order}, models)
     catalogue.replacements()
+    _require_references(catalogue)
     return catalogue
+
+
+def _require_references(catalogue: Catalogue) -> None:
+    known = {f"raw.{name}": source.contract for name, source in catalogue.sources.items()}
+    known |= {name: model.contract for name, model in catalogue.models.items()}
+    declared: list[Source | Model] = [*catalogue.sources.values(), *catalogue.models.values()]
+    for each in declared:
+        if each.reference is not None:
+            require_reference(each.reference, each.contract, known)
 
 
 def _contracts(module: ModuleType) -> list[type[Contract]]:

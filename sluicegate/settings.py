@@ -29,6 +29,7 @@ from pydantic import (
 
 from sluicegate.errors import ConfigurationError, UnknownName
 from sluicegate.refnames import objection
+from sluicegate.settings_quality import Quality
 
 ENVIRONMENTS = Path("deployments") / "environments"
 PREFIX = "SLUICEGATE_"
@@ -264,6 +265,8 @@ class Settings(_Section):
     prefect: Prefect = Prefect()
     provider: Provider = Provider()
     alerts: Alerts = Alerts()
+    quality: dict[str, Quality] = Field(default_factory=dict)
+    """Thresholds by dataset: a source by its name, a model by its table."""
 
     def endpoint(self, name: str) -> str:
         """Base address of a third-party API, or of what stands in for it.
@@ -370,7 +373,11 @@ def _override(declared: dict[str, Any], environ: os._Environ[str]) -> None:
                 f"The variable {variable} names no setting.",
                 hint=f"variables read SLUICEGATE_<SECTION>__<KEY>; sections: {sections}",
             )
-        if isinstance(keys := declared.setdefault(section, {}), dict):
+        keys = declared.setdefault(section, {})
+        if section == "quality" and isinstance(keys, dict):
+            dataset, _, key = key.rpartition("__")
+            keys = keys.setdefault(dataset, {})
+        if isinstance(keys, dict):
             keys[key] = value
 
 

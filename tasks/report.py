@@ -17,8 +17,9 @@ log = logging.getLogger(__name__)
 def show_report(report: Report) -> None:
     """Show the report and its tables in Prefect's user interface, as the newest of its environment.
 
-    Keys are ``run-report-<ref>``, ``receipts-<env>``, ``quarantine-<env>``, ``models-<env>`` and
-    ``freshness-<env>``; a table is left out where the run has nothing for it.
+    Keys are ``run-report-<ref>``, ``receipts-<env>``, ``quarantine-<env>``, ``warnings-<env>``,
+    ``models-<env>``, ``quality-<env>`` and ``freshness-<env>``; a table is left out where the run
+    has nothing for it.
     """
     try:
         create_markdown_artifact(

@@ -82,6 +82,7 @@ def report(report: Report, *, json: bool) -> None:
         out.print(f"[bold]{report.env}: published.[/bold]")
         _accounts({name: account.to_dict() for name, account in report.accounts.items()})
         _models(report)
+        _quality([each.to_dict() for each in report.quality])
         _checks(report)
     _waiting(report.waiting)
     _stale(report)
@@ -132,6 +133,7 @@ def status(status: Mapping[str, Any], *, json: bool) -> None:
     if status["sources"]:
         out.print("What the last run of each source did:")
     _accounts(status["sources"])
+    _quality(status["quality"])
 
 
 def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> None:
@@ -145,14 +147,20 @@ def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> None:
         balance = " + ".join(f"{account[fate]:,}" for fate in FATES)
         left = f"; {account['removed']:,} left the source" if account["removed"] else ""
         out.print(f"[dim]{name}: {account['rows_in']:,} rows in = {balance}{left}[/dim]")
-    rejections = [
+    _by_rule("quarantined by rule", accounts, "rejections")
+    _by_rule("warned by rule", accounts, "warnings")
+
+
+def _by_rule(title: str, accounts: Mapping[str, Mapping[str, Any]], counts: str) -> None:
+    found = [
         (name, rule, count)
         for name, account in accounts.items()
-        for rule, count in sorted(account["rejections"].items(), key=lambda item: -item[1])
+        # What an earlier version put on record has no warnings.
+        for rule, count in sorted(account.get(counts, {}).items(), key=lambda item: -item[1])
     ]
-    if rejections:
-        table = table_of("quarantined by rule", "source", "rows", numbers=1)
-        for name, rule, count in rejections:
+    if found:
+        table = table_of(title, "source", "rows", numbers=1)
+        for name, rule, count in found:
             table.add_row(rule, name, f"{count:,}")
         out.print(table)
 
@@ -169,9 +177,31 @@ def _models(report: Report) -> None:
 def _checks(report: Report) -> None:
     passed = sum(check.outcome.value == "pass" for check in report.checks)
     kept = sum(check.name.startswith("conservation") for check in report.checks)
+    warned = [check for check in report.checks if check.outcome.value == "warn"]
     out.print(
         f"Audit       {passed} of {len(report.checks)} checks hold, {kept} of them on conservation"
+        + (f"; {len(warned)} warn" if warned else "")
     )
+    for check in warned:
+        out.print(f"[yellow]warning:[/yellow] {check.on} {escape(check.name)}: {check.message}")
+    if report.unjudged:
+        left = ", ".join(report.unjudged)
+        out.print(f"[dim]thresholds of what was not looked at: {left}[/dim]")
+
+
+def _quality(measures: Sequence[Mapping[str, Any]]) -> None:
+    """What is not whole, or is not what it was; all the rest is one line."""
+    told = [each for each in measures if each["failed"] or each["change"]]
+    if told:
+        table = table_of("quality", "dimension", "trend", "right", "change", "failed", numbers=3)
+        for each in told:
+            table.add_row(
+                *(each[name] for name in ("dataset", "dimension", "trend", "right", "change")),
+                f"{each['failed']:,} of {each['looked_at']:,}",
+            )
+        out.print(table)
+    if rest := len(measures) - len(told):
+        out.print(f"[dim]quality: {rest} more at 100 %[/dim]")
 
 
 def _waiting(waiting: Mapping[str, Mapping[str, str]]) -> None:

@@ -14,12 +14,12 @@ from sluicegate.contracts.answers import Holds
 from sluicegate.contracts.bounds import require_bounds_that_count, require_data_that_count
 from sluicegate.contracts.expressions import is_row_by_row, require_rule_that_counts
 from sluicegate.contracts.field import METADATA, FieldMeta, is_rule
+from sluicegate.contracts.foreign_keys import RULE, ForeignKey
 from sluicegate.contracts.inheritance import require_promises_kept
 from sluicegate.contracts.kinds import type_of
 from sluicegate.contracts.members import require_members_that_count, require_nothing_replaced
 from sluicegate.contracts.options import require_no_option
 from sluicegate.contracts.personal import Personal, personal_of
-from sluicegate.contracts.references import RULE, Reference
 from sluicegate.contracts.traps import require_checks_that_count
 from sluicegate.contracts.types import PII
 from sluicegate.errors import ContractError
@@ -40,7 +40,7 @@ class Column:
     """Day from which the source sends it; None: always."""
     personal: Personal | None = None
     """How a masked branch replaces its values; None if they say nothing of a person."""
-    references: Reference | None = None
+    references: ForeignKey | None = None
     """Where its values must stand; None if they are nobody else's."""
 
 

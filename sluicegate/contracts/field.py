@@ -14,8 +14,9 @@ import polars as pl
 from sluicegate.contracts.answers import Holds
 from sluicegate.contracts.bounds import listed
 from sluicegate.contracts.checks import iban
+from sluicegate.contracts.dimension import USUAL, Dimension, RuleMeta, Severity, of_checks, of_rule
+from sluicegate.contracts.foreign_keys import ForeignKey
 from sluicegate.contracts.patterns import whole
-from sluicegate.contracts.references import Reference
 from sluicegate.contracts.traps import require_check
 from sluicegate.contracts.types import PII
 from sluicegate.errors import ContractError
@@ -47,9 +48,10 @@ class FieldMeta:
     matches: str | None = None
     isin: bool = False
     iban: bool = False
-    references: Reference | None = None
+    references: ForeignKey | None = None
     example: Any = None
     breaks: tuple[Any, ...] = ()
+    rules: RuleMeta = USUAL
 
 
 def field(  # noqa: PLR0913 - one argument a promise
@@ -68,6 +70,8 @@ def field(  # noqa: PLR0913 - one argument a promise
     isin: Collection[Any] | None = None,
     matches: str | None = None,
     references: str | None = None,
+    severity: Severity = Severity.REJECT,
+    dimension: Dimension | None = None,
     description: str | None = None,
     example: Any = None,
     breaks: Any = None,
@@ -91,12 +95,15 @@ def field(  # noqa: PLR0913 - one argument a promise
         matches: the whole text must match this regular expression.
         references: the value must stand in this column of another dataset, such as
             ``merchants.merchant_id`` of a source or ``marts.merchants.merchant_id`` of a model.
+        severity: of the checks; an absent value is rejected all the same.
+        dimension: of the checks; by default it is validity.
         description: for people.
         example: a value that keeps every rule of the column, for the suite that proves them.
         breaks: a value, or a list of them, that the column must refuse; for the same suite.
     """
     if since is not None:
         _require_day(since)
+    given = (check, gt, ge, lt, le, isin, matches)
     meta = FieldMeta(
         since=since,
         pii=pii,
@@ -107,9 +114,15 @@ def field(  # noqa: PLR0913 - one argument a promise
         matches=matches,
         isin=isin is not None,
         iban=check is iban,
-        references=None if references is None else Reference.of(references),
+        references=None if references is None else ForeignKey.of(references),
         example=example,
         breaks=_several(breaks),
+        rules=of_checks(
+            dimension,
+            severity,
+            checks=any(each is not None for each in given),
+            nullable=nullable or since is not None,
+        ),
     )
     return _pandera_field(
         meta,
@@ -149,7 +162,7 @@ def key(  # noqa: PLR0913 - one argument a promise
         domain=domain,
         matches=matches,
         isin=isin is not None,
-        references=None if references is None else Reference.of(references),
+        references=None if references is None else ForeignKey.of(references),
         example=example,
         breaks=_several(breaks),
     )
@@ -163,23 +176,36 @@ def rule(method: RowRule) -> RowRule: ...
 
 
 @overload
-def rule(*, breaks: Mapping[str, Any] | None = None) -> Callable[[RowRule], RowRule]: ...
+def rule(
+    *,
+    dimension: Dimension | None = None,
+    severity: Severity = Severity.REJECT,
+    breaks: Mapping[str, Any] | None = None,
+) -> Callable[[RowRule], RowRule]: ...
 
 
 def rule(
-    method: RowRule | None = None, *, breaks: Mapping[str, Any] | None = None
+    method: RowRule | None = None,
+    *,
+    dimension: Dimension | None = None,
+    severity: Severity = Severity.REJECT,
+    breaks: Mapping[str, Any] | None = None,
 ) -> RowRule | Callable[[RowRule], RowRule]:
     """Declare a rule over several columns of a row: a method that returns a boolean expression.
 
-    A row on which the expression is null passes, as it does in SQL's ``CHECK``.
+    A row on which the expression is null passes, as it does in SQL's ``CHECK``. It is written
+    ``@rule``, or ``@rule(severity=Severity.WARN)``.
 
     Args:
         method: the rule itself, where there is nothing to say beside it.
+        dimension: by default consistency; validity, where the rule reads one column only.
+        severity: what follows when a row breaks it.
         breaks: values of columns with which a row breaks it, for the suite that proves rules.
     """
+    meta = of_rule(dimension, severity)
 
     def declare(method: RowRule) -> RowRule:
-        setattr(method, _RULE, True)
+        setattr(method, _RULE, meta)
         setattr(method, _BREAKS, dict(breaks or {}))
         return method
 
@@ -188,7 +214,13 @@ def rule(
 
 def is_rule(member: object) -> TypeGuard[Callable[[Any], Any]]:
     """Whether a class member was declared by :func:`rule`."""
-    return bool(getattr(member, _RULE, False))
+    return rule_meta(member) is not None
+
+
+def rule_meta(member: object) -> RuleMeta | None:
+    """What a rule was declared with; None for what is no rule."""
+    meta = getattr(member, _RULE, None)
+    return meta if isinstance(meta, RuleMeta) else None
 
 
 def breaking(rule: object) -> dict[str, Any]:

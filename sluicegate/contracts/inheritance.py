@@ -8,6 +8,7 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
+from sluicegate.contracts.dimension import Severity
 from sluicegate.contracts.field import METADATA
 from sluicegate.contracts.kinds import is_builtin
 from sluicegate.errors import ContractError
@@ -59,6 +60,10 @@ def _lost(mine: pa.Column, theirs: pa.Column) -> Iterator[str]:
     meta, other = mine.metadata[METADATA], theirs.metadata[METADATA]
     if other.key and not meta.key:
         yield "key"
+    if other.references not in (None, meta.references):
+        yield "references"
+    if theirs.checks and meta.rules.severity is Severity.WARN is not other.rules.severity:
+        yield "severity"
     known = {str(check.name): check for check in mine.checks}
     for check in theirs.checks:
         name = str(check.name)

@@ -17,6 +17,8 @@ _SAID_BY = {
     **dict.fromkeys(("may_be_empty", "unique", "table"), _MODEL),
     **dict.fromkeys(("nullable", "pii", "mask", "domain", "reads", "since", "check"), _FIELD),
     **dict.fromkeys(("gt", "ge", "lt", "le", "isin", "matches", "description"), _FIELD),
+    **dict.fromkeys(("references", "severity", "dimension"), _FIELD),
+    **dict.fromkeys(("agrees", "reference"), _MODEL),
 }
 """What is known of a dataset, and where it is said."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sluicegate.contracts.agreement import Agrees
 from sluicegate.contracts.base import Contract
+from sluicegate.contracts.reference import Reference
 from sluicegate.errors import ContractError
 
 
@@ -19,6 +20,7 @@ class Model:
         may_be_empty: whether no rows at all is an answer; otherwise it fails the audit.
         unique: whether no two rows have one key; a history may hold the versions of one.
         agrees: totals that it has in common with other tables.
+        reference: what says whether its rows are accurate; None: nobody can tell.
 
     Raises:
         ContractError: the contract has no key, so that no row could be told from another.
@@ -29,6 +31,7 @@ class Model:
     may_be_empty: bool = False
     unique: bool = True
     agrees: tuple[Agrees, ...] = ()
+    reference: Reference | None = None
 
     def __post_init__(self) -> None:
         if not self.contract.key():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pandera.polars as pa
@@ -53,6 +54,15 @@ class Verdict:
         masks = pl.DataFrame(self.broken).filter(rows)
         names = (pl.when(pl.col(rule)).then(pl.lit(rule)).alias(rule) for rule in self.broken)
         return masks.select(rules=pl.concat_list(names).list.drop_nulls())["rules"]
+
+    def only(self, rules: Collection[str]) -> Verdict:
+        """The same, of some of the rules."""
+        kept = {rule: mask for rule, mask in self.broken.items() if rule in rules}
+        return Verdict(kept, self.height)
+
+    def without(self, rules: Collection[str]) -> Verdict:
+        """The same, of all rules but some."""
+        return self.only(self.broken.keys() - set(rules))
 
     def counts(self) -> dict[str, int]:
         """How many rows break each rule."""

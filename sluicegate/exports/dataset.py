@@ -11,8 +11,8 @@ from pathlib import Path
 from sluicegate.catalogue import FOLDER, Catalogue
 from sluicegate.contracts import Contract
 from sluicegate.contracts.field import METADATA
-from sluicegate.contracts.references import RULE
-from sluicegate.ingestion.references import table_of
+from sluicegate.contracts.foreign_keys import RULE
+from sluicegate.ingestion.foreign_keys import table_of
 from sluicegate.ingestion.table import BATCH
 from sluicegate.lake.connection import identifier
 from sluicegate.lake.names import parts

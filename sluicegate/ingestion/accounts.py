@@ -18,11 +18,15 @@ from sluicegate.sources import Batch, Known
 
 BATCHES = Table("accounts", "batches")
 REJECTIONS = Table("accounts", "rejections")
+WARNINGS = Table("accounts", "warnings")
+"""Published rows by rule that only warns, whether they came with their batch or by a replay."""
 QUARANTINE = Table("accounts", "quarantine")
 REPLAYS = Table("accounts", "replays")
 """Receipts of replays, one a batch: their rows in were taken out of quarantine."""
 REPLAYED = Table("accounts", "replayed")
 """What became of each record in quarantine: released, or found to break other rules."""
+QUALITY = Table("accounts", "quality")
+"""What was looked at in a run, and how much of it failed, by dataset and dimension."""
 RUNS = Table("accounts", "runs")
 MASKED = Table("accounts", "masked")
 """Only masked branches have it: the tables that came along, with the columns that were replaced."""
@@ -30,6 +34,13 @@ MASKED = Table("accounts", "masked")
 _COUNT = "BIGINT NOT NULL"
 _TEXT = "VARCHAR NOT NULL"
 _MOMENT = "TIMESTAMPTZ NOT NULL"
+_BY_RULE: Mapping[str, str] = {
+    "run": _TEXT,
+    "source": _TEXT,
+    "batch": _TEXT,
+    "rule": _TEXT,
+    "row_count": _COUNT,
+}
 TABLES: Mapping[Table, Mapping[str, str]] = {
     BATCHES: {
         "run": _TEXT,
@@ -48,13 +59,8 @@ TABLES: Mapping[Table, Mapping[str, str]] = {
         "unknown_columns": "VARCHAR[]",
         "at": _MOMENT,
     },
-    REJECTIONS: {
-        "run": _TEXT,
-        "source": _TEXT,
-        "batch": _TEXT,
-        "rule": _TEXT,
-        "row_count": _COUNT,
-    },
+    REJECTIONS: _BY_RULE,
+    WARNINGS: _BY_RULE,
     QUARANTINE: {
         "run": _TEXT,
         "source": _TEXT,
@@ -86,6 +92,14 @@ TABLES: Mapping[Table, Mapping[str, str]] = {
         "outcome": _TEXT,
         "before": "VARCHAR[]",
         "after": "VARCHAR[]",
+        "at": _MOMENT,
+    },
+    QUALITY: {
+        "run": _TEXT,
+        "dataset": _TEXT,
+        "dimension": _TEXT,
+        "looked_at": _COUNT,
+        "failed": _COUNT,
         "at": _MOMENT,
     },
     RUNS: {"run": _TEXT, "env": _TEXT, "fingerprint": _TEXT, "at": _MOMENT},
@@ -159,14 +173,26 @@ def record_batches(session: Session, run: str, loaded: Sequence[tuple[Batch, Rec
             infer_schema_length=None,
         ),
     )
-    rejections = [
-        (run, receipt.source, batch.id, rule, count)
-        for batch, receipt in loaded
-        for rule, count in receipt.rejections.items()
+    receipts = [receipt for _, receipt in loaded]
+    _record_by_rule(session, REJECTIONS, run, [(each, each.rejections) for each in receipts])
+    record_warnings(session, run, receipts)
+
+
+def record_warnings(session: Session, run: str, receipts: Sequence[Receipt]) -> None:
+    """Put on record how many published rows break rules that only warn."""
+    _record_by_rule(session, WARNINGS, run, [(each, each.warnings) for each in receipts])
+
+
+def _record_by_rule(
+    session: Session, table: Table, run: str, counts: Sequence[tuple[Receipt, Mapping[str, int]]]
+) -> None:
+    rows = [
+        (run, receipt.source, receipt.batch, rule, count)
+        for receipt, by_rule in counts
+        for rule, count in by_rule.items()
     ]
-    if rejections:
-        columns = list(TABLES[REJECTIONS])
-        session.insert(REJECTIONS, pl.DataFrame(rejections, schema=columns, orient="row"))
+    if rows:
+        session.insert(table, pl.DataFrame(rows, schema=list(_BY_RULE), orient="row"))
 
 
 def _manifest_row(run: str, batch: Batch, receipt: Receipt, at: datetime) -> dict[str, Any]:
@@ -195,17 +221,24 @@ def last_runs(session: Session) -> dict[str, dict[str, Any]]:
         f"SELECT source, run, {sums} FROM {BATCHES.sql} WHERE (source, run) IN"
         f" (SELECT (source, max(run)) FROM {BATCHES.sql} GROUP BY source) GROUP BY source, run"
     )
-    rules = session.rows(
-        f"SELECT source, run, rule, sum(row_count)::BIGINT FROM {REJECTIONS.sql} GROUP BY ALL"
-    )
+    rejections, warnings = (_by_rule(session, table) for table in (REJECTIONS, WARNINGS))
     return {
         row["source"]: {
             **row,
-            "rejections": {
-                rule: count
-                for source, run, rule, count in rules
-                if (source, run) == (row["source"], row["run"])
-            },
+            "rejections": rejections.get((row["source"], row["run"]), {}),
+            "warnings": warnings.get((row["source"], row["run"]), {}),
         }
         for row in frame.iter_rows(named=True)
     }
+
+
+def _by_rule(session: Session, table: Table) -> dict[tuple[str, str], dict[str, int]]:
+    """Source and run → rule → rows."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    # A lake of an earlier version has no such table until its next run.
+    if session.exists(table):
+        for source, run, rule, count in session.rows(
+            f"SELECT source, run, rule, sum(row_count)::BIGINT FROM {table.sql} GROUP BY ALL"
+        ):
+            found.setdefault((source, run), {})[rule] = count
+    return found

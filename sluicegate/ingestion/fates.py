@@ -11,14 +11,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from sluicegate.contracts import Contract
+from sluicegate.contracts import Contract, Dimension
 from sluicegate.errors import Bug
 from sluicegate.ingestion.receipt import Receipt
-from sluicegate.ingestion.sift import as_records
+from sluicegate.ingestion.sift import Sifted, Unsifted, as_records
 from sluicegate.ingestion.table import BATCH, raw_table
+from sluicegate.ingestion.tally import Tally
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
-from sluicegate.sources import LINE, Batch, Load, Source
+from sluicegate.sources import LINE, Load, Source
 
 _ROW = "_row"
 # Names that no column of a contract can have.
@@ -84,38 +85,60 @@ class Judged:
     def account(
         self,
         source: Source,
-        batch: Batch,
+        unsifted: Unsifted,
+        sifted: Sifted,
         rejected: pl.DataFrame,
-        *,
-        rows_in: int,
-        unknown_columns: tuple[str, ...] = (),
     ) -> Receipt:
         """The receipt of one batch.
 
         Args:
-            rejected: ``_batch``, ``_line`` and ``rules`` of all that were rejected.
-            rows_in: of the batch.
+            sifted: the batch and those that were sifted with it.
+            rejected: ``_batch``, ``_line`` and ``rules`` of all of them that were rejected.
         """
+        batch = unsifted.batch
         mine = self.rows.filter(pl.col(BATCH) == batch.id)
         refused = rejected.filter(pl.col(BATCH) == batch.id)
-        rules = (
-            refused.explode("rules")
-            .group_by("rules")
-            .agg(pl.len(), pl.col(LINE).min())
-            .sort("rules")
-        )
+        told = sifted.warned.join(mine.filter(_WINS), on=[BATCH, LINE], how="semi")
+        rejections, warnings = _by_rule(refused), _by_rule(told)
+        places = {rule: first for rule, (_, first) in (rejections | warnings).items()}
         return Receipt(
             source=source.name,
             batch=batch.id,
             name=batch.name,
-            rows_in=rows_in,
+            rows_in=unsifted.rows_in,
             published=int(mine[_WINS].sum()),
             quarantined=refused.height,
             deduplicated=mine.filter(pl.col(_FATE).is_in([_COPY, _OUTDATED])).height,
-            rejections={rule: count for rule, count, _ in rules.iter_rows()},
-            examples={rule: f"{batch.name}, line {line}" for rule, _, line in rules.iter_rows()},
-            unknown_columns=unknown_columns,
+            rejections={rule: count for rule, (count, _) in rejections.items()},
+            warnings={rule: count for rule, (count, _) in warnings.items()},
+            examples={rule: f"{batch.name}, line {line}" for rule, line in places.items()},
+            tallies={**sifted.tallies[batch.id], **_by_key(mine, source.contract)},
+            unknown_columns=unsifted.unknown_columns,
         ).closed()
+
+
+def _by_key(rows: pl.DataFrame, contract: type[Contract]) -> dict[Dimension, Tally]:
+    """How many of a batch's rows are there twice: their key is another row's.
+
+    An equal copy of a row that an earlier batch brought is not: an export that tells everything
+    once a day repeats nothing.
+    """
+    if rows.is_empty():
+        return {}
+    taken = rows.filter((pl.col(_FATE) == _CONFLICT) & ~pl.col(_WINS)).height
+    copies = rows.filter(pl.col(_FATE) == _COPY)
+    if not copies.is_empty():
+        first = rows.unique(contract.key(), keep="first", maintain_order=True)
+        taken += copies.join(first, on=[BATCH, LINE], how="anti").height
+    return {Dimension.UNIQUENESS: Tally(rows.height, taken)}
+
+
+def _by_rule(records: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    """Of records with the rules that they break: rule → how many, and where the first stands."""
+    rules = (
+        records.explode("rules").group_by("rules").agg(pl.len(), pl.col(LINE).min()).sort("rules")
+    )
+    return {rule: (count, line) for rule, count, line in rules.iter_rows()}
 
 
 def weigh(

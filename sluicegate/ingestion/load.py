@@ -14,8 +14,8 @@ import polars as pl
 from sluicegate.ingestion import accounts, quarantine
 from sluicegate.ingestion.departed import Whole
 from sluicegate.ingestion.fates import remove, require_originals, weigh
+from sluicegate.ingestion.foreign_keys import set_orphans_aside
 from sluicegate.ingestion.receipt import Receipt, total
-from sluicegate.ingestion.references import set_orphans_aside
 from sluicegate.ingestion.sift import Sifted
 from sluicegate.ingestion.table import create, raw_table
 from sluicegate.lake import Session
@@ -79,16 +79,8 @@ class _Loading:
         judged = weigh(self.source, sifted.accepted, self.session, self.seen)
         rejected = pl.concat([sifted.rejected, judged.taken(sifted.written, contract)])
         for unsifted in sifted.batches:
-            self._account(
-                judged.account(
-                    self.source,
-                    unsifted.batch,
-                    rejected,
-                    rows_in=unsifted.rows_in,
-                    unknown_columns=unsifted.unknown_columns,
-                ),
-                unsifted.batch,
-            )
+            receipt = judged.account(self.source, unsifted, sifted, rejected)
+            self._account(receipt, unsifted.batch)
         self.superseded += remove(self.session, table, judged.superseding, contract)
         self.session.insert(table, judged.winners)
         require_originals(self.session, table, judged.copies, contract)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from sluicegate.errors import Bug
+from sluicegate.ingestion.tally import Tallies, added, told
 
 
 class Fate(StrEnum):
@@ -26,6 +27,9 @@ class Receipt:
     Attributes:
         rejections: rule → rows that broke it. A row that broke two rules counts under both, so
             these do not add up to ``quarantined``.
+        warnings: rule that only warns → rows that break it and are published all the same. As with
+            rejections, a batch that is held keeps what was found.
+        tallies: what was counted of its rows, by dimension of quality, whatever became of them.
         examples: rule → where one row that broke it stands; a place, never a value.
         unknown_columns: columns that came along and that the contract does not name; they are in
             the archive only.
@@ -42,6 +46,8 @@ class Receipt:
     deduplicated: int = 0
     held: int = 0
     rejections: dict[str, int] = field(default_factory=dict)
+    warnings: dict[str, int] = field(default_factory=dict)
+    tallies: Tallies = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
     unknown_columns: tuple[str, ...] = ()
     removed: int = 0
@@ -81,6 +87,8 @@ class Receipt:
             "rows_in": self.rows_in,
             **{fate.value: getattr(self, fate.value) for fate in Fate},
             "rejections": dict(sorted(self.rejections.items())),
+            "warnings": dict(sorted(self.warnings.items())),
+            "quality": told(self.tallies),
             "unknown_columns": list(self.unknown_columns),
             "removed": self.removed,
         }
@@ -93,9 +101,6 @@ def total(source: str, receipts: Iterable[Receipt]) -> Receipt:
     """The account of a source in a run: its batches added up."""
     result = Receipt(source, batch="", name="")
     for receipt in receipts:
-        rejections = dict(result.rejections)
-        for rule, count in receipt.rejections.items():
-            rejections[rule] = rejections.get(rule, 0) + count
         result = replace(
             result,
             rows_in=result.rows_in + receipt.rows_in,
@@ -103,8 +108,14 @@ def total(source: str, receipts: Iterable[Receipt]) -> Receipt:
             quarantined=result.quarantined + receipt.quarantined,
             deduplicated=result.deduplicated + receipt.deduplicated,
             held=result.held + receipt.held,
-            rejections=rejections,
+            rejections=_sum(result.rejections, receipt.rejections),
+            warnings=_sum(result.warnings, receipt.warnings),
+            tallies=added([result.tallies, receipt.tallies]),
             removed=result.removed + receipt.removed,
             examples=receipt.examples | result.examples,
         )
     return result
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {rule: one.get(rule, 0) + other.get(rule, 0) for rule in {**one, **other}}

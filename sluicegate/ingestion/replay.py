@@ -17,9 +17,9 @@ import polars as pl
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion import accounts, quarantine
 from sluicegate.ingestion.fates import Judged, remove, require_originals, weigh_again
+from sluicegate.ingestion.foreign_keys import set_orphans_aside
 from sluicegate.ingestion.ingest import Intake
 from sluicegate.ingestion.quarantine import PLACE, Selection
-from sluicegate.ingestion.references import set_orphans_aside
 from sluicegate.ingestion.sift import Sifted, Unsifted, shape, sift
 from sluicegate.ingestion.table import BATCH, create, raw_table
 from sluicegate.lake import Archive, Session
@@ -133,10 +133,7 @@ def _replay(work: _Replay, group: Sequence[Unsifted], wanted: pl.DataFrame, inta
     sifted = set_orphans_aside(source, sift(source, group), session)
     judged = _weigh(work, sifted)
     rejected = pl.concat([sifted.rejected, judged.taken(sifted.written, contract)])
-    receipts = [
-        judged.account(source, unsifted.batch, rejected, rows_in=unsifted.rows_in)
-        for unsifted in group
-    ]
+    receipts = [judged.account(source, unsifted, sifted, rejected) for unsifted in group]
     moved = _moved(wanted, group, judged, rejected)
     with session.transaction(f"{work.run}: replay of {source.name}"):
         create(source, session)
@@ -144,6 +141,7 @@ def _replay(work: _Replay, group: Sequence[Unsifted], wanted: pl.DataFrame, inta
         session.insert(table, judged.winners)
         require_originals(session, table, judged.copies, contract)
         quarantine.settle(session, work.run, receipts, moved)
+        accounts.record_warnings(session, work.run, receipts)
     intake.receipts += receipts
     intake.moved += moved.height
 

@@ -13,10 +13,11 @@ from difflib import get_close_matches
 
 import polars as pl
 
-from sluicegate.contracts import Column, Reading, Verdict, judge, read
+from sluicegate.contracts import Column, Dimension, Reading, Verdict, judge, promises_of, read
 from sluicegate.contracts.texts import as_text
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion.table import BATCH
+from sluicegate.ingestion.tally import Tally, added, tallied
 from sluicegate.sources import LINE, Batch, Records, Source
 
 
@@ -52,6 +53,9 @@ class Sifted:
         rejected: ``_batch``, ``_line``, ``rules`` and the text ``record`` of the others.
         refused: key and text ``record`` of those of the others that could be parsed; what cannot be
             read of a key is null.
+        warned: ``_batch``, ``_line`` and ``rules`` of accepted rows that break rules which only
+            warn.
+        tallies: batch → what was counted of it, by dimension of quality; not of the key.
     """
 
     batches: Sequence[Unsifted]
@@ -59,6 +63,8 @@ class Sifted:
     written: pl.DataFrame
     rejected: pl.DataFrame
     refused: pl.DataFrame
+    warned: pl.DataFrame
+    tallies: dict[str, dict[Dimension, Tally]]
 
 
 def shape(source: Source, batch: Batch, records: Records) -> Unsifted:
@@ -100,17 +106,22 @@ def shape(source: Source, batch: Batch, records: Records) -> Unsifted:
 def sift(source: Source, group: Sequence[Unsifted]) -> Sifted:
     """Take batches apart, all in one pass."""
     written = _together([unsifted.written for unsifted in group])
-    typed, verdict = _judge(source, written)
+    typed, judged = _judge(source, written)
+    warnings = promises_of(source.contract).warnings
+    verdict, warning = judged.without(warnings), judged.only(warnings)
     rejected, clean = verdict.rejected, not verdict.broken
+    warned = warning.rejected & ~rejected
     bad = written.clear() if clean else written.filter(rejected)
     broken = as_records(bad).insert_column(2, verdict.rules_of(rejected))
-    keys = typed.select(source.contract.key())
+    keys, places = typed.select(source.contract.key()), written.select(BATCH, LINE)
     return Sifted(
         batches=group,
         accepted=typed if clean else typed.filter(~rejected),
         written=written,
         rejected=pl.concat([broken, *(unsifted.rejects for unsifted in group)]),
         refused=keys.filter(rejected).with_columns(broken["record"]),
+        warned=places.filter(warned).with_columns(warning.rules_of(warned)),
+        tallies=_tallies(source, group, judged, written[BATCH]),
     )
 
 
@@ -131,6 +142,19 @@ def _together(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
             part.with_columns(as_text(name, part.schema[name]) for name in differ) for part in parts
         ]
     return pl.concat(parts)
+
+
+def _tallies(
+    source: Source, group: Sequence[Unsifted], judged: Verdict, batches: pl.Series
+) -> dict[str, dict[Dimension, Tally]]:
+    rows = {unsifted.batch.id: unsifted.written.height for unsifted in group}
+    found = tallied(source.contract, judged, batches, rows)
+    for unsifted in group:
+        # What could not be parsed is invalid, and nothing else can be said of it.
+        if lost := unsifted.rejects.height:
+            unparsed = {Dimension.VALIDITY: Tally(lost, lost)}
+            found[unsifted.batch.id] = added([found[unsifted.batch.id], unparsed])
+    return found
 
 
 def _judge(source: Source, written: pl.DataFrame) -> tuple[pl.DataFrame, Verdict]:

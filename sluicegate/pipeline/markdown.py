@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from sluicegate.contracts import Dimension
 from sluicegate.ingestion import Fate
 from sluicegate.pipeline.report import Report, Status
 from sluicegate.quality.check import Outcome
+from sluicegate.quality.measure import NOTHING, change_shown, shown, trend_shown
 
 MOST = 100
 """Rows of a table in the report; the tables beside it have more (``tables.py``)."""
@@ -21,11 +23,15 @@ def as_markdown(report: Report) -> str:
     if report.accounts:
         parts += ["## Rows", _rows(report)]
         if any(account.rejections for account in report.accounts.values()):
-            parts += ["## Quarantine by rule", _rejections(report)]
+            parts += ["## Quarantine by rule", _by_rule(report, "rejections")]
+        if any(account.warnings for account in report.accounts.values()):
+            parts += ["## Warnings by rule", _by_rule(report, "warnings")]
     if report.waiting:
         parts += ["## Left for the next run", _waiting(report)]
     if report.models:
         parts += ["## Models", _models(report)]
+    if report.quality:
+        parts += ["## Quality", _quality(report)]
     if report.checks:
         parts += ["## Audit", _checks(report)]
     if report.seconds:
@@ -65,13 +71,13 @@ def _rows(report: Report) -> str:
     )
 
 
-def _rejections(report: Report) -> str:
+def _by_rule(report: Report, counts: str) -> str:
     return _table(
         ("source", "rule", "rows"),
         (
             (name, f"`{rule}`", f"{count:,}")
             for name, account in report.accounts.items()
-            for rule, count in sorted(account.rejections.items(), key=lambda item: -item[1])
+            for rule, count in sorted(getattr(account, counts).items(), key=lambda item: -item[1])
         ),
     )
 
@@ -98,12 +104,33 @@ def _models(report: Report) -> str:
     )
 
 
+def _quality(report: Report) -> str:
+    """A row a dataset: the share that is right, the change to the run before, and the trend."""
+    found: dict[str, dict[Dimension, str]] = {}
+    for each in report.quality:
+        cell = [shown(each.value), change_shown(each.change), trend_shown(each)]
+        found.setdefault(each.dataset, {})[each.dimension] = " ".join(filter(None, cell))
+    table = _table(
+        ("dataset", *(dimension.value for dimension in Dimension)),
+        (
+            (name, *(cells.get(dimension, NOTHING) for dimension in Dimension))
+            for name, cells in found.items()
+        ),
+    )
+    left = ", ".join(report.unjudged)
+    return table + (f"\n\nThresholds of what was not looked at: {left}." if left else "")
+
+
 def _checks(report: Report) -> str:
-    failed = [check for check in report.checks if check.outcome is not Outcome.PASS]
-    summary = f"{len(report.checks) - len(failed):,} of {len(report.checks):,} checks hold."
-    if not failed:
+    others = [check for check in report.checks if check.outcome is not Outcome.PASS]
+    warned = sum(not check.blocks for check in others)
+    summary = f"{len(report.checks) - len(others):,} of {len(report.checks):,} checks hold"
+    summary += f", {warned:,} warn." if warned else "."
+    if not others:
         return summary
-    rows = ((c.outcome.value, c.on, c.name, c.message, "; ".join(c.rows)) for c in failed)
+    # What stopped the run comes first.
+    others.sort(key=lambda check: not check.blocks)
+    rows = ((c.outcome.value, c.on, c.name, c.message, "; ".join(c.rows)) for c in others)
     return f"{summary}\n\n{_table(('outcome', 'on', 'check', 'what', 'rows'), rows)}"
 
 

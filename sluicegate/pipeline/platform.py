@@ -10,6 +10,7 @@ from pathlib import Path
 from sluicegate import __version__, warehouse
 from sluicegate.catalogue import FOLDER, Catalogue, load_catalogue
 from sluicegate.lake import Archive, Lake
+from sluicegate.pipeline.thresholds import require_known_datasets
 from sluicegate.release import Ledger
 from sluicegate.settings import Settings, load_settings
 
@@ -34,11 +35,12 @@ class Platform:
         """Open an environment for a run.
 
         Raises:
-            ConfigurationError: its settings or a contract are wrong.
+            ConfigurationError: its settings or a contract are wrong, or do not fit together.
             EnvironmentFailed: its lake cannot be written.
         """
         settings = load_settings(env, project)
         catalogue = _catalogue(settings.project)
+        require_known_datasets(settings, catalogue)
         lake = Lake.of(settings)
         lake.prepare()
         return cls(settings, catalogue, lake, Archive(lake.store), Ledger(lake.store, settings.ref))

@@ -9,6 +9,7 @@ from typing import Any
 from sluicegate.ingestion import Receipt
 from sluicegate.quality.check import Check
 from sluicegate.quality.freshness import Freshness
+from sluicegate.quality.measure import Measure
 from sluicegate.warehouse import Model
 
 
@@ -42,6 +43,8 @@ class Report:
         receipts: one a batch.
         waiting: source → files left for the next run, with the reason.
         freshness: one a source, as of the moment at which the run looked for batches.
+        quality: the dimensions that something was looked at for, by dataset.
+        unjudged: thresholds of datasets that the run looked at nothing of.
         generation: what readers of the environment see after the run; None before the first.
         previous: what they saw before it.
         seconds: stage → wall time.
@@ -61,6 +64,8 @@ class Report:
     models: list[Model] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     freshness: list[Freshness] = field(default_factory=list)
+    quality: list[Measure] = field(default_factory=list)
+    unjudged: list[str] = field(default_factory=list)
     generation: str | None = None
     previous: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -119,6 +124,8 @@ class Report:
             ],
             "not_built": self.not_built,
             "freshness": [each.to_dict() for each in self.freshness],
+            "quality": [each.to_dict() for each in self.quality],
+            "unjudged": self.unjudged,
             "checks": [check.to_dict() for check in self.checks],
             "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},
             "error": self.error,

@@ -20,7 +20,6 @@ from sluicegate.lake import Branch, durable
 from sluicegate.lake.holder import holder_of, sign
 from sluicegate.pipeline.platform import Platform
 from sluicegate.pipeline.report import Kind, Report, Status
-from sluicegate.quality.check import Outcome
 from sluicegate.release.ledger import FINISHED, STARTED
 
 log = logging.getLogger(__name__)
@@ -193,7 +192,7 @@ class Run:
     def _keep_evidence(self) -> None:
         store, place = self.platform.lake.store, f"evidence/{self.id}"
         self.report.evidence = self.evidence
-        failed = [check for check in self.report.checks if check.outcome is not Outcome.PASS]
+        failed = [check for check in self.report.checks if check.blocks]
         for number, check in enumerate((check for check in failed if check.sql), start=1):
             query = f"-- {check.name} on {check.on}: the rows that break it\n{check.sql}\n"
             store.create(f"{place}/{number:02d}-{_slug(check.name)}.sql", query.encode())

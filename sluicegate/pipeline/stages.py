@@ -19,12 +19,13 @@ from sluicegate.errors import AuditFailed, BatchRefused, DataRefused, RefMoved
 from sluicegate.ingestion import Intake, accounts, carry, create, grow, ingest, raw_table, total
 from sluicegate.ingestion.ingest import Refusal
 from sluicegate.lake import Branch, Move, Session
+from sluicegate.pipeline.measuring import measure, measure_intakes
 from sluicegate.pipeline.report import Status
 from sluicegate.pipeline.run import Run
 from sluicegate.progress import Progress, untold
 from sluicegate.quality.check import Check, Outcome, verdict_of
 from sluicegate.quality.conservation import Stock, audit_batches, audit_conservation, stock
-from sluicegate.quality.contracts import audit_model, audit_source
+from sluicegate.quality.contracts import Examined, audit_source, examine_model
 from sluicegate.quality.freshness import Freshness, freshness_of
 from sluicegate.sources import Discovery, Known, Source
 
@@ -160,6 +161,7 @@ def refuse_held(run: Run, harvest: Harvest) -> None:
     refusals = [refusal for intake in harvest.intakes.values() for refusal in intake.refusals]
     if not refusals:
         return
+    measure_intakes(run)
     first = refusals[0].error
     more = f" and {len(refusals) - 1} more" if len(refusals) > 1 else ""
     raise DataRefused(
@@ -219,7 +221,7 @@ def audit(
         for audited in _audit_tables(run, session, harvest, progress):
             checks += audited
     run.report.checks = checks
-    failed = [check for check in checks if check.outcome is not Outcome.PASS]
+    failed = [check for check in checks if check.blocks]
     if failed:
         raise _refused(run, failed, len(checks))
     return checks
@@ -271,9 +273,12 @@ def _audit_tables(
         yield audit_source(source, session, arrived)
         yield audit_conservation(source, harvest.before[name], stock(source, session), intake)
         yield audit_batches(source, intake, session, run.id)
-    for number, model in enumerate(models.values(), start=len(sources)):
+    examined: dict[str, Examined] = {}
+    for number, (name, model) in enumerate(models.items(), start=len(sources)):
         progress(number, tables, model.table)
-        yield audit_model(model, session)
+        examined[name] = examine_model(model, session)
+        yield examined[name].checks
+    yield measure(run, session, examined)
 
 
 def _built(model: warehouse.Model) -> Check:

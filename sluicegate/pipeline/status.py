@@ -7,6 +7,7 @@ from typing import Any
 from sluicegate.ingestion import accounts
 from sluicegate.lake import Lake, Move
 from sluicegate.pipeline.report import Kind
+from sluicegate.quality.trend import newest
 from sluicegate.release import Ledger
 from sluicegate.release.ledger import FINISHED, PUBLISHED, STARTED
 from sluicegate.settings import Settings
@@ -26,7 +27,16 @@ def status_of(settings: Settings) -> dict[str, Any]:
         "moved": {"action": head.action, "at": head.at.isoformat()} if head else None,
         "last_run": _last_run(lake, ledger, head),
         "sources": _sources(lake, ledger, head.generation if head else None),
+        "quality": _quality(lake, head.generation if head else None),
     }
+
+
+def _quality(lake: Lake, generation: str | None) -> list[dict[str, Any]]:
+    """The newest measure of every dataset and dimension that readers see."""
+    if generation is None:
+        return []
+    with lake.read(generation) as session:
+        return [each.to_dict() for each in newest(session)]
 
 
 def _last_run(lake: Lake, ledger: Ledger, head: Move | None) -> dict[str, Any] | None:

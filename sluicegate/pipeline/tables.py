@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from sluicegate.ingestion import Fate, Receipt
 from sluicegate.pipeline.report import Kind, Report
 from sluicegate.quality.check import Outcome
+from sluicegate.quality.measure import change_shown, shown, trend_shown
 
 MOST = 500
 """Rows of a table: what a page can show. What is left out is counted in its last row."""
@@ -41,8 +42,12 @@ def tables(report: Report) -> Iterator[Exhibit]:
     if report.receipts:
         yield _receipts(report)
         yield _quarantine(report)
+        if any(account.warnings for account in report.accounts.values()):
+            yield _warnings(report)
     if report.models:
         yield _models(report)
+    if report.quality:
+        yield _quality(report)
     if report.freshness:
         yield _freshness(report)
 
@@ -86,10 +91,21 @@ def _quarantine(report: Report) -> Exhibit:
     return Exhibit("quarantine", _about(report, what, report.quarantine), _capped(rows))
 
 
+def _warnings(report: Report) -> Exhibit:
+    rows: list[Row] = [
+        {"source": source, "rule": rule, "rows": count, "example": account.examples.get(rule)}
+        for source, account in report.accounts.items()
+        for rule, count in sorted(account.warnings.items(), key=lambda item: -item[1])
+    ]
+    look = report.query(f"FROM accounts.warnings WHERE run = '{report.run}'")
+    return Exhibit("warnings", _about(report, "Rows that were not rejected", look), _capped(rows))
+
+
 def _models(report: Report) -> Exhibit:
-    passed, failed = Counter[str](), Counter[str]()
+    passed, warned, failed = Counter[str](), Counter[str](), Counter[str]()
     for check in report.checks:
-        (passed if check.outcome is Outcome.PASS else failed)[check.on] += 1
+        counted = failed if check.blocks else warned
+        (passed if check.outcome is Outcome.PASS else counted)[check.on] += 1
     rows: list[Row] = []
     for model in report.models:
         table = f"{model.schema}.{model.name}"
@@ -101,6 +117,7 @@ def _models(report: Report) -> Exhibit:
                 "rows": model.rows,
                 "seconds": round(model.seconds, 2),
                 "checks passed": passed[table] if report.checks else None,
+                "checks warned": warned[table] if report.checks else None,
                 "checks failed": failed[table] if report.checks else None,
             }
         )
@@ -110,6 +127,26 @@ def _models(report: Report) -> Exhibit:
     return Exhibit("models", _about(report, what, look), _capped(rows))
 
 
+def _quality(report: Report) -> Exhibit:
+    rows: list[Row] = [
+        {
+            "dataset": each.dataset,
+            "dimension": each.dimension.value,
+            "right": shown(each.value),
+            "change": change_shown(each.change),
+            "trend": trend_shown(each),
+            "looked at": each.tally.looked_at,
+            "failed": each.tally.failed,
+        }
+        for each in report.quality
+    ]
+    whole = sum(not each.tally.failed for each in report.quality)
+    # They are put on record by the audit; a run that was refused before it tells them here only.
+    look = report.query(f"FROM accounts.quality WHERE run = '{report.run}'")
+    look = look if report.checks else None
+    return Exhibit("quality", _about(report, f"{whole:,} of {len(rows):,} at 100 %", look), rows)
+
+
 def _freshness(report: Report) -> Exhibit:
     rows: list[Row] = [
         {
@@ -117,6 +154,7 @@ def _freshness(report: Report) -> Exhibit:
             "state": "stale" if source.stale else "fresh",
             "last": _clock(source.last) or "never",
             "due": _clock(source.due),
+            "lag": None if source.lag is None else str(source.lag).partition(".")[0],
             "expectation": source.expectation,
         }
         for source in report.freshness

@@ -11,6 +11,8 @@ class Outcome(StrEnum):
     """What a check says."""
 
     PASS = "pass"  # noqa: S105
+    WARN = "warn"
+    """A rule that only warns is broken: no pass, and nothing that stops a publish."""
     FAIL = "fail"
     ERROR = "error"
     """It could not answer, or looked at nothing: never a pass."""
@@ -40,6 +42,11 @@ class Check:
     rows: tuple[str, ...] = ()
     sql: str = ""
 
+    @property
+    def blocks(self) -> bool:
+        """Whether nothing may be published because of it."""
+        return self.outcome not in (Outcome.PASS, Outcome.WARN)
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON; the query stays in the evidence."""
         return {
@@ -63,10 +70,16 @@ def verdict_of(
     may_be_empty: bool = False,
     rows: tuple[str, ...] = (),
     sql: str = "",
+    warns: bool = False,
 ) -> Check:
-    """The check that follows from what was counted: nothing looked at is an error."""
+    """The check that follows from what was counted: nothing looked at is an error.
+
+    Args:
+        warns: whether failures of it only warn.
+    """
     if looked_at == 0 and not may_be_empty:
         return Check(name, on, Outcome.ERROR, 0, message="it looked at nothing")
     if failures:
-        return Check(name, on, Outcome.FAIL, looked_at, failures, message, rows, sql)
+        outcome = Outcome.WARN if warns else Outcome.FAIL
+        return Check(name, on, outcome, looked_at, failures, message, rows, sql)
     return Check(name, on, Outcome.PASS, looked_at)

@@ -8,25 +8,41 @@ have their columns and no others. Whether keys are unique is asked of the whole 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandera.polars as pa
 
-from sluicegate.contracts import Contract, Model, judge, judge_by
-from sluicegate.contracts.references import RULE
+from sluicegate.contracts import Contract, Model, judge, judge_by, promises_of
+from sluicegate.contracts.foreign_keys import RULE
 from sluicegate.errors import ContractError
 from sluicegate.ingestion import raw_table
 from sluicegate.ingestion.table import BATCH
+from sluicegate.ingestion.tally import Tallies
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
 from sluicegate.quality.agreement import audit_agreements
 from sluicegate.quality.check import Check, Outcome, verdict_of
 from sluicegate.quality.compiled import compiled
+from sluicegate.quality.counts import tallied
+from sluicegate.quality.foreign_keys import audit_references
 from sluicegate.quality.keys import SHOWN, shown_keys
-from sluicegate.quality.references import audit_references
 from sluicegate.sources import Source
 
 ROWS_AT_ONCE = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What became of holding a table against its contract.
+
+    Attributes:
+        checks: one a rule.
+        tallies: what was counted on the way, by dimension of quality; none of a table that could
+            not be examined.
+    """
+
+    checks: list[Check]
+    tallies: Tallies
 
 
 def audit_source(source: Source, session: Session, arrived: Sequence[str] = ()) -> list[Check]:
@@ -48,16 +64,21 @@ def audit_source(source: Source, session: Session, arrived: Sequence[str] = ()) 
 
 def audit_model(model: Model, session: Session) -> list[Check]:
     """One check a rule of a model's contract, over every row that dbt built."""
+    return examine_model(model, session).checks
+
+
+def examine_model(model: Model, session: Session) -> Examined:
+    """The same, with what was counted."""
     table = Table.of(model.table)
-    checks = audit_table(
+    examined = examine_table(
         table,
         model.contract,
         session,
         may_be_empty=model.may_be_empty,
         unique=model.unique,
     )
-    checks += audit_references(table, model.contract, session)
-    return checks + audit_agreements(model, session)
+    between = audit_references(table, model.contract, session) + audit_agreements(model, session)
+    return replace(examined, checks=examined.checks + between)
 
 
 def audit_table(
@@ -69,9 +90,23 @@ def audit_table(
     unique: bool = True,
 ) -> list[Check]:
     """One check a rule of the contract, over every row of the table; references are others."""
+    return examine_table(table, contract, session, may_be_empty=may_be_empty, unique=unique).checks
+
+
+def examine_table(
+    table: Table,
+    contract: type[Contract],
+    session: Session,
+    *,
+    may_be_empty: bool = False,
+    unique: bool = True,
+) -> Examined:
+    """The same, with what was counted."""
     on = str(table)
     if not session.exists(table):
-        return [Check("exists", on, Outcome.ERROR, 0, message="the table is not in the branch")]
+        return _failed(
+            Check("exists", on, Outcome.ERROR, 0, message="the table is not in the branch")
+        )
     try:
         _require_shape(table, contract, session)
         in_place = compiled(contract)
@@ -79,13 +114,14 @@ def audit_table(
         broken |= _by_pandera(table, contract, session, height, in_place)
     except ContractError as error:
         height = int(session.scalar(f"SELECT count(*) FROM {table.sql}"))
-        return [Check("applies", on, Outcome.ERROR, height, message=error.message)]
+        return _failed(Check("applies", on, Outcome.ERROR, height, message=error.message))
     rules = [rule for rule in contract.rules() if not rule.endswith(f":{RULE}")]
+    warnings = promises_of(contract).warnings
     if unique:
         broken[contract.unique_rule()] = _taken_twice(table, contract, session, height)
     else:
         rules.remove(contract.unique_rule())
-    return [
+    checks = [
         verdict_of(
             rule,
             on,
@@ -94,9 +130,16 @@ def audit_table(
             message=f"{broken[rule].rows:,} of {height:,} rows break it",
             may_be_empty=may_be_empty,
             rows=broken[rule].shown,
+            warns=rule in warnings,
         )
         for rule in rules
     ]
+    counts = {rule: found.rows for rule, found in broken.items()}
+    return Examined(checks, tallied(table, contract, session, height, counts))
+
+
+def _failed(check: Check) -> Examined:
+    return Examined([check], {})
 
 
 @dataclass(frozen=True, slots=True)

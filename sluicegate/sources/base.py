@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Required, TypedDict, Unpack
 
-from sluicegate.contracts import Contract
+from sluicegate.contracts import Contract, Reference
 from sluicegate.errors import ContractError
 from sluicegate.sources.fresh import Expectation
 from sluicegate.sources.records import Format, Records
@@ -118,6 +118,8 @@ class Terms(TypedDict, total=False):
     """Columns of the source that are left in the archive on purpose."""
     fresh: Expectation
     """When there must be something new; without it, nobody waits for anything."""
+    reference: Reference
+    """What says whether its rows are accurate; without it, nobody can tell."""
 
 
 # Written down again: under postponed annotations a TypedDict does not know what it requires.
@@ -154,6 +156,7 @@ class Source:
         self.may_be_empty = terms.get("may_be_empty", False)
         self.ignore = frozenset(terms.get("ignore", ()))
         self.fresh = terms.get("fresh")
+        self.reference = terms.get("reference")
         if not contract.key():
             raise ContractError(
                 f"The contract of source {name!r} has no key.",

@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 
 from sluicegate.contracts import Agrees, Column, Contract, Model
-from sluicegate.contracts.references import RULE
+from sluicegate.contracts.foreign_keys import RULE
 from sluicegate.ingestion import raw_table
-from sluicegate.ingestion.references import set_orphans_aside, table_of
+from sluicegate.ingestion.foreign_keys import set_orphans_aside, table_of
 from sluicegate.ingestion.sift import Unsifted, sift
 from sluicegate.ingestion.table import BATCH
 from sluicegate.lake import Session, Table

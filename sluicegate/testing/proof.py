@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from sluicegate.contracts import Column, Contract, Model, judge, reading_rules
-from sluicegate.contracts.references import RULE
+from sluicegate.contracts.foreign_keys import RULE
 from sluicegate.errors import ContractError
 from sluicegate.ingestion.sift import shape, sift
 from sluicegate.lake import Session, scratch
@@ -139,7 +139,8 @@ def _as_batch(source: Source, rows: Rows) -> dict[str, str]:
     rules: list[str | None] = [*(each.rule for each in sent), *damaged]
     if len(lines) != len(rules):
         return dict.fromkeys(cases_of(source), f"{len(rules)} records are read as {len(lines)}")
-    verdicts = dict(sifted.rejected.select(LINE, "rules").iter_rows())
+    told = pl.concat([each.select(LINE, "rules") for each in (sifted.rejected, sifted.warned)])
+    verdicts = dict(told.iter_rows())
     return _compared(rules, [set(verdicts.get(line, ())) for line in lines], "as a batch")
 
 

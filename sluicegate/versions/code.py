@@ -21,6 +21,8 @@ import polars as pl
 
 _OURS = "sluicegate"
 _DIGITS = 16
+_RULE = "rule"
+"""Name of the decorator of rules."""
 _UNTOLD = frozenset({"ctx", "kind", "type_comment", "returns", "annotation"})
 """Parts of a syntax tree that change nothing of what code does."""
 
@@ -125,7 +127,15 @@ def _source(code: CodeType | type) -> str:
             node.body = node.body[1:] or [ast.Pass()]
     if isinstance(tree.body[0], ast.FunctionDef | ast.ClassDef):
         tree.body[0].name = "_"
+        tree.body[0].decorator_list = [*map(_decorator, tree.body[0].decorator_list)]
     return _tree(tree)
+
+
+def _decorator(node: ast.expr) -> ast.expr:
+    """What ``@rule(…)`` is given changes nothing of what the rule says: it is told beside it."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == _RULE:
+        return node.func
+    return node
 
 
 def _tree(node: Any) -> str:

@@ -15,7 +15,8 @@ from itertools import chain
 from sluicegate.versions.compare_columns import columns
 from sluicegate.versions.compare_source import model, source
 from sluicegate.versions.record import Change
-from sluicegate.versions.rules import RowRule, Rules
+from sluicegate.versions.rules import WARN, RowRule, Rules
+from sluicegate.versions.severity import dimension, severity
 
 _UNDECIDED = "whether it means the same cannot be decided"
 
@@ -126,20 +127,32 @@ def _row_rules(old: Rules, new: Rules) -> Iterator[Change]:
             f"rule {name}",
             "was removed",
             _shown(rule),
-            readers="rows that break it are published now",
+            # What only warned was published before.
+            readers="" if rule.severity == WARN else "rows that break it are published now",
         )
     for name, rule in added.items():
         yield Change(
-            f"rule {name}", "is new", after=_shown(rule), writers="rows that break it are refused"
+            f"rule {name}",
+            "is new",
+            after=_shown(rule),
+            writers="" if rule.severity == WARN else "rows that break it are refused",
         )
     for name in sorted(old.rules.keys() & new.rules.keys()):
-        if old.rules[name] != new.rules[name]:
-            # What polars prints hides arguments: equal texts are told apart by their code.
-            before, after = old.rules[name], new.rules[name]
-            if before.expression == after.expression:
-                yield _undecided(f"rule {name}", f"code {before.code}", f"code {after.code}")
-            else:
-                yield _undecided(f"rule {name}", before.expression, after.expression)
+        yield from _row_rule(f"rule {name}", old.rules[name], new.rules[name])
+
+
+def _row_rule(what: str, old: RowRule, new: RowRule) -> Iterator[Change]:
+    yield from severity(what, old, new)
+    yield from dimension(what, old, new)
+    if (old.expression, old.code) == (new.expression, new.code):
+        return
+    # What polars prints hides arguments: equal texts are told apart by their code.
+    same = old.expression == new.expression
+    before, after = (f"code {each.code}" if same else each.expression for each in (old, new))
+    if old.severity == new.severity == WARN:
+        yield Change(what, "warns of other rows", before, after)
+    else:
+        yield _undecided(what, before, after)
 
 
 def _shown(rule: RowRule) -> str:

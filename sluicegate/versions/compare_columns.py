@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sluicegate.versions.record import Change
-from sluicegate.versions.rules import NAMED, PER_RECORD, POSITIONAL, ColumnRules, Rules
+from sluicegate.versions.rules import NAMED, PER_RECORD, POSITIONAL, WARN, ColumnRules, Rules
+from sluicegate.versions.severity import dimension
 from sluicegate.versions.values import told, why_not_within
 
 _BY_POSITION = "its batches tell columns by their position"
@@ -86,6 +88,7 @@ def _column(old: ColumnRules, new: ColumnRules, was: Rules, now: Rules) -> Itera
         )
     elif change := _values(what, old, new):
         yield change
+    yield from dimension(what, old, new)
     if old.nullable != new.nullable:
         yield Change(
             what,
@@ -107,16 +110,33 @@ def _column(old: ColumnRules, new: ColumnRules, was: Rules, now: Rules) -> Itera
 
 
 def _values(what: str, old: ColumnRules, new: ColumnRules) -> Change | None:
-    if _accepts(old) == _accepts(new):
+    if (_accepts(old), old.severity) == (_accepts(new), new.severity):
         return None
-    wider, narrower = why_not_within(new, old), why_not_within(old, new)
+    before, after = _enforced(old), _enforced(new)
+    wider, narrower = why_not_within(after, before), why_not_within(before, after)
+    if old.severity != new.severity:
+        how = "only warns now" if new.severity == WARN else "rejects now"
+    elif new.severity == WARN:
+        how = "warns of other values"
+    else:
+        how = "accepts other values" if wider or narrower else "says in other words what it accepts"
     return Change(
         what,
-        "accepts other values" if wider or narrower else "says in other words what it accepts",
+        how,
         told(old),
         told(new),
         readers=wider and f"values may be published that were refused: {wider}",
         writers=narrower and f"values may be refused that were taken: {narrower}",
+    )
+
+
+def _enforced(column: ColumnRules) -> ColumnRules:
+    """What is refused: where checks only warn, any value is let in."""
+    if column.severity != WARN:
+        return column
+    nothing: dict[str, str] = {}
+    return replace(
+        column, gt=None, ge=None, lt=None, le=None, isin=None, matches=None, checks=nothing
     )
 
 

@@ -45,6 +45,7 @@ def source(old: Intake, new: Intake) -> Iterator[Change]:
         yield Change("owner", "changed", old.owner, new.owner)
     if old.ignore != new.ignore:
         yield Change("ignore", "changed", ", ".join(old.ignore), ", ".join(new.ignore))
+    yield from _reference(old, new)
 
 
 def model(old: Built, new: Built) -> Iterator[Change]:
@@ -60,6 +61,7 @@ def model(old: Built, new: Built) -> Iterator[Change]:
             writers="a second row of a key is refused" if new.unique else "",
         )
     yield from _agreements(old, new)
+    yield from _reference(old, new)
 
 
 def _agreements(old: Built, new: Built) -> Iterator[Change]:
@@ -67,6 +69,12 @@ def _agreements(old: Built, new: Built) -> Iterator[Change]:
         yield Change("agrees", "was removed", each, readers="the totals may differ")
     for each in sorted({*new.agrees} - {*old.agrees}):
         yield Change("agrees", "is new", after=each, writers="totals that differ are refused")
+
+
+def _reference(old: Intake | Built, new: Intake | Built) -> Iterator[Change]:
+    """A reference measures; no row is refused for what it says."""
+    if old.reference != new.reference:
+        yield Change("reference", "changed", old.reference or "none", new.reference or "none")
 
 
 def _share(what: str, old: str, new: str) -> Iterator[Change]:

@@ -13,7 +13,8 @@ import polars as pl
 
 from sluicegate.catalogue import Catalogue
 from sluicegate.contracts import Column, Contract, Model
-from sluicegate.contracts.field import METADATA, FieldMeta
+from sluicegate.contracts.dimension import USUAL, RuleMeta
+from sluicegate.contracts.field import METADATA, FieldMeta, rule_meta
 from sluicegate.contracts.kinds import is_builtin, is_plain
 from sluicegate.errors import ContractError
 from sluicegate.sources import Delimited, Format, JsonPages, Ndjson, Source
@@ -83,6 +84,7 @@ def of_source(source: Source) -> Rules:
         may_shrink=_share(source.may_shrink) if source.load.value == "replace" else None,
         may_be_empty=source.may_be_empty,
         fresh=None if source.fresh is None else str(source.fresh),
+        reference=None if source.reference is None else str(source.reference),
         ignore=tuple(sorted(source.ignore)),
     )
     return _of_contract(f"raw.{source.name}", source.contract, source=bound)
@@ -94,6 +96,7 @@ def of_model(model: Model) -> Rules:
         may_be_empty=model.may_be_empty,
         unique=model.unique,
         agrees=tuple(sorted(map(str, model.agrees))),
+        reference=None if model.reference is None else str(model.reference),
     )
     return _of_contract(model.table, model.contract, model=bound)
 
@@ -104,7 +107,9 @@ def _of_contract(table: str, contract: type[Contract], **bound: Any) -> Rules:
     # What is applied counts, not what is declared.
     own = {
         str(check.name): RowRule(
-            str(declared[check.name]), digest_of(getattr(contract, check.name), contract)
+            str(declared[check.name]),
+            digest_of(getattr(contract, check.name), contract),
+            **_weight(rule_meta(getattr(contract, check.name))),
         )
         for check in schema.checks
         if check.name in declared
@@ -113,6 +118,13 @@ def _of_contract(table: str, contract: type[Contract], **bound: Any) -> Rules:
     columns = tuple(_column(column, schema.columns[column.name]) for column in contract.columns())
     rules = {**own, **{name: RowRule("", text) for name, text in others.items()}}
     return Rules(table, columns, rules, _options(schema), **bound)
+
+
+def _weight(meta: RuleMeta | None) -> dict[str, Any]:
+    """What is declared of a rule besides what it says."""
+    meta = meta or USUAL
+    dimension = None if meta.dimension is None else meta.dimension.value
+    return {"severity": meta.severity.value, "dimension": dimension}
 
 
 def _options(schema: pa.DataFrameSchema) -> dict[str, str]:
@@ -148,6 +160,7 @@ def _column(column: Column, declared: pa.Column) -> ColumnRules:
         mask=None if replacement is None else replacement.mask.value,
         domain=None if replacement is None else replacement.domain,
         references=None if column.references is None else str(column.references),
+        **_weight(meta.rules),
         **told,
     )
 

@@ -14,6 +14,8 @@ from sluicegate.errors import ConfigurationError
 
 Plain = TypeVar("Plain")
 
+REJECT, WARN = "reject", "warn"
+"""What becomes of a row that breaks a rule."""
 NAMED, POSITIONAL, PER_RECORD = "named", "positional", "per record"
 """How a batch says which columns it has: in a header, by their order, or in each record."""
 
@@ -28,6 +30,8 @@ class ColumnRules:
         reads: its name at the source.
         isin: the values that are allowed, as texts; bounds are texts too.
         checks: checks of other kinds, by name: what they are given, or a digest of their code.
+        severity: of bounds, list, pattern and checks.
+        dimension: of quality, of the same; None: the usual one.
         pii: how near it is to a person; ``mask`` and ``domain`` say what replaces it.
         references: the column of another dataset in which its values stand.
     """
@@ -45,6 +49,8 @@ class ColumnRules:
     isin: tuple[str, ...] | None = None
     matches: str | None = None
     checks: Mapping[str, str] = field(default_factory=dict)
+    severity: str = REJECT
+    dimension: str | None = None
     pii: str = "none"
     mask: str | None = None
     domain: str | None = None
@@ -58,10 +64,14 @@ class RowRule:
     Attributes:
         expression: as polars prints it. That hides arguments, so it is for people.
         code: digest of the code that makes it.
+        severity: what becomes of a row that breaks it.
+        dimension: of quality; None: the usual one.
     """
 
     expression: str
     code: str
+    severity: str = REJECT
+    dimension: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,7 @@ class Intake:
     may_shrink: str | None = None
     may_be_empty: bool = False
     fresh: str | None = None
+    reference: str | None = None
     ignore: tuple[str, ...] = ()
 
 
@@ -100,6 +111,7 @@ class Built:
     may_be_empty: bool = False
     unique: bool = True
     agrees: tuple[str, ...] = ()
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

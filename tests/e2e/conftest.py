@@ -89,12 +89,12 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
 
 @pytest.fixture(scope="session")
 def walk(clone: Clone) -> Clone:
-    """The clone after all that README and two pages ask for, on less data than by default."""
+    """The clone after all that README and three pages ask for, on less data than by default."""
     clone.do("make help")
     clone.do(f"make data ROWS={ROWS} DAYS={DAYS}")
     *most, stop = readme_commands()
     assert stop == "make stop"
-    pages = (commands_of(f"docs/{page}.md") for page in ("quarantine", "lake"))
+    pages = (commands_of(f"docs/{page}.md") for page in ("quarantine", "quality", "lake"))
     for command in (*most, *chain.from_iterable(pages), stop):
         if command != NOT_HERE:
             clone.do(command)

@@ -112,7 +112,7 @@ def test_a_refused_run_shows_what_is_held(bad: Api, refused: Refused) -> None:
     """All its batches are there, held, with the rules that were broken; there are no models."""
     artifacts = bad.artifacts()
     tables = {key for key, artifact in artifacts.items() if artifact["type"] == "table"}
-    assert tables == {"receipts-dev", "quarantine-dev", "freshness-dev"}
+    assert tables == {"receipts-dev", "quarantine-dev", "quality-dev", "freshness-dev"}
     rows = bad.table("receipts")
     assert {row["batch"] for row in rows} >= {refused.lacks, refused.dirty, refused.broken}
     assert all(row["held"] == row["rows in"] and row["published"] == 0 for row in rows)

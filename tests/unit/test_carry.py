@@ -10,13 +10,14 @@ import pytest
 
 from sluicegate.errors import RefMoved
 from sluicegate.ingestion import Aside, Intake, carry, create, ingest, raw_table
-from sluicegate.ingestion.accounts import BATCHES, QUARANTINE, REJECTIONS, open_accounts
+from sluicegate.ingestion.accounts import BATCHES, QUARANTINE, REJECTIONS, WARNINGS, open_accounts
 from sluicegate.lake import Branch, Lake, Session
 from sluicegate.sources import Batch, Files, Load
 from tests.unit.kit import orders, publish, source
+from tests.unit.test_severity import Watched
 
-WORK = [("a,,1.00,", "b,,-1.00,", "a,,1.00,"), ("c,,3.00,", "a,,9.00,")]
-"""A row and its copy, a bad one; a correction."""
+WORK = [("a,,1.00,", "b,,-1.00,", "a,,1.00,", "w,,1.00,2.00"), ("c,,3.00,", "a,,9.00,")]
+"""A row and its copy, a bad one, one that warns; a correction."""
 
 
 @contextmanager
@@ -61,7 +62,7 @@ def content(session: Session, declared: Files) -> list[list[tuple[object, ...]]]
     """Rows and accounts of a source, moments apart."""
     tables = [f"SELECT * FROM {raw_table(declared).sql}"]
     tables += [f'SELECT * EXCLUDE "at" FROM {table.sql}' for table in (BATCHES, QUARANTINE)]
-    tables.append(f"FROM {REJECTIONS.sql}")
+    tables += [f"FROM {table.sql}" for table in (REJECTIONS, WARNINGS)]
     return [sorted(session.rows(sql), key=str) for sql in tables]
 
 
@@ -70,7 +71,7 @@ def test_what_nobody_touched_is_the_same_without_its_files(
     lake: Lake, tmp_path: Path, load: Load
 ) -> None:
     """On the new head the source's rows and accounts are what ingesting would have made there."""
-    mine, other = source(load=load), source()
+    mine, other = source(load=load, contract=Watched), source()
     release(lake, "first", mine, orders(tmp_path, "a,,5.00,", "z,,1.00,"), also=other)
     batches = [orders(tmp_path, *lines, name=f"{n}.csv") for n, lines in enumerate(WORK)]
     theirs = orders(tmp_path, "x,,1.00,")
@@ -87,6 +88,7 @@ def test_what_nobody_touched_is_the_same_without_its_files(
     with branched(lake, "again", mine) as (_, session):
         again = ingest(mine, batches, session, "late")
         expected = content(session, mine)
+    assert all(expected), "there is something to carry in each table"
     for batch in batches:
         batch.content.unlink()
     with branched(lake, "carried", mine) as (_, session):

@@ -12,7 +12,7 @@ from sluicegate.errors import ContractError, UnknownName
 
 HEAD = """
 import polars as pl
-from sluicegate.contracts import Contract, Model, field, key, rule
+from sluicegate.contracts import Contract, Model, Reference, field, key, rule
 from sluicegate.sources import Files, Load
 
 class Orders(Contract):
@@ -155,3 +155,25 @@ def test_project_without_sources_is_told(project: Path) -> None:
     """There would be nothing to do, which nobody means."""
     with pytest.raises(ContractError, match="declares no source"):
         load_catalogue(project)
+
+
+@pytest.mark.parametrize(
+    ("reference", "message", "hint"),
+    [
+        ("'raw.code', on={'order_id': 'code'}", "table 'raw.code'", "mean 'raw.codes'"),
+        ("'raw.codes', on={'order_id': 'cod'}", "column 'cod'", "mean 'code'"),
+        ("'raw.codes', on={'order': 'code'}", "column 'order'", "mean 'order_id'"),
+        ("'raw.codes', on={'order_id': 'code'}, agree={'order_id': 'n'}", "compares", "one type"),
+        ("'raw.codes', on={}", "no columns to find its rows by", "on="),
+    ],
+)
+def test_reference_that_cannot_be_asked(
+    project: Path, reference: str, message: str, hint: str
+) -> None:
+    """What it names has to be there, and to be of one type."""
+    codes = "class Codes(Contract):\n    code: str = key()\n    n: int = field()\n"
+    codes += "codes = orders('codes', contract=Codes)\n"
+    declare(project, f"{codes}source = orders(reference=Reference({reference}))")
+    with pytest.raises(ContractError, match=message) as caught:
+        load_catalogue(project)
+    assert hint in str(caught.value.hint)

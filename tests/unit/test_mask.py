@@ -368,7 +368,7 @@ def test_another_key_gives_other_pseudonyms(filled: Lake, masked: Masking) -> No
 
 
 PEOPLE = """
-from sluicegate.contracts import PII, Contract, Mask, field, key
+from sluicegate.contracts import PII, Contract, Mask, Severity, field, key
 from sluicegate.sources import Files, Load
 
 class People(Contract):
@@ -483,6 +483,17 @@ def test_a_mask_that_breaks_the_contract_is_refused(tmp_path: Path) -> None:
     assert "contracts.people.People" in str(caught.value.where)
     assert "Ada" not in str(caught.value)
     assert (lake.refs.head("masked"), lake.generations()) == (None, generations)
+
+
+def test_a_mask_that_only_warns_is_no_obstacle(tmp_path: Path) -> None:
+    """A rule that stops no publish does not stop a branch that is masked either."""
+    warns = "matches='(Ada|Bo1)[0-9]', severity=Severity.WARN"
+    lake = project(tmp_path, f"mask=Mask.SHAPE, {warns}")
+    masked_branch(settings_of(tmp_path, tmp_path), "masked", "dev")
+    (people,) = (each for each in load_catalogue(tmp_path).sources.values())
+    with lake.read("masked") as session:
+        odd = [each for each in audit_source(people, session) if each.outcome is not Outcome.PASS]
+    assert [(each.name, each.outcome) for each in odd] == [("name:matches", Outcome.WARN)]
 
 
 def test_what_was_broken_before_is_no_masks_fault(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import cast
 
+import polars as pl
 import pytest
 
 from sluicegate import warehouse
+from sluicegate.contracts import Contract, Model, Severity, key, rule
 from sluicegate.errors import AuditFailed, BatchRefused, EnvironmentFailed, RefMoved
 from sluicegate.ingestion import Intake, Receipt
-from sluicegate.lake import Archive, Lake
+from sluicegate.lake import Archive, Lake, Table
 from sluicegate.pipeline import Platform, Run, Status, stages
 from sluicegate.pipeline.stages import Harvest
 from sluicegate.quality.check import Check, Outcome
@@ -136,6 +138,17 @@ def test_message_of_an_unknown_error_stays_out_of_the_ledger(run: Run) -> None:
     assert last(run)["error"] == "ValueError"
 
 
+class Odd(Contract):
+    """Numbers that should be small."""
+
+    n: int = key()
+
+    @rule(severity=Severity.WARN)
+    def small(self) -> pl.Expr:
+        """Below zero is odd."""
+        return pl.col("n") > 0
+
+
 def model(name: str, status: ModelStatus = "built") -> warehouse.Model:
     """A model as dbt left it."""
     return warehouse.Model(name, "marts", "table", status, 0.1, 3 if status == "built" else None)
@@ -164,6 +177,24 @@ def auditing(run: Run) -> Run:
     catalogue = SimpleNamespace(sources={}, models={})
     object.__setattr__(run.platform, "catalogue", catalogue)
     return run
+
+
+def test_a_warning_stops_nothing(auditing: Run) -> None:
+    """The audit has it among its checks, and ends well; beside it, something wrong still stops."""
+    odd = Model("marts.odd", contract=Odd)
+    auditing.platform.catalogue.models["marts.odd"] = odd
+    build = warehouse.Build((), (), (), 0.1, unit_tests=True)
+    with auditing.branch() as branch:
+        with branch.session() as session:
+            session.create(Table("marts", "odd"), {"n": "BIGINT"})
+            session.execute("INSERT INTO lake.marts.odd VALUES (1), (-1)")
+        checks = stages.audit(auditing, branch, Harvest({}, {}), build)
+        assert [check.name for check in checks if check.outcome is Outcome.WARN] == ["small"]
+        with branch.session() as session:
+            session.execute("INSERT INTO lake.marts.odd VALUES (1)")
+        with pytest.raises(AuditFailed, match="1 of 3 checks do not hold") as caught:
+            stages.audit(auditing, branch, Harvest({}, {}), build)
+    assert "small" not in str(caught.value)
 
 
 LOOK = 'look at what would have been published: .venv/bin/sluicegate lake sql refused/<run> "{}"'

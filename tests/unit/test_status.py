@@ -69,6 +69,7 @@ def test_nothing_happened(desk: Desk) -> None:
         "moved": None,
         "last_run": None,
         "sources": {},
+        "quality": [],
     }
 
 

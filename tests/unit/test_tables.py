@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -46,7 +46,14 @@ def reported(status: Status, *receipts: Receipt) -> Report:
     ]
     moment = datetime(2026, 10, 30, 6, tzinfo=UTC)
     report.freshness = [
-        Freshness("orders", expectation="daily by 06:00", last=moment, due=moment, stale=True),
+        Freshness(
+            "orders",
+            expectation="daily by 06:00",
+            last=moment,
+            due=moment,
+            stale=True,
+            lag=timedelta(days=1, seconds=5, microseconds=7),
+        ),
         Freshness("rates", expectation="nothing expected", last=None, due=None, stale=False),
     ]
     return report
@@ -108,6 +115,7 @@ def test_models_count_the_checks_on_them() -> None:
         "rows": 20,
         "seconds": 0.12,
         "checks passed": 1,
+        "checks warned": 0,
         "checks failed": 1,
     }
     assert (skipped["rows"], skipped["checks passed"], skipped["checks failed"]) == (None, 0, 1)
@@ -120,6 +128,21 @@ def test_models_without_an_audit_claim_no_checks() -> None:
     assert {row["checks passed"] for row in shown(report)["models"].rows} == {None}
 
 
+def test_warnings_are_neither_passed_nor_failed() -> None:
+    """A check that warns is counted by itself and shown, after what stopped the run."""
+    warning = Receipt("orders", "0f", "1.csv", 2, 2, warnings={"odd": 2}, examples={"odd": "1.csv"})
+    report = reported(Status.REFUSED, warning)
+    report.checks.insert(0, Check("odd", "marts.orders", Outcome.WARN, 2, 2, "2 of 2 rows"))
+    row = shown(report)["models"].rows[0]
+    assert [row[f"checks {how}"] for how in ("passed", "warned", "failed")] == [1, 1, 1]
+    (warned,) = shown(report)["warnings"].rows
+    assert warned == {"source": "orders", "rule": "odd", "rows": 2, "example": "1.csv"}
+    told = as_markdown(report)
+    assert "2 of 5 checks hold, 1 warn." in told
+    assert told.index("| error | marts.totals") < told.index("| warn | marts.orders | odd |")
+    assert "## Warnings by rule\n\n| source | rule | rows |\n| --- | --- | --- |\n| orders" in told
+
+
 def test_freshness_has_a_row_a_source() -> None:
     """Each source says when it last came, when it was due, and whether it is stale."""
     exhibit = shown(reported(Status.PUBLISHED, receipt(1)))["freshness"]
@@ -129,6 +152,7 @@ def test_freshness_has_a_row_a_source() -> None:
             "state": "stale",
             "last": "2026-10-30 06:00 UTC",
             "due": "2026-10-30 06:00 UTC",
+            "lag": "1 day, 0:00:05",
             "expectation": "daily by 06:00",
         },
         {
@@ -136,6 +160,7 @@ def test_freshness_has_a_row_a_source() -> None:
             "state": "fresh",
             "last": "never",
             "due": None,
+            "lag": None,
             "expectation": "nothing expected",
         },
     ]

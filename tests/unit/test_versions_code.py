@@ -76,6 +76,7 @@ def digests(project: Path, text: str) -> dict[str, str]:
         ('"a", "b", "c"', '"c", "b", "a"', set()),
         ("around(5)", "around(6)", {"around"}),
         ("(data.key) < limit", "(data.key) > limit", {"around"}),
+        ("@rule\n    def small", "@rule(severity='warn')\n    def small", set()),
         ('"""Small."""', '"""Little."""', set()),
         ('        """Small."""\n', "        # Little.\n\n", set()),
         ("return column < LIMIT", "return (\n        column  <  LIMIT\n    )", set()),

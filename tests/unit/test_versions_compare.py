@@ -18,10 +18,13 @@ from sluicegate.contracts import (
     PII,
     Agrees,
     Date,
+    Dimension,
     Mask,
     Model,
     Money,
     Rate,
+    Reference,
+    Severity,
     UtcTimestamp,
     field,
     iban,
@@ -40,6 +43,16 @@ R, W, BOTH, SAFE = "readers", "writers", "readers writers", ""
 
 @rule
 def positive(self: Any) -> pl.Expr:
+    return pl.col("x") > 0
+
+
+@rule(severity=Severity.WARN)
+def suspicious(self: Any) -> pl.Expr:
+    return pl.col("x") > 0
+
+
+@rule(dimension=Dimension.TIMELINESS)
+def timely(self: Any) -> pl.Expr:
     return pl.col("x") > 0
 
 
@@ -120,6 +133,12 @@ VALUES: list[tuple[Any, dict[str, Any], dict[str, Any], str]] = [
     (str, {"references": "a.b"}, {}, R),
     (str, {"references": "a.b"}, {"references": "a.c"}, BOTH),
     (str, {}, {"description": "For people."}, None),
+    (int, {"gt": 0}, {"gt": 0, "severity": Severity.WARN}, R),
+    (int, {"gt": 0, "severity": Severity.WARN}, {"gt": 0}, W),
+    (int, {"gt": 0, "severity": Severity.WARN}, {"gt": 5, "severity": Severity.WARN}, SAFE),
+    (int, {"gt": 0, "severity": Severity.WARN}, {}, SAFE),
+    (int, {}, {"gt": 0, "severity": Severity.WARN}, SAFE),
+    (int, {"gt": 0}, {"gt": 0, "dimension": Dimension.TIMELINESS}, SAFE),
 ]
 
 
@@ -158,6 +177,25 @@ def test_rules_over_several_columns_come_and_go(old: Any, new: Any, whom: str) -
         bound(of_column(int, **{each.__name__: each for each in rules})) for rules in (old, new)
     )
     assert broken(before, after) == whom
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "whom", "how"),
+    [
+        (positive, suspicious, R, "only warns now"),
+        (suspicious, positive, W, "rejects now"),
+        (positive, timely, SAFE, "counts for another dimension of quality"),
+        (None, suspicious, SAFE, "is new"),
+        (suspicious, None, SAFE, "was removed"),
+    ],
+)
+def test_what_a_rule_stands_for(old: Any, new: Any, whom: str, how: str) -> None:
+    """A rule that only warns refuses nothing, and what it is counted as is nobody's business."""
+    before, after = (
+        bound(of_column(int, **({} if each is None else {"ruled": each}))) for each in (old, new)
+    )
+    (change,) = changes(before, after)
+    assert (broken(before, after), change.how) == (whom, how)
 
 
 def test_a_rule_that_changed_cannot_be_decided() -> None:
@@ -257,6 +295,7 @@ def test_another_type_and_another_key() -> None:
         ({"format": Delimited(",")}, {"format": Delimited(";")}, W),
         ({"owner": "a"}, {"owner": "b"}, SAFE),
         ({"ignore": ("a",)}, {"ignore": ("b",)}, SAFE),
+        ({}, {"reference": Reference("raw.codes", on={"x": "code"})}, SAFE),
     ],
 )
 def test_terms_of_a_source(old: Any, new: Any, whom: str) -> None:
@@ -276,6 +315,7 @@ def test_terms_of_a_source(old: Any, new: Any, whom: str) -> None:
         ({"unique": True}, {"unique": False}, R),
         ({"unique": False}, {"unique": True}, W),
         ({"may_be_empty": False}, {"may_be_empty": True}, R),
+        ({}, {"reference": Reference("raw.codes", on={"x": "code"})}, SAFE),
     ],
 )
 def test_terms_of_a_model(old: Any, new: Any, whom: str) -> None:
@@ -283,6 +323,7 @@ def test_terms_of_a_model(old: Any, new: Any, whom: str) -> None:
     made = of_column(int)
     before, after = (of_model(Model("marts.made", contract=made, **each)) for each in (old, new))
     assert broken(before, after) == whom
+    assert changes(before, after)
 
 
 def test_a_new_column_of_a_model_must_be_built() -> None:

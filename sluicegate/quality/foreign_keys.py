@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sluicegate.contracts import Column, Contract
-from sluicegate.contracts.references import RULE
-from sluicegate.ingestion.references import table_of
+from sluicegate.contracts.foreign_keys import RULE
+from sluicegate.ingestion.foreign_keys import table_of
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
 from sluicegate.quality.check import Check, Outcome, verdict_of

@@ -10,16 +10,17 @@ from dataclasses import replace
 
 import polars as pl
 
-from sluicegate.contracts import Verdict
-from sluicegate.contracts.references import RULE, Reference
+from sluicegate.contracts import Dimension, Verdict
+from sluicegate.contracts.foreign_keys import RULE, ForeignKey
 from sluicegate.ingestion.sift import Sifted, as_records
 from sluicegate.ingestion.table import BATCH
+from sluicegate.ingestion.tally import Tally, added
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
 from sluicegate.sources import LINE, Source
 
 
-def table_of(reference: Reference) -> Table:
+def table_of(reference: ForeignKey) -> Table:
     """Where the values are that a reference may have."""
     source = "." not in reference.dataset
     return Table("raw", reference.dataset) if source else Table.of(reference.dataset)
@@ -36,8 +37,14 @@ def set_orphans_aside(source: Source, sifted: Sifted, session: Session) -> Sifte
     written = places.join(sifted.written, on=[BATCH, LINE], how="left", maintain_order="left")
     broken = as_records(written).insert_column(2, verdict.rules_of(rejected))
     keys = orphans.select(source.contract.key())
+    lost = dict(places[BATCH].value_counts().iter_rows())
     return replace(
         sifted,
+        warned=sifted.warned.join(places, on=[BATCH, LINE], how="anti"),
+        tallies={
+            batch: added([tallies, {Dimension.CONSISTENCY: Tally(0, lost.get(batch, 0))}])
+            for batch, tallies in sifted.tallies.items()
+        },
         accepted=sifted.accepted.filter(~rejected),
         rejected=pl.concat([sifted.rejected, broken]),
         refused=pl.concat([sifted.refused, keys.with_columns(broken["record"])]),

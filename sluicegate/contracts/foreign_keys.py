@@ -19,7 +19,7 @@ RULE = "references"
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ForeignKey:
     """What the values of a column stand for.
 
     Attributes:
@@ -31,7 +31,7 @@ class Reference:
     column: str
 
     @classmethod
-    def of(cls, text: str) -> Reference:
+    def of(cls, text: str) -> ForeignKey:
         """The reference that a contract writes as ``merchants.merchant_id``.
 
         Raises:
@@ -75,7 +75,7 @@ def in_order(
 def _require_there(
     contract: type[Contract],
     column: Column,
-    reference: Reference,
+    reference: ForeignKey,
     known: Mapping[str, type[Contract]],
 ) -> None:
     if reference.dataset not in known:
@@ -110,7 +110,7 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 
 def _require_one_mask(
-    contract: type[Contract], column: Column, reference: Reference, other: Column
+    contract: type[Contract], column: Column, reference: ForeignKey, other: Column
 ) -> None:
     """In a masked branch the two must still be equal."""
     masks = [each.personal.replacement if each.personal else None for each in (column, other)]
