@@ -72,9 +72,9 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 .PHONY: bench lint format ci browser screenshots lock
 # Groups of tests that share a server or a clone stay in one process: see tests/conftest.py.
 PYTEST = @$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
-test: $(DEV) ## Run the tests: unit, store, integration
-	$(say) 'Unit, store and integration tests'
-	$(PYTEST) tests/integration tests/store tests/unit $(addprefix --ignore=,$(SLOW) $(OTHERS))
+test: $(DEV) ## Run the tests: unit and integration
+	$(say) 'Unit and integration tests'
+	$(PYTEST) tests/integration tests/unit $(addprefix --ignore=,$(SLOW) $(OTHERS))
 
 test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
 	$(say) 'Unit tests'
@@ -126,7 +126,7 @@ format: $(DEV) ## Format the code and fix what can be fixed
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-ci: browser lint test test-e2e test-exports test-crash ## What continuous integration runs
+ci: browser lint test test-store test-e2e test-exports test-crash ## What continuous integration runs
 
 # Only CI calls this by itself: a test must not install programs on somebody's machine.
 browser: ## Install the browser that looks at Prefect's UI in tests (Debian's chromium, as root)

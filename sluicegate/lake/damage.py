@@ -39,6 +39,9 @@ _WORDS = (
 _DAMAGE = re.compile(
     r"^\s*(?:Invalid Input Error: |IO Error: |Error: )?(?:" + "|".join(_WORDS) + ")", re.MULTILINE
 )
+_KIND = re.compile(r"\s*[A-Z][A-Za-z ]* Error\b")
+"""How everything begins that DuckDB says on purpose. What a decoder trips over may have no kind."""
+
 _FILE = re.compile(r"""["']([^"'\n]*\.parquet)["']""")
 
 
@@ -49,10 +52,13 @@ def damage(said: str, catalog: Path, files: DataFiles) -> EnvironmentFailed | No
         said: what DuckDB said.
         catalog: what was read.
     """
-    if not _DAMAGE.search(said):
+    known = _DAMAGE.search(said)
+    if not known and _KIND.match(said):
         return None
     named = _FILE.search(said)
-    file = named[1] if named else _found(catalog, files)
+    file = named[1] if known and named else _found(catalog, files)
+    if not known and file is None:
+        return None
     return EnvironmentFailed(
         "A data file of the lake is damaged.",
         where=file or files.path,

@@ -22,7 +22,8 @@ def read(tmp_path: Path, content: str | bytes) -> Records:
     """Records of a text with one object a line."""
     file = tmp_path / "drop"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return Ndjson().read(file, name="drop.ndjson", columns=())
+    (records,) = Ndjson().read(file, name="drop.ndjson", columns=(), most=1_000)
+    return records
 
 
 def rows(records: Records) -> list[dict[str, Any]]:
@@ -137,7 +138,7 @@ def test_pages_are_one_list(tmp_path: Path) -> None:
     """Records are numbered through all pages; one that is no object is set aside."""
     file = tmp_path / "pages"
     file.write_text('[{"data": [{"a": 1.50}, 7]},\n{"data": []}, {"data": [{"a": {"b": "x"}}]}]')
-    records = JsonPages().read(file, name="list", columns=())
+    (records,) = JsonPages().read(file, name="list", columns=(), most=1_000)
     assert rows(records) == [{"a": "1.50", "_line": 1}, {"a.b": "x", "_line": 3}]
     assert records.rejects.rows() == [(2, '"7"', "record:json")]
 
@@ -148,7 +149,7 @@ def test_damaged_pages_are_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "pages"
     file.write_text(content)
     with pytest.raises(BatchRefused, match="cannot be read as JSON"):
-        JsonPages().read(file, name="list", columns=())
+        list(JsonPages().read(file, name="list", columns=(), most=1_000))
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"data": {}}', b"\xff", b"[" * 99_999])

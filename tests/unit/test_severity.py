@@ -130,7 +130,7 @@ class Everything(Contract):
     """A rule of every kind."""
 
     id: int = key(isin=[1, 2])
-    needed: str = field(matches="[a-z]", isin=["a", "b"])
+    needed: str = field(matches="[a-z]", references="others.id")
     late: int = field(nullable=True, le=5, severity=Severity.WARN, dimension=Dimension.TIMELINESS)
     own: int = field(nullable=True, check=pa.Check.ne(3))
 
@@ -161,8 +161,8 @@ def test_every_rule_has_a_dimension() -> None:
         "id:not_null": ("completeness", "reject"),
         "id:isin": ("validity", "reject"),
         "needed:not_null": ("completeness", "reject"),
-        "needed:isin": ("validity", "reject"),
         "needed:matches": ("validity", "reject"),
+        "needed:references": ("consistency", "reject"),
         "late:less_than_or_equal_to": ("timeliness", "warn"),
         "own:not_equal_to": ("validity", "reject"),
         "alone": ("validity", "reject"),

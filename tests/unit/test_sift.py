@@ -46,7 +46,7 @@ def test_rejected_record_keeps_its_text(tmp_path: Path) -> None:
         "paid": 'x, "y"',
     }
     assert broken == 'b,"open'
-    assert found.texts["order_id"].to_list() == ["c"]
+    assert found.accepted["order_id"].to_list() == ["c"]
 
 
 def test_batches_are_told_apart(tmp_path: Path) -> None:

@@ -83,8 +83,8 @@ def test_weaker_check_is_noticed(
 
 def test_contract_that_is_gone_is_noticed(project: Path) -> None:
     """With its file, which nobody remembers to delete along."""
-    (project / "contracts" / PAYMENTS).unlink()
-    assert stale(project, described(load_catalogue(project))) == ["raw.payments"]
+    (project / "contracts" / "fx_rates.py").unlink()
+    assert stale(project, described(load_catalogue(project))) == ["raw.fx_rates"]
 
 
 def test_descriptions_and_comments_are_no_promise(project: Path) -> None:
