@@ -100,7 +100,9 @@ def build(
 def _refuse_damage(found: Iterable[Any], catalog: Path, files: DataFiles) -> None:
     """Blame the lake for a data file that is damaged, and neither the data nor a model."""
     for result in found:
-        if told := damage(str(result.message or ""), catalog, files):
+        # The first line of an error is dbt's own: where it was met.
+        _, _, said = str(result.message or "").partition("\n")
+        if said and (told := damage(said, catalog, files)):
             raise told
 
 
