@@ -68,7 +68,7 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 	  --start '$(START)' --landing data/landing --truth data/truth --processor data/processor
 
 ##@ Develop
-.PHONY: test test-unit test-store test-integration test-e2e test-exports test-crash test-mutations
+.PHONY: test test-unit test-models test-store test-integration test-e2e test-exports test-crash test-mutations
 .PHONY: bench lint format ci browser screenshots lock
 # Groups of tests that share a server or a clone stay in one process: see tests/conftest.py.
 PYTEST = @$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
@@ -79,6 +79,10 @@ test: $(DEV) ## Run the tests: unit and integration
 test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
 	$(say) 'Unit tests'
 	$(PYTEST) tests/unit
+
+test-models: $(DEV) ## Run the tests of the dbt project: what its models promise, on data made for it
+	$(say) 'Tests of the dbt project'
+	$(PYTEST) tests/models
 
 test-store: $(DEV) ## Run the tests of the lake on a folder and on object storage, side by side
 	$(say) 'Tests of folder and object storage'
@@ -126,7 +130,7 @@ format: $(DEV) ## Format the code and fix what can be fixed
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-ci: browser lint test test-store test-e2e test-exports test-crash ## What continuous integration runs
+ci: browser lint test test-models test-store test-e2e test-exports test-crash ## What continuous integration runs
 
 # Only CI calls this by itself: a test must not install programs on somebody's machine.
 browser: ## Install the browser that looks at Prefect's UI in tests (Debian's chromium, as root)

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from sluicegate.lake.connection import Connection
-from tests.unit.month import AS_OF, dispute, moment, payment, write_world
+from tests.models.month import AS_OF, dispute, moment, payment, write_world
 from tests.unit.raw_lake import (
     ask,
     build_here,
