@@ -85,7 +85,7 @@ def test_each_environment_has_data_of_its_own(walk: Clone) -> None:
     assert "staging: published." in told.out
     (staging,) = walk.all(".venv/bin/sluicegate status --env staging")
     assert "staging shows generation g" in staging.out
-    (dev,) = walk.all(".venv/bin/sluicegate status --json")
+    dev = walk.all(".venv/bin/sluicegate status --json")[0]
     assert dev.json["env"] == "dev"
     assert dev.json["generation"] not in staging.out
     assert dev.json["sources"]["payments"]["rows_in"] == 5_000
