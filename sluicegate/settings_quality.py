@@ -19,6 +19,8 @@ def _percent(value: object) -> object:
     found = _PERCENT.fullmatch(value) if isinstance(value, str) else None
     if found is None or Decimal(found[1]) > 100:
         raise ValueError('this is no share, like "99 %"')
+    if not Decimal(found[1]):
+        raise ValueError("nothing is below 0 %: leave it out, or ask for more")
     return Decimal(found[1]) / 100
 
 

@@ -77,10 +77,14 @@ def require_agreements(
                     where=contract.place(),
                     hint="give both one type",
                 )
+            _require_one_class(mine, other, model, each)
         if each.total is not None:
-            _require_exact(_there(each.total, ours, contract), contract)
             there = known[each.of]
-            _require_exact(_there(each.theirs or each.total, theirs, there), there)
+            mine = _there(each.total, ours, contract)
+            other = _there(each.theirs or each.total, theirs, there)
+            _require_exact(mine, contract)
+            _require_exact(other, there)
+            _require_one_class(mine, other, model, each)
 
 
 def _columns(contract: type[Contract]) -> dict[str, Column]:
@@ -104,6 +108,16 @@ def _require_exact(column: Column, contract: type[Contract]) -> None:
             "need not be equal.",
             where=contract.place(),
             hint="use int, Money or Rate, or count rows: Agrees(of=...) without total=",
+        )
+
+
+def _require_one_class(mine: Column, other: Column, model: str, agrees: Agrees) -> None:
+    """A difference is told with its values, unless they are personal: both must say so."""
+    if mine.pii is not other.pii:
+        raise ContractError(
+            f"The column {mine.name!r} of {model!r} is {mine.pii.name} of personal data, and "
+            f"{other.name!r} of {agrees.of!r}, with which it is to agree, {other.pii.name}.",
+            hint="give both one pii=",
         )
 
 

@@ -26,6 +26,7 @@ _ROW = "_row"
 _FATE = ":fate"
 _WINS = ":wins"
 _SUPERSEDES = ":supersedes"
+_AGAIN = ":again"
 
 _COPY = "copy"
 _CONFLICT = "conflict"
@@ -42,7 +43,7 @@ class Judged:
     @property
     def winners(self) -> pl.DataFrame:
         """What is to be written: the contract's columns, ``_batch`` and ``_line``."""
-        return self.rows.filter(_WINS).drop(_ROW, _FATE, _WINS, _SUPERSEDES)
+        return self.rows.filter(_WINS).drop(_ROW, _FATE, _WINS, _SUPERSEDES, _AGAIN)
 
     @property
     def superseding(self) -> pl.DataFrame:
@@ -68,7 +69,8 @@ class Judged:
         """The same, where rows that would supersede others lose to later ones of these keys."""
         later = self.superseding.join(keys, on=keys.columns, how="semi")
         others = self.rows.join(later, on=[BATCH, LINE], how="anti", maintain_order="left")
-        losers = _marked(later.drop(_ROW, _FATE, _WINS, _SUPERSEDES), pl.lit(_OUTDATED))
+        told = later.drop(_ROW, _FATE, _WINS, _SUPERSEDES, _AGAIN)
+        losers = _marked(told, pl.lit(_OUTDATED))
         return Judged(pl.concat([others, losers], how="diagonal"))
 
     def taken(self, written: pl.DataFrame, contract: type[Contract]) -> pl.DataFrame:
@@ -129,7 +131,8 @@ def _by_key(rows: pl.DataFrame, contract: type[Contract]) -> dict[Dimension, Tal
     copies = rows.filter(pl.col(_FATE) == _COPY)
     if not copies.is_empty():
         first = rows.unique(contract.key(), keep="first", maintain_order=True)
-        taken += copies.join(first, on=[BATCH, LINE], how="anti").height
+        new = first.filter(~pl.col(_AGAIN))
+        taken += copies.join(new, on=[BATCH, LINE], how="anti").height
     return {Dimension.UNIQUENESS: Tally(rows.height, taken)}
 
 
@@ -157,6 +160,7 @@ def weigh(
     return Judged(
         rows.with_columns(
             fates["fate"].alias(_FATE),
+            fates["again"].alias(_AGAIN),
             fates.select(superseding).to_series().alias(_SUPERSEDES),
             fates.select((pl.col("fate") == _FRESH) | superseding).to_series().alias(_WINS),
         )
@@ -197,7 +201,10 @@ def weigh_again(source: Source, rows: pl.DataFrame, session: Session, order: lis
 def _marked(rows: pl.DataFrame, fate: pl.Expr) -> pl.DataFrame:
     """Rows that lose, with their fate."""
     return rows.with_row_index(_ROW).with_columns(
-        fate.alias(_FATE), pl.lit(False).alias(_SUPERSEDES), pl.lit(False).alias(_WINS)
+        fate.alias(_FATE),
+        pl.lit(False).alias(_SUPERSEDES),
+        pl.lit(False).alias(_WINS),
+        pl.lit(False).alias(_AGAIN),
     )
 
 
@@ -231,10 +238,11 @@ def _fates(
 ) -> pl.DataFrame:
     """For each row, in order: fresh, an equal copy, or in conflict with another of its key.
 
-    ``published`` says whether the other row is one that the lake had before this group. Where rows
-    correct, only the first of a key in the group is held against that one.
+    ``published`` says whether the other row is one that the lake had before this group, ``again``
+    whether an earlier part of the batch brought it. Where rows correct, only the first of a key in
+    the group is held against what the lake has.
     """
-    fates = rows.select(_ROW, fate=pl.lit(_FRESH), published=pl.lit(False))
+    fates = rows.select(_ROW, fate=pl.lit(_FRESH), published=pl.lit(False), again=pl.lit(False))
     first = rows.unique(contract.key(), keep="first", maintain_order=True)
     if first.height < rows.height:
         fates = _update(fates, _within(rows, first, contract), published=False)
@@ -243,7 +251,8 @@ def _fates(
         if seen is not None:
             # The row of theirs that the lake has is of this batch, or equal to one of it.
             later, mine = rows.join(seen, on=key, how="semi"), mine.join(seen, on=key, how="anti")
-            fates = _update(fates, _against(later, contract, table, session), published=False)
+            theirs = _against(later, contract, table, session).with_columns(again=pl.lit(True))
+            fates = _update(fates, theirs, published=False)
         fates = _update(fates, _against(mine, contract, table, session), published=True)
     return fates
 
@@ -261,7 +270,8 @@ def _within(rows: pl.DataFrame, first: pl.DataFrame, contract: type[Contract]) -
             if not column.key
         ),
     )
-    return pairs.select(_ROW, found=pl.when(same).then(pl.lit(_COPY)).otherwise(pl.lit(_CONFLICT)))
+    found = pl.when(same).then(pl.lit(_COPY)).otherwise(pl.lit(_CONFLICT))
+    return pairs.select(_ROW, found=found, again=pl.lit(False))
 
 
 def _against(
@@ -271,9 +281,10 @@ def _against(
     content = [column.name for column in contract.columns()]
     on = " AND ".join(f"mine.{name} = theirs.{name}" for name in map(identifier, contract.key()))
     equal = _equal(content)
-    with session.lend(rows.select(_ROW, *content)) as lent:
+    with session.lend(rows.select(_ROW, *content, BATCH)) as lent:
         return session.frame(
-            f"SELECT mine.{_ROW}, if({equal}, '{_COPY}', '{_CONFLICT}') AS found"
+            f"SELECT mine.{_ROW}, if({equal}, '{_COPY}', '{_CONFLICT}') AS found,"
+            f" mine.{BATCH} = theirs.{BATCH} AS again"
             f" FROM {lent} AS mine JOIN {table.sql} AS theirs ON {on}"
         )
 
@@ -284,11 +295,13 @@ def _update(fates: pl.DataFrame, found: pl.DataFrame, *, published: bool) -> pl.
         on=_ROW,
         how="left",
         maintain_order="left",
+        suffix=":found",
     )
     return joined.select(
         _ROW,
         fate=pl.coalesce("found", "fate"),
         published=pl.when(pl.col("found").is_not_null()).then(published).otherwise("published"),
+        again=pl.coalesce("again:found", "again"),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from sluicegate.contracts import Dimension, Verdict
+from sluicegate.contracts import Dimension, Verdict, promises_of
 from sluicegate.contracts.foreign_keys import RULE, ForeignKey
 from sluicegate.ingestion.sift import Sifted, as_records
 from sluicegate.ingestion.table import BATCH
@@ -37,7 +37,7 @@ def set_orphans_aside(source: Source, sifted: Sifted, session: Session) -> Sifte
     written = places.join(sifted.written, on=[BATCH, LINE], how="left", maintain_order="left")
     broken = as_records(written).insert_column(2, verdict.rules_of(rejected))
     keys = orphans.select(source.contract.key())
-    lost = dict(places[BATCH].value_counts().iter_rows())
+    lost = dict(_anew(source, places, sifted.warned)[BATCH].value_counts().iter_rows())
     return replace(
         sifted,
         warned=sifted.warned.join(places, on=[BATCH, LINE], how="anti"),
@@ -49,6 +49,13 @@ def set_orphans_aside(source: Source, sifted: Sifted, session: Session) -> Sifte
         rejected=pl.concat([sifted.rejected, broken]),
         refused=pl.concat([sifted.refused, keys.with_columns(broken["record"])]),
     )
+
+
+def _anew(source: Source, places: pl.DataFrame, warned: pl.DataFrame) -> pl.DataFrame:
+    """Those of some rows that did not fail consistency before: a row fails a dimension once."""
+    rules = promises_of(source.contract).of(Dimension.CONSISTENCY)
+    failed = warned.filter(pl.col("rules").list.set_intersection(rules).list.len() > 0)
+    return places.join(failed, on=[BATCH, LINE], how="anti")
 
 
 def _orphans(source: Source, rows: pl.DataFrame, session: Session) -> Verdict:

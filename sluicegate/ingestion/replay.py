@@ -130,7 +130,7 @@ def _again(work: _Replay, known: Known, records: pl.DataFrame) -> Unsifted:
 def _replay(work: _Replay, group: Sequence[Unsifted], wanted: pl.DataFrame, intake: Intake) -> None:
     source, session = work.source, work.session
     contract, table = source.contract, raw_table(source)
-    sifted = set_orphans_aside(source, sift(source, group), session)
+    sifted = _kept(work, *group)
     judged = _weigh(work, sifted)
     rejected = pl.concat([sifted.rejected, judged.taken(sifted.written, contract)])
     receipts = [judged.account(source, unsifted, sifted, rejected) for unsifted in group]
@@ -146,6 +146,10 @@ def _replay(work: _Replay, group: Sequence[Unsifted], wanted: pl.DataFrame, inta
     intake.moved += moved.height
 
 
+def _kept(work: _Replay, *group: Unsifted) -> Sifted:
+    return set_orphans_aside(work.source, sift(work.source, group), work.session)
+
+
 def _weigh(work: _Replay, sifted: Sifted) -> Judged:
     order = list(work.manifest)
     judged = weigh_again(work.source, sifted.accepted, work.session, order)
@@ -156,7 +160,7 @@ def _weigh(work: _Replay, sifted: Sifted) -> Judged:
     for known in work.later(unsifted.batch.id):
         try:
             later = [
-                sift(work.source, [part]).accepted.select(work.source.contract.key())
+                _kept(work, part).accepted.select(work.source.contract.key())
                 for part in work.read(known)
             ]
         except BatchRefused:

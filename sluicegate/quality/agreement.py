@@ -11,6 +11,9 @@ from sluicegate.lake.connection import identifier
 from sluicegate.quality.check import Check, Outcome, verdict_of
 from sluicegate.quality.keys import SHOWN, lacking
 
+# Names that no column of a contract can have.
+_TOTAL, _ROWS, _THERE = map(identifier, (":total", ":rows", ":there"))
+
 
 def audit_agreements(model: Model, session: Session) -> list[Check]:
     """One check an agreement of a model; it looks at every group that either table has."""
@@ -24,14 +27,14 @@ def _audited(model: Model, agrees: Agrees, session: Session) -> Check:
     if why := lacking(session, *wanted):
         return Check(agrees.rule, model.table, Outcome.ERROR, 0, message=why)
     both = _both(mine, theirs, agrees)
-    differ = "WHERE mine.total IS DISTINCT FROM theirs.total"
-    there = "WHERE coalesce(mine.rows, 0) + coalesce(theirs.rows, 0) > 0"
+    differ = f"WHERE mine.{_TOTAL} IS DISTINCT FROM theirs.{_TOTAL}"
+    there = f"WHERE coalesce(mine.{_ROWS}, 0) + coalesce(theirs.{_ROWS}, 0) > 0"
     groups = int(session.scalar(f"SELECT count(*) {both} {there}"))
     failures = int(session.scalar(f"SELECT count(*) {both} {differ}"))
     named = [f"coalesce(mine.{column}, theirs.{column})" for column in _groups(agrees)]
     shown = (
         session.rows(
-            f"SELECT {', '.join([*named, 'mine.total', 'theirs.total'])} {both} {differ}"
+            f"SELECT {', '.join([*named, f'mine.{_TOTAL}', f'theirs.{_TOTAL}'])} {both} {differ}"
             f" ORDER BY ALL LIMIT {SHOWN}"
         )
         if failures
@@ -53,7 +56,7 @@ def _both(mine: Table, theirs: Table, agrees: Agrees) -> str:
     """The totals of each group, side by side; a group of absent values is a group."""
     groups = _groups(agrees)
     on = (f"mine.{column} IS NOT DISTINCT FROM theirs.{column}" for column in groups)
-    joined = reduce(lambda one, other: f"{one} AND {other}", on, "mine.there = theirs.there")
+    joined = reduce(lambda one, other: f"{one} AND {other}", on, f"mine.{_THERE} = theirs.{_THERE}")
     ours, other = agrees.total, agrees.theirs or agrees.total
     return (
         f"FROM {_totals(mine, ours, groups)} AS mine"
@@ -64,7 +67,9 @@ def _both(mine: Table, theirs: Table, agrees: Agrees) -> str:
 def _totals(table: Table, total: str | None, groups: list[str]) -> str:
     # Without groups, a table without rows still has a total: none.
     summed = f"sum({identifier(total)})" if total else "count(*)"
-    columns = ", ".join([*groups, "true AS there", "count(*) AS rows", f"{summed} AS total"])
+    columns = ", ".join(
+        [*groups, f"true AS {_THERE}", f"count(*) AS {_ROWS}", f"{summed} AS {_TOTAL}"]
+    )
     by = f" GROUP BY {', '.join(groups)}" if groups else ""
     return f"(SELECT {columns} FROM {table.sql}{by})"
 

@@ -76,9 +76,9 @@ def examine_model(model: Model, session: Session) -> Examined:
         session,
         may_be_empty=model.may_be_empty,
         unique=model.unique,
+        references=True,
     )
-    between = audit_references(table, model.contract, session) + audit_agreements(model, session)
-    return replace(examined, checks=examined.checks + between)
+    return replace(examined, checks=examined.checks + audit_agreements(model, session))
 
 
 def audit_table(
@@ -100,8 +100,13 @@ def examine_table(
     *,
     may_be_empty: bool = False,
     unique: bool = True,
+    references: bool = False,
 ) -> Examined:
-    """The same, with what was counted."""
+    """The same, with what was counted.
+
+    Args:
+        references: whether what the table refers to is looked at, too.
+    """
     on = str(table)
     if not session.exists(table):
         return _failed(
@@ -135,7 +140,9 @@ def examine_table(
         for rule in rules
     ]
     counts = {rule: found.rows for rule, found in broken.items()}
-    return Examined(checks, tallied(table, contract, session, height, counts))
+    between = audit_references(table, contract, session) if references else []
+    counts |= {each.name: each.failures for each in between if each.outcome is not Outcome.ERROR}
+    return Examined(checks + between, tallied(table, contract, session, height, counts))
 
 
 def _failed(check: Check) -> Examined:

@@ -14,8 +14,10 @@ from sluicegate.ingestion.tally import Tally
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
 from sluicegate.quality.compiled import compiled
+from sluicegate.quality.foreign_keys import orphans
 
 ROWS_AT_ONCE = 500_000
+_WRONG = identifier(":wrong")
 
 
 def tallied(
@@ -53,15 +55,19 @@ def _any_of(
     rules: Collection[str], table: Table, contract: type[Contract], session: Session, height: int
 ) -> int:
     """Rows that break at least one of some rules."""
-    in_place = compiled(contract)
-    if all(rule in in_place for rule in rules):
-        either = " OR ".join(f"({in_place[rule]})" for rule in rules)
+    in_place = {**compiled(contract), **orphans(contract)}
+    either = " OR ".join(f"({in_place[rule]})" for rule in rules if rule in in_place) or "false"
+    rest = [rule for rule in rules if rule not in in_place]
+    if not rest:
         return int(session.scalar(f"SELECT count(*) FROM {table.sql} WHERE {either}"))
     columns = ", ".join(identifier(column.name) for column in contract.columns())
     key = ", ".join(map(identifier, contract.key()))
     count, failed = max(1, -(-height // ROWS_AT_ONCE)), 0
     for part in range(count):
         where = f" WHERE hash({key}) % {count} = {part}" if count > 1 else ""
-        frame = session.frame(f"SELECT {columns} FROM {table.sql}{where}")
-        failed += int(judge(contract, frame).only(rules).rejected.sum())
+        frame = session.frame(
+            f"SELECT {columns}, coalesce({either}, false) AS {_WRONG} FROM {table.sql}{where}"
+        )
+        wrong = judge(contract, frame.drop(":wrong")).only(rest).rejected
+        failed += int((wrong | frame[":wrong"]).sum())
     return failed

@@ -37,6 +37,18 @@ def audit_references(
     ]
 
 
+def orphans(contract: type[Contract]) -> dict[str, str]:
+    """SQL that is true of the rows that name what is not there, by rule."""
+    found = {}
+    for column in contract.columns():
+        if column.references is not None:
+            mine, theirs = identifier(column.name), identifier(column.references.column)
+            known = f"SELECT {theirs} FROM {table_of(column.references).sql}"
+            there = f"{mine} IN ({known} WHERE {theirs} IS NOT NULL)"
+            found[f"{column.name}:{RULE}"] = f"{mine} IS NOT NULL AND NOT {there}"
+    return found
+
+
 def _audited(
     table: Table,
     contract: type[Contract],

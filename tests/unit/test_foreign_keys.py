@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from sluicegate.catalogue import load_catalogue
-from sluicegate.contracts import PII, Agrees, Contract, Mask, Model, Money, field, key
+from sluicegate.contracts import (
+    PII,
+    Agrees,
+    Contract,
+    Dimension,
+    Mask,
+    Model,
+    Money,
+    Severity,
+    field,
+    key,
+    rule,
+)
 from sluicegate.errors import ContractError
 from sluicegate.ingestion import Selection, ingest, raw_table, replay
+from sluicegate.ingestion.tally import Tally
 from sluicegate.lake import Archive, Session, Table
+from sluicegate.quality.agreement import audit_agreements
 from sluicegate.quality.check import Check, Outcome
 from sluicegate.quality.conservation import audit_batches, audit_conservation, stock
-from sluicegate.quality.contracts import audit_model, audit_source
+from sluicegate.quality.contracts import audit_model, audit_source, examine_model
 from sluicegate.sources import Batch, Files, Load
 from tests.unit.kit import batch, fresh_name
 
@@ -187,6 +203,10 @@ def test_what_is_referred_to_comes_first(tmp_path: Path) -> None:
             "would replace the two in different ways",
         ),
         ({"agrees": "Agrees('marts.total'),"}, "'marts.total', which is no other table"),
+        (
+            {"sales": "pii=PII.INDIRECT", "agrees": "Agrees('raw.sales', by=('shop_id',)),"},
+            "'marts.totals' is NONE of personal data, and 'shop_id' of 'raw.sales'",
+        ),
         ({"agrees": "Agrees('marts.totals'),"}, "which is no other table"),
         ({"agrees": "Agrees('raw.sales', 'sold'),"}, "column 'sold', which the contract does not"),
         ({"agrees": "Agrees('raw.sales', 'share', 'shop_id'),"}, "its sum is not exact"),
@@ -311,3 +331,96 @@ def test_a_model_names_what_is_there(session: Session) -> None:
     checks = audit_model(Model(str(children), contract=Child), session)
     assert outcome(checks, "parent:references") == (Outcome.FAIL, 1, 3)
     assert checks[-1].rows == ("child_id=3",)
+
+
+def test_names_of_columns_are_no_matter(session: Session) -> None:
+    """A group or a total may be called as a query would call something."""
+    one, other = (Table("agreeing", fresh_name(stem)) for stem in ("mine", "theirs"))
+
+    class Named(Contract):
+        """One row of each group."""
+
+        total: str = key()
+        rows: int = field()
+
+    for table, values in ((one, "('a', 1), ('b', 2)"), (other, "('a', 2), ('b', 1)")):
+        session.create(table, {"total": "VARCHAR", "rows": "BIGINT"})
+        session.execute(f"INSERT INTO {table.sql} VALUES {values}")
+    agrees = (Agrees(str(other), "rows", by=("total",)),)
+    (check,) = audit_agreements(Model(str(one), contract=Named, agrees=agrees), session)
+    assert check.rows == ("total=a: 1 against 2", "total=b: 2 against 1")
+    agrees = (Agrees(str(other), by=("rows",)),)
+    (check,) = audit_agreements(Model(str(one), contract=Named, agrees=agrees), session)
+    assert check.outcome is Outcome.PASS
+
+
+def test_later_batches_that_name_nobody_outdate_nothing(
+    session: Session, archive: Archive, tmp_path: Path
+) -> None:
+    """Of two corrections in quarantine the earlier comes back, if the later still has to wait."""
+    shops = declared(Shops)
+    sales = declared(selling(shops), load=Load.MERGE)
+    ingest(shops, [batch(tmp_path, "shop_id\n1\n")], session, "first")
+    for number, line in enumerate(("k,1,1.00", "k,2,2.00", "k,3,3.00")):
+        raw = f"sale_id,shop_id,amount\n{line}\n".encode()
+        name, content, size = archive.keep_bytes(raw)
+        ingest(sales, [Batch(name, f"{number}.csv", content, size)], session, f"run {number}")
+    ingest(shops, [batch(tmp_path, "shop_id\n2\n")], session, "then")
+    receipts = replay(sales, archive, session, "again", Selection()).receipts
+    assert [(each.published, each.quarantined) for each in receipts] == [(1, 0), (0, 1)]
+    there = session.rows(f"SELECT sale_id, amount FROM {raw_table(sales).sql}")
+    assert there == [("k", Decimal("2.00"))]
+
+
+def test_a_row_fails_a_dimension_once(session: Session, tmp_path: Path) -> None:
+    """A warning and a reference of one dimension are one failed row."""
+    shops = declared(Shops)
+
+    class Warned(selling(shops)):  # type: ignore[misc] # made where its shops are known
+        """One row a sale."""
+
+        @rule(severity=Severity.WARN)
+        def small(self) -> pl.Expr:
+            """A sale of more than its shop is odd."""
+            return pl.col("amount") < pl.col("shop_id")
+
+    ingest(shops, [batch(tmp_path, "shop_id\n1\n")], session, "first")
+    made = batch(tmp_path, "sale_id,shop_id,amount\na,2,5.00\nb,2,1.00\nc,1,0.50\nd,1,7.00\n")
+    (receipt,) = ingest(declared(Warned), [made], session, "second").receipts
+    assert receipt.tallies[Dimension.CONSISTENCY] == Tally(4, 3)
+    assert (receipt.warnings, receipt.rejections) == ({"small": 1}, {"shop_id:references": 2})
+
+
+def test_references_of_a_model_count_for_consistency(session: Session) -> None:
+    """Like a rule over several columns; a row that breaks both fails once."""
+    parents, children = (Table("agreeing", fresh_name(stem)) for stem in ("parents", "children"))
+
+    class Child(Contract):
+        """One row a child."""
+
+        child_id: int = key()
+        parent: int = field(nullable=True, references=f"{parents}.parent_id")
+
+        @rule
+        def younger(self) -> pl.Expr:
+            """Numbers are given in turn."""
+            return pl.col("parent") + 0 < pl.col("child_id")
+
+    session.create(parents, {"parent_id": "BIGINT"})
+    session.create(children, {"child_id": "BIGINT", "parent": "BIGINT"})
+    session.execute(f"INSERT INTO {parents.sql} VALUES (1), (2), (NULL)")
+    session.execute(f"INSERT INTO {children.sql} VALUES (1, 2), (2, 9), (3, NULL), (4, 7)")
+    tallies = examine_model(Model(str(children), contract=Child), session).tallies
+    assert tallies[Dimension.CONSISTENCY] == Tally(4, 3)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 1_000])
+@pytest.mark.parametrize("load", [Load.APPEND, Load.MERGE])
+def test_what_is_there_twice_is_counted_in_parts_too(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Load, at_once: int
+) -> None:
+    """Where a batch is cut is no matter of quality."""
+    monkeypatch.setattr(import_module("sluicegate.ingestion.ingest"), "ROWS_AT_ONCE", at_once)
+    made = batch(tmp_path, "sale_id,shop_id,amount\n" + "a,1,1.00\nb,1,1.00\n" * 2)
+    (receipt,) = ingest(declared(Sales, load=load), [made], session, "run").receipts
+    assert receipt.tallies[Dimension.UNIQUENESS] == Tally(4, 2)

@@ -280,6 +280,7 @@ def test_thresholds_are_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             '[quality.x]\nvalidty = "9 %"',
             "quality.x.*no dimension 'validty'; did you mean 'validity'",
         ),
+        ('[quality.x]\nvalidity = "0.0 %"', r"quality\.x\.validity.*nothing is below 0 %"),
         ('[quality.x]\nvalidity = "101 %"', r"quality\.x\.validity.*no share, like \"99 %\""),
         ("[quality.x]\nvalidity = 0.99", r"quality\.x\.validity.*no share"),
         ('[quality]\nx = "99 %"', "quality.x.*this is no table"),
