@@ -14,7 +14,17 @@ import polars as pl
 import pytest
 
 import sluicegate
-from sluicegate.contracts import Contract, Date, Money, UtcTimestamp, field, iban, key, rule
+from sluicegate.contracts import (
+    Contract,
+    Date,
+    Money,
+    Severity,
+    UtcTimestamp,
+    field,
+    iban,
+    key,
+    rule,
+)
 from sluicegate.errors import ContractError
 from tests.unit.made import contract, of_column
 
@@ -117,8 +127,14 @@ def test_declaration_that_says_nothing(
         (compared(positive, name="p", ignore_na=False), "x:p is given ignore_na=False"),
         (compared(positive, name="not_null"), "x:not_null would be the name of two rules"),
         (compared(positive, name="integer"), "x:integer would be the name of two rules"),
+        (compared(positive, name="references"), "x:references would be the name of two rules"),
+        (compared(positive, name="a:references"), "x:a:references would be the name of two rules"),
         (pa.Check.ge(3), "x:greater_than_or_equal_to would be the name of two rules"),
         (compared(lambda column: column > column.mean(), name="p"), "x:p judges a row by the rows"),
+        (
+            compared(lambda column: column > column.mean(), name="matches"),
+            "x:matches judges a row by the rows",
+        ),
         (
             compared(lambda column: column > column.shift(), name="p"),
             "x:p judges a row by the rows",
@@ -378,13 +394,25 @@ def test_extension_keeps_the_rules_of_its_base() -> None:
             """Less than something else."""
             return pl.col("n") < 800
 
+    class Softer(Base):
+        """The same, and nothing follows from it."""
+
+        @rule(severity=Severity.WARN)
+        def small(self) -> pl.Expr:
+            """Less than something."""
+            return pl.col("n") < 8
+
     class Silent(Base):
         """None any more."""
 
         small = None
 
     assert "small" in Kept.rules()
-    for taken, message in ((Lost, "promises: small"), (Silent, "'small' says nothing here")):
+    for taken, message in (
+        (Lost, r"promises: small\."),
+        (Softer, "promises: small: severity"),
+        (Silent, "'small' says nothing here"),
+    ):
         with pytest.raises(ContractError, match=message):
             taken.columns()
 
