@@ -119,6 +119,12 @@ def _require_plain(check: pa.Check, column: str, where: str) -> None:
             where=where,
             hint="remove it: every row is judged, and nullable= says whether a value may be absent",
         )
+    if is_builtin(check) and _is_kept_by_all(check):
+        raise ContractError(
+            f"{named} cannot be broken: it asks for nothing.",
+            where=where,
+            hint="give it a value to look for, or remove it",
+        )
     pattern = str((check.statistics or {}).get("pattern", ""))
     if is_builtin(check) and str(check.name) in _SEARCHES and not _ANCHORED.fullmatch(pattern):
         raise ContractError(
@@ -126,6 +132,20 @@ def _require_plain(check: pa.Check, column: str, where: str) -> None:
             where=where,
             hint="write matches=..., which means the whole text; for a part of it: '.*EUR.*'",
         )
+
+
+def _is_kept_by_all(check: pa.Check) -> bool:
+    """Whether a check of pandera's is given what no value can break."""
+    given = check.statistics or {}
+    match check.name:
+        case "notin":
+            return not given["forbidden_values"]
+        case "str_startswith" | "str_endswith":
+            return given["string"] == ""
+        case "str_length":
+            least, most = given.get("min_value"), given.get("max_value")
+            return (least or 0) <= 0 and most is None and given.get("exact_value") is None
+    return False
 
 
 def _require(check: pa.Check, rows: pl.DataFrame, column: str | None, where: str) -> None:

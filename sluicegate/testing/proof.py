@@ -171,7 +171,7 @@ def _sifted(
         rejecting.append((rule, rules - warns))
         # Of a record that is set aside nothing else is told.
         warning.append((rule, rules if rules == warns else frozenset[str]()))
-    wrong = {}
+    wrong: dict[str, str] = {}
     for expected, table, how in (
         (warning, sifted.warned, "as a batch, among the records that are published"),
         (rejecting, sifted.rejected, "as a batch, among the records that are set aside"),

@@ -285,7 +285,8 @@ def test_who_ignores_severity_is_noticed(
     ):
         wrong = prove(declared)
         assert wrong.keys() >= cases - apart, wrong
-    assert all("audited in place" in why for why in wrong.values())
+        in_batch = isinstance(declared, Source)
+        assert in_batch or all("audited in place" in why for why in wrong.values())
 
 
 class Guessed(Contract):
@@ -399,7 +400,7 @@ def contracts_of_nothing() -> list[Any]:
     class Never(Contract):
         """No text looks like that."""
 
-        name: str = key(matches="a$b")
+        name: str = key(matches=r"a\bb")
 
     class Torn(Contract):
         """Two rules that cannot be kept together."""
