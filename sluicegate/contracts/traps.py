@@ -141,7 +141,7 @@ def _is_kept_by_all(check: pa.Check) -> bool:
         case "notin":
             return not given["forbidden_values"]
         case "str_startswith" | "str_endswith":
-            return given["string"] == ""
+            return bool(given["string"] == "")
         case "str_length":
             least, most = given.get("min_value"), given.get("max_value")
             return (least or 0) <= 0 and most is None and given.get("exact_value") is None
