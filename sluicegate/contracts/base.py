@@ -12,8 +12,9 @@ from pandera.errors import SchemaInitError
 
 from sluicegate.contracts.answers import Holds
 from sluicegate.contracts.bounds import require_bounds_that_count, require_data_that_count
+from sluicegate.contracts.dimension import USUAL, Severity
 from sluicegate.contracts.expressions import is_row_by_row, require_rule_that_counts
-from sluicegate.contracts.field import METADATA, FieldMeta, is_rule
+from sluicegate.contracts.field import METADATA, FieldMeta, is_rule, rule_meta
 from sluicegate.contracts.foreign_keys import RULE, ForeignKey
 from sluicegate.contracts.inheritance import require_promises_kept
 from sluicegate.contracts.kinds import type_of
@@ -98,8 +99,8 @@ class Contract(pa.DataFrameModel):
         require_checks_that_count(schema, where, doubtful=doubtful)
         for base in cls.__mro__[1:]:
             if issubclass(base, Contract) and base is not Contract:
-                theirs = (base.to_schema(), base.row_rules(), base.__name__)
-                require_promises_kept(schema, rules, theirs, where)
+                theirs = (base.to_schema(), _with_severity(base), base.__name__)
+                require_promises_kept(schema, _with_severity(cls), theirs, where)
         return schema
 
     @classmethod
@@ -171,6 +172,13 @@ class Contract(pa.DataFrameModel):
         """The rules over several columns, by name: what each method of them returns."""
         members = {name: getattr(cls, name, None) for name in dir(cls)}
         return {name: member(cls) for name, member in members.items() if is_rule(member)}
+
+
+def _with_severity(contract: type[Contract]) -> dict[str, tuple[pl.Expr, Severity]]:
+    return {
+        name: (expression, (rule_meta(getattr(contract, name)) or USUAL).severity)
+        for name, expression in contract.row_rules().items()
+    }
 
 
 def _row_check(name: str, expression: pl.Expr) -> pa.Check:

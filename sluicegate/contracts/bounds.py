@@ -36,6 +36,7 @@ Interval = tuple[Any, Any]
 """The first and the last value, counted in steps of a type; nothing, if the last is before."""
 
 _EVERYTHING: Interval = (-math.inf, math.inf)
+_NOTHING: Interval = (math.inf, -math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,12 @@ def _whole(dtype: pl.DataType) -> Interval:
 def _kept(bound: _Bound, dtype: pl.DataType) -> Interval:
     """What a bound lets pass; everything, where nothing can be told of the type's values."""
     at = _steps(bound.value, dtype)
+    if (bound.called, at) in (("gt", math.inf), ("lt", -math.inf)) or (
+        bound.called == "lt" and bound.value == ""
+    ):
+        return _NOTHING
+    if bound.called == "ge" and bound.value == "":
+        return _EVERYTHING
     if at is None:
         # Neither end of the texts is known: what is left may still be anything.
         return (0, math.inf) if bound.called in _BELOW else (-math.inf, 0)
@@ -200,6 +207,10 @@ def _steps(value: Any, dtype: pl.DataType) -> Any:
 
 
 def _require_list(told: str, values: list[Any], dtype: pl.DataType, where: str) -> None:
+    if not values:
+        raise ContractError(
+            f"{told} has no value that isin= lists.", where=where, hint="name values"
+        )
     for value in values:
         if not holds(dtype, value):
             raise ContractError(

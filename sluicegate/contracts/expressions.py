@@ -17,6 +17,9 @@ _SAME |= {"NotEq": False, "NotEqValidity": False, "Gt": False, "Lt": False}
 """What a comparison of something with itself says."""
 
 _BY_ROW = frozenset({"Not", "IsNull", "IsNotNull", "IsIn", "IsBetween", "AllHorizontal"})
+_OF_ROWS = frozenset({"Agg", "Over", "Filter"})
+"""What answers of several rows at once."""
+
 _NULL = {"Literal": {"Scalar": {"Null": "Null"}}}
 _OPPOSITE = {"Eq": "NotEq", "Gt": "LtEq", "Lt": "GtEq", "IsNull": "IsNotNull"}
 _OPPOSITE |= {other: one for one, other in _OPPOSITE.items()}
@@ -56,6 +59,12 @@ def require_rule_that_counts(
     if not expression.meta.root_names():
         raise ContractError(f"The rule {name!r} looks at no column: it cannot fail.", where=where)
     _require_answer(name, expression, types, where)
+    if _looks_beside(_tree(expression)):
+        raise ContractError(
+            f"The rule {name!r} judges a row by the rows beside it.",
+            where=where,
+            hint="a batch may hold any rows: compare with a constant, or test it in dbt",
+        )
     decided = _decided(_tree(expression))
     if decided is not None:
         raise ContractError(
@@ -69,6 +78,26 @@ def require_rule_that_counts(
 def is_row_by_row(expression: pl.Expr) -> bool:
     """Whether an expression is made only of what looks at one row at a time, as far as is known."""
     return _by_row(_tree(expression))
+
+
+def _looks_beside(node: Any) -> bool:
+    """Whether a column is summed up, or cut, somewhere in an expression."""
+    match node:
+        case dict():
+            # What is done within a list of a row is no matter of other rows.
+            inner = {key: value for key, value in node.items() if key != "evaluation"}
+            if inner.keys() & _OF_ROWS:
+                return _has_column(inner)
+            return any(map(_looks_beside, inner.values()))
+        case list():
+            return any(map(_looks_beside, node))
+    return False
+
+
+def _has_column(node: Any) -> bool:
+    if isinstance(node, dict):
+        return "Column" in node or any(map(_has_column, node.values()))
+    return isinstance(node, list) and any(map(_has_column, node))
 
 
 def _by_row(node: Any) -> bool:

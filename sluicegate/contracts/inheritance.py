@@ -13,7 +13,8 @@ from sluicegate.contracts.field import METADATA
 from sluicegate.contracts.kinds import is_builtin
 from sluicegate.errors import ContractError
 
-Rules = Mapping[str, pl.Expr]
+Rules = Mapping[str, tuple[pl.Expr, Severity]]
+"""Rules over several columns: what each says, and what follows when a row breaks it."""
 
 
 def require_promises_kept(
@@ -37,11 +38,7 @@ def require_promises_kept(
         for column, declared in theirs.columns.items()
         for promise in _lost(schema.columns[column], declared)
     ]
-    lost += [
-        rule
-        for rule, expression in their_rules.items()
-        if rule not in rules or not rules[rule].meta.eq(expression)
-    ]
+    lost += _lost_rules(rules, their_rules)
     if lost:
         raise ContractError(
             f"The contract extends {name}, and does not keep what that promises: "
@@ -50,6 +47,14 @@ def require_promises_kept(
             hint="say it again with what is new, give a new rule a name of its own, or do not "
             f"extend {name}",
         )
+
+
+def _lost_rules(mine: Rules, theirs: Rules) -> Iterator[str]:
+    for rule, (expression, severity) in theirs.items():
+        if rule not in mine or not mine[rule][0].meta.eq(expression):
+            yield rule
+        elif mine[rule][1] is Severity.WARN is not severity:
+            yield f"{rule}: severity"
 
 
 def _lost(mine: pa.Column, theirs: pa.Column) -> Iterator[str]:

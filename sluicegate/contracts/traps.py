@@ -13,6 +13,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.config import config_context
 
+from sluicegate.contracts.answers import Holds
 from sluicegate.contracts.bounds import JUDGED
 from sluicegate.contracts.kinds import is_builtin, type_of
 from sluicegate.contracts.ranges import holds
@@ -30,8 +31,10 @@ _TRIED: Mapping[type[pl.DataType], tuple[Any, ...]] = {
 }
 """Values that differ in size, so that a mean of them is none of all."""
 
-_TAKEN = frozenset({"not_null", "unique", "decimal", "integer", "date", "timestamp", "zone"})
-"""Names of rules that columns have without being told."""
+_TAKEN = frozenset(
+    {"not_null", "unique", "references", "decimal", "integer", "date", "timestamp", "zone"}
+)
+"""Names of rules that columns have without being told, or that are judged in a way of their own."""
 
 _SEARCHES = {
     "str_matches": "is content with the beginning of a text",
@@ -90,7 +93,7 @@ def _rows(schema: pa.DataFrameSchema, values: Mapping[str, list[Any]]) -> pl.Dat
 def _require_names(column: str, checks: Iterable[pa.Check], where: str) -> None:
     names = Counter(str(check.name) for check in checks)
     for name, times in names.items():
-        if times > 1 or name in _TAKEN:
+        if times > 1 or name.rpartition(":")[2] in _TAKEN:
             raise ContractError(
                 f"{column}:{name} would be the name of two rules.",
                 where=where,
@@ -116,6 +119,12 @@ def _require_plain(check: pa.Check, column: str, where: str) -> None:
             where=where,
             hint="remove it: every row is judged, and nullable= says whether a value may be absent",
         )
+    if is_builtin(check) and _is_kept_by_all(check):
+        raise ContractError(
+            f"{named} cannot be broken: it asks for nothing.",
+            where=where,
+            hint="give it a value to look for, or remove it",
+        )
     pattern = str((check.statistics or {}).get("pattern", ""))
     if is_builtin(check) and str(check.name) in _SEARCHES and not _ANCHORED.fullmatch(pattern):
         raise ContractError(
@@ -123,6 +132,20 @@ def _require_plain(check: pa.Check, column: str, where: str) -> None:
             where=where,
             hint="write matches=..., which means the whole text; for a part of it: '.*EUR.*'",
         )
+
+
+def _is_kept_by_all(check: pa.Check) -> bool:
+    """Whether a check of pandera's is given what no value can break."""
+    given = check.statistics or {}
+    match check.name:
+        case "notin":
+            return not given["forbidden_values"]
+        case "str_startswith" | "str_endswith":
+            return bool(given["string"] == "")
+        case "str_length":
+            least, most = given.get("min_value"), given.get("max_value")
+            return (least or 0) <= 0 and most is None and given.get("exact_value") is None
+    return False
 
 
 def _require(check: pa.Check, rows: pl.DataFrame, column: str | None, where: str) -> None:
@@ -148,9 +171,13 @@ def _require_alone(schema: pa.DataFrameSchema, doubtful: Collection[str], where:
     rows = _rows(schema, _tried(schema))
     _judges_alone([each for each in schema.checks if each.name in doubtful], rows, None, where)
     for name, column in schema.columns.items():
-        own = [check for check in column.checks if not is_builtin(check)]
-        # Ours says of a text what the text is.
-        _judges_alone([each for each in own if each.name != "matches"], rows, name, where)
+        own = [each for each in column.checks if not (is_builtin(each) or _is_pattern(each))]
+        _judges_alone(own, rows, name, where)
+
+
+def _is_pattern(check: pa.Check) -> bool:
+    """Whether a check is ours of matches=, which says of a text what the text is."""
+    return check.name == "matches" and isinstance(check._check_fn, Holds)  # noqa: SLF001
 
 
 def _tried(schema: pa.DataFrameSchema) -> dict[str, list[Any]]:

@@ -91,9 +91,12 @@ def _not_held(
         put(declared, _frame(declared.contract, made), session)
         if not there and theirs != table_for(declared):
             session.execute(f"DELETE FROM {theirs.sql}")
-        found = {check.name: check.failures for check in audited(declared, session)}
-        if found.get(f"{column.name}:{RULE}") != failures:
-            yield f"audited in place, {found.get(f'{column.name}:{RULE}')} rows, not {failures}"
+        checks = {check.name: check for check in audited(declared, session)}
+        check = checks.get(f"{column.name}:{RULE}")
+        if check is None or check.failures != failures:
+            yield f"audited in place, {check and check.failures} rows, not {failures}"
+        elif check.outcome is not (outcome := Outcome.FAIL if failures else Outcome.PASS):
+            yield f"audited in place, it says {check.outcome}, not {outcome}"
         if isinstance(declared, Source):
             aside = _set_aside(declared, made, session)
             if (f"{column.name}:{RULE}" in aside) == there:

@@ -12,8 +12,8 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
-from sluicegate.contracts import Column, Contract, judge
-from sluicegate.contracts.field import METADATA, FieldMeta
+from sluicegate.contracts import Column, Contract, Severity, judge
+from sluicegate.contracts.field import METADATA, FieldMeta, rule_meta
 from sluicegate.contracts.kinds import is_builtin, is_plain
 from sluicegate.testing.values import Hints, candidates
 
@@ -74,6 +74,17 @@ def declared(contract: type[Contract], column: str) -> FieldMeta:
     meta = contract.to_schema().columns[column].metadata[METADATA]
     assert isinstance(meta, FieldMeta)
     return meta
+
+
+def severity_of(rule: str, contract: type[Contract]) -> Severity:
+    """What a contract declares of a rule, read where it stands, not where others look it up."""
+    over = rule_meta(getattr(contract, rule, None))
+    if over is not None:
+        return over.severity
+    for name, column in contract.to_schema().columns.items():
+        if rule in {f"{name}:{check.name}" for check in column.checks}:
+            return declared(contract, name).rules.severity
+    return Severity.REJECT
 
 
 def _sorted(

@@ -14,15 +14,16 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from sluicegate.contracts import Column, Contract, Model, judge, reading_rules
+from sluicegate.contracts import Column, Contract, Model, Severity, judge, reading_rules
 from sluicegate.contracts.foreign_keys import RULE
 from sluicegate.errors import ContractError
-from sluicegate.ingestion.sift import shape, sift
+from sluicegate.ingestion.sift import Sifted, shape, sift
 from sluicegate.lake import Session, scratch
 from sluicegate.quality.check import Check, Outcome
 from sluicegate.sources import LINE, Batch, Source
 from sluicegate.sources.records import Records, rejects_of
 from sluicegate.testing.between import audited, prove_between, put
+from sluicegate.testing.pools import severity_of
 from sluicegate.testing.rows import Rows, rows_of
 from sluicegate.testing.search import Row
 from sluicegate.testing.texts import Texts, damages, record, unreadable, write
@@ -33,10 +34,20 @@ EMPTY = "zero_rows"
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A record of a batch that is tried, and the rule that it breaks; None: it breaks nothing."""
+    """A record of a batch that is tried.
+
+    Attributes:
+        rule: the one that it breaks; None: it breaks nothing.
+        beside: rules that break with it, because they need the value that cannot be read.
+    """
 
     texts: Texts
     rule: str | None
+    beside: frozenset[str] = frozenset()
+
+
+Wanted = tuple[str | None, frozenset[str]]
+"""The rule that a datum is for, and all that it should be said to break."""
 
 
 def cases_of(declared: Source | Model) -> tuple[str, ...]:
@@ -85,7 +96,8 @@ def _as_frame(contract: type[Contract], rows: Rows) -> dict[str, str]:
     frame = _frame(contract, [rows.valid, *rows.broken.values()])
     broken = judge(contract, frame).broken
     told = [{rule for rule, mask in broken.items() if mask[at]} for at in range(frame.height)]
-    return _compared([None, *rows.broken], told, "as a frame")
+    wanted = [(rule, _alone(rule)) for rule in (None, *rows.broken)]
+    return _compared(wanted, told, "as a frame")
 
 
 def _in_place(declared: Source | Model, rows: Rows, session: Session) -> dict[str, str]:
@@ -96,8 +108,14 @@ def _in_place(declared: Source | Model, rows: Rows, session: Session) -> dict[st
     wanted = dict.fromkeys(rows.broken, 1)
     if unique in cases_of(declared):
         wanted[unique] = whole.height - whole.select(contract.key()).n_unique()
-    found = _failures(_audited(declared, whole, session))
+    checks = _audited(declared, whole, session)
+    found = {check.name: check.failures for check in checks if check.failures}
     wrong = {
+        check.name: f"audited in place, {check.name} says {check.outcome}, not {outcome}"
+        for check in checks
+        if check.failures and check.outcome is not (outcome := _outcome(check.name, contract))
+    }
+    wrong |= {
         rule: f"audited in place, {found.get(rule, 0)} rows break {rule}, not {wanted.get(rule, 0)}"
         for rule in contract.rules()
         if not rule.endswith(f":{RULE}")
@@ -123,8 +141,8 @@ def _audited(declared: Source | Model, frame: pl.DataFrame, session: Session) ->
     return [each for each in checks if each.name in alone and not each.name.endswith(f":{RULE}")]
 
 
-def _failures(checks: Iterable[Check]) -> dict[str, int]:
-    return {check.name: check.failures for check in checks if check.failures}
+def _outcome(rule: str, contract: type[Contract]) -> Outcome:
+    return Outcome.WARN if severity_of(rule, contract) is Severity.WARN else Outcome.FAIL
 
 
 def _as_batch(source: Source, rows: Rows) -> dict[str, str]:
@@ -136,12 +154,31 @@ def _as_batch(source: Source, rows: Rows) -> dict[str, str]:
         batch = Batch("tried", "tried", file, 0)
         sifted = sift(source, [shape(source, batch, records)])
     lines = sorted([*records.rows[LINE], *records.rejects[LINE]])
-    rules: list[str | None] = [*(each.rule for each in sent), *damaged]
-    if len(lines) != len(rules):
-        return dict.fromkeys(cases_of(source), f"{len(rules)} records are read as {len(lines)}")
-    told = pl.concat([each.select(LINE, "rules") for each in (sifted.rejected, sifted.warned)])
-    verdicts = dict(told.iter_rows())
-    return _compared(rules, [set(verdicts.get(line, ())) for line in lines], "as a batch")
+    wanted = [(each.rule, _alone(each.rule) | each.beside) for each in sent]
+    wanted += [(rule, _alone(rule)) for rule in damaged]
+    if len(lines) != len(wanted):
+        return dict.fromkeys(cases_of(source), f"{len(wanted)} records are read as {len(lines)}")
+    return _sifted(source, wanted, sifted, lines)
+
+
+def _sifted(
+    source: Source, wanted: list[Wanted], sifted: Sifted, lines: list[int]
+) -> dict[str, str]:
+    """Compare what became of each record, by the severity that its rules are declared with."""
+    rejecting, warning = [], []
+    for rule, rules in wanted:
+        warns = {each for each in rules if severity_of(each, source.contract) is Severity.WARN}
+        rejecting.append((rule, rules - warns))
+        # Of a record that is set aside nothing else is told.
+        warning.append((rule, rules if rules == warns else frozenset[str]()))
+    wrong: dict[str, str] = {}
+    for expected, table, how in (
+        (warning, sifted.warned, "as a batch, among the records that are published"),
+        (rejecting, sifted.rejected, "as a batch, among the records that are set aside"),
+    ):
+        told = dict(table.select(LINE, "rules").iter_rows())
+        wrong |= _compared(expected, [set(told.get(line, ())) for line in lines], how)
+    return wrong
 
 
 def _records(source: Source, rows: Rows) -> Iterable[Sent]:
@@ -154,9 +191,8 @@ def _records(source: Source, rows: Rows) -> Iterable[Sent]:
             yield Sent(record(columns, row), rule)
     for column in _sent(source.contract):
         for rule in reading_rules(column):
-            if column.name in rows.absent:
-                texts = record(columns, rows.absent[column.name])
-                yield Sent({**texts, column.reads: unreadable(rule)}, rule)
+            texts = record(columns, rows.absent[column.name])
+            yield Sent({**texts, column.reads: unreadable(rule)}, rule, rows.beside[column.name])
 
 
 def _read(source: Source, texts: list[Texts], file: Path) -> tuple[Records, tuple[str, ...]]:
@@ -170,10 +206,14 @@ def _read(source: Source, texts: list[Texts], file: Path) -> tuple[Records, tupl
     return Records(tuple(schema), numbered, rejects_of([])), ()
 
 
-def _compared(rules: list[str | None], told: list[set[str]], how: str) -> dict[str, str]:
+def _alone(rule: str | None) -> frozenset[str]:
+    return frozenset(() if rule is None else (rule,))
+
+
+def _compared(wanted: list[Wanted], told: list[set[str]], how: str) -> dict[str, str]:
     wrong: dict[str, str] = {}
-    for rule, broken in zip(rules, told, strict=True):
-        if broken == ({rule} if rule else set()):
+    for (rule, rules), broken in zip(wanted, told, strict=True):
+        if broken == rules:
             continue
         said = ", ".join(sorted(broken)) or "nothing"
         if rule is None:

@@ -23,13 +23,15 @@ class Rows:
     Attributes:
         valid: it breaks nothing; None if none was found, and ``missing`` says of every rule why.
         broken: rule → row that breaks it.
-        absent: column → row that has no value there, and breaks at most that rule.
+        absent: column → row that has no value there, and breaks as little beside that as can be.
+        beside: column → the rules over several columns that its row in ``absent`` breaks.
         missing: rule → why there is no row that breaks it, and what to do.
     """
 
     valid: Row | None = None
     broken: dict[str, Row] = field(default_factory=dict)
     absent: dict[str, Row] = field(default_factory=dict)
+    beside: dict[str, frozenset[str]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
 
 
@@ -60,8 +62,7 @@ def rows_of(contract: type[Contract], *, texts: bool) -> Rows:
     }
     for column in pools:
         found = looking.with_value(column, [None])
-        if not found.off:
-            rows.absent[column] = found.row
+        rows.absent[column], rows.beside[column] = found.row, found.off
     _tell_apart(contract, looking, rows)
     return rows
 

@@ -15,7 +15,19 @@ import pandera.polars as pa
 import polars as pl
 import pytest
 
-from sluicegate.contracts import Contract, Date, Model, Money, Reading, Verdict, field, key, rule
+from sluicegate.contracts import (
+    Contract,
+    Date,
+    Model,
+    Money,
+    Reading,
+    Severity,
+    Verdict,
+    field,
+    key,
+    rule,
+)
+from sluicegate.contracts.promise import Promises
 from sluicegate.contracts.readings import read
 from sluicegate.contracts.verdict import judge
 from sluicegate.errors import ContractError
@@ -225,6 +237,58 @@ def _raises(data: Any) -> pl.LazyFrame:
     return data.lazyframe.select(pl.col(data.key) != "b")
 
 
+class Needed(Contract):
+    """Rules that need a value, one of which only warns."""
+
+    id: str = key()
+    day: Date = field(nullable=True)
+    paid: Money = field(nullable=True, le=100, severity=Severity.WARN)
+
+    @rule
+    def day_is_told(self) -> pl.Expr:
+        """Whatever else there is."""
+        return pl.col("day").is_not_null()
+
+    @rule(severity=Severity.WARN)
+    def paid_is_told(self) -> pl.Expr:
+        """Nothing follows from it."""
+        return pl.col("paid").is_not_null()
+
+
+@pytest.mark.parametrize("case", ["day:date", "paid:decimal"])
+def test_text_that_cannot_be_read_is_tried_where_a_rule_needs_its_value(
+    monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    """It breaks that rule too, and no case passes untried."""
+    declared = source("needed", contract=Needed)
+    assert prove(declared) == {}
+    monkeypatch.setattr("sluicegate.ingestion.sift.read", silent)
+    assert "is said to break" in prove(declared)[case]
+
+
+@pytest.mark.parametrize(
+    ("warnings", "cases"),
+    [
+        (list, {"day_is_told", "id:not_null", "day:date", "id:unique"}),
+        (lambda promises: [], {"paid:less_than_or_equal_to", "paid_is_told"}),
+    ],
+    ids=["nothing rejects", "nothing warns"],
+)
+def test_who_ignores_severity_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, warnings: Callable[[Any], list[str]], cases: set[str]
+) -> None:
+    """A rule that rejects sets its datum aside and fails an audit; one that warns does neither."""
+    monkeypatch.setattr(Promises, "warnings", property(warnings))
+    for declared, apart in (
+        (source("needed", contract=Needed), set()),
+        (Model("marts.needed", contract=Needed), {"day:date"}),
+    ):
+        wrong = prove(declared)
+        assert wrong.keys() >= cases - apart, wrong
+        in_batch = isinstance(declared, Source)
+        assert in_batch or all("audited in place" in why for why in wrong.values())
+
+
 class Guessed(Contract):
     """Rules for whose data nobody can look."""
 
@@ -336,7 +400,7 @@ def contracts_of_nothing() -> list[Any]:
     class Never(Contract):
         """No text looks like that."""
 
-        name: str = key(matches="a$b")
+        name: str = key(matches=r"a\bb")
 
     class Torn(Contract):
         """Two rules that cannot be kept together."""

@@ -14,7 +14,18 @@ import polars as pl
 import pytest
 
 import sluicegate
-from sluicegate.contracts import Contract, Date, Money, UtcTimestamp, field, iban, key, rule
+from sluicegate.contracts import (
+    Contract,
+    Date,
+    Money,
+    Severity,
+    UtcTimestamp,
+    field,
+    iban,
+    key,
+    rule,
+)
+from sluicegate.contracts.verdict import judge
 from sluicegate.errors import ContractError
 from tests.unit.made import contract, of_column
 
@@ -45,6 +56,18 @@ def positive(column: pl.Expr) -> pl.Expr:
         (int, {"le": 2**63 - 1}, "cannot break le="),
         (Money, {"lt": 10**16}, "cannot break lt=10000000000000000"),
         (pl.Float64, {"le": float("inf")}, "cannot break le=inf"),
+        *(
+            (kind, {side: value}, "has no value that keeps")
+            for kind in (int, Money, pl.Float64)
+            for side, value in (("gt", float("inf")), ("lt", float("-inf")))
+        ),
+        (str, {"ge": ""}, "cannot break ge="),
+        (str, {"lt": ""}, "has no value that keeps lt="),
+        (str, {"check": pa.Check.isin([])}, "has no value that isin= lists"),
+        (str, {"check": pa.Check.notin([])}, "x:notin cannot be broken"),
+        (str, {"check": pa.Check.str_startswith("")}, "x:str_startswith cannot be broken"),
+        (str, {"check": pa.Check.str_endswith("")}, "x:str_endswith cannot be broken"),
+        (str, {"check": pa.Check.str_length(min_value=0)}, "x:str_length cannot be broken"),
         (int, {"gt": 1, "ge": 2}, "bounded twice on one side: gt=1 and ge=2"),
         (int, {"lt": 1, "le": 2}, "bounded twice on one side"),
         (int, {"gt": "5"}, "of the type Int64, and gt='5' is not"),
@@ -90,6 +113,11 @@ def test_bounds_and_lists_that_say_nothing(
         ({"matches": r"(.|\n)*"}, "matches every text"),
         ({"matches": "(?s).*"}, "matches every text"),
         ({"matches": r"[\s\S]*|a"}, "matches every text"),
+        ({"matches": r"[^\s\S]"}, "matches no text"),
+        ({"matches": r"(?:[^\d\D]x)+"}, "matches no text"),
+        ({"matches": "$a"}, "matches no text"),
+        ({"matches": "a^"}, "matches no text"),
+        ({"matches": "(a^)b|c($)d"}, "matches no text"),
         ({"matches": ""}, "The pattern '' is none"),
         ({"matches": "a|"}, "has an alternative without a text"),
         ({"matches": "|a"}, "has an alternative without a text"),
@@ -110,6 +138,33 @@ def test_declaration_that_says_nothing(
 
 
 @pytest.mark.parametrize(
+    ("pattern", "refused"),
+    [
+        (".{0,1000}", "x" * 1001),
+        ("(?:..?){0,300}", "x" * 601),
+        ("[^<>]*", "<"),
+        ("[^€]*", "€"),
+        (r"[^\x{20ac}]*", "€"),
+        (r"[^\p{Greek}]*", "\u03b1"),
+        ("(?:[^<]|<[^/])*<?", "</"),
+    ],
+)
+def test_pattern_that_nearly_every_text_matches(pattern: str, refused: str) -> None:
+    """It can fail, so it says something."""
+    made = of_column(str, field(matches=pattern))
+    frame = pl.DataFrame({"id": [1, 2], "x": ["a", refused]})
+    assert judge(made, frame).broken["x:matches"].to_list() == [False, True]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["^a$", "(?:^|x)a", "a(?:$|b)", "^^a$$", "(?m)a$\n^b", "a*^b", r"[^\s\w]", "($|a)b"]
+)
+def test_anchor_that_may_hold_is_left(pattern: str) -> None:
+    """Only what is seen to match nothing is refused."""
+    assert field(matches=pattern)
+
+
+@pytest.mark.parametrize(
     ("check", "message"),
     [
         (compared(positive, name="p", groupby="id"), "x:p is given groupby="),
@@ -117,8 +172,14 @@ def test_declaration_that_says_nothing(
         (compared(positive, name="p", ignore_na=False), "x:p is given ignore_na=False"),
         (compared(positive, name="not_null"), "x:not_null would be the name of two rules"),
         (compared(positive, name="integer"), "x:integer would be the name of two rules"),
+        (compared(positive, name="references"), "x:references would be the name of two rules"),
+        (compared(positive, name="a:references"), "x:a:references would be the name of two rules"),
         (pa.Check.ge(3), "x:greater_than_or_equal_to would be the name of two rules"),
         (compared(lambda column: column > column.mean(), name="p"), "x:p judges a row by the rows"),
+        (
+            compared(lambda column: column > column.mean(), name="matches"),
+            "x:matches judges a row by the rows",
+        ),
         (
             compared(lambda column: column > column.shift(), name="p"),
             "x:p judges a row by the rows",
@@ -269,6 +330,8 @@ def test_helpers_of_rules_have_a_place() -> None:
         (pl.col("x") > pl.col("x").mean(), "judges a row by the rows beside it"),
         (pl.col("x") > pl.col("x").shift(), "judges a row by the rows beside it"),
         (pl.col("x").cum_sum() < 3, "judges a row by the rows beside it"),
+        (pl.col("x").sum().over("id") < 10, "judges a row by the rows beside it"),
+        (pl.col("x") < pl.col("x").max() + 1, "judges a row by the rows beside it"),
         (pl.col("x").count().over("id") < 2, "judges a row by the rows beside it"),
         (pl.col("x").is_unique() | (pl.col("id") < 0), "judges a row by the rows beside it"),
     ],
@@ -291,6 +354,9 @@ def test_rule_that_is_decided_beforehand(expression: pl.Expr, message: str) -> N
         (pl.col("x") > 0).fill_null(value=True),
         pl.when(pl.col("x") > 0).then(pl.col("id") > 0),
         pl.max_horizontal("x", "id") < 9,
+        pl.concat_list("x", "id").list.eval(pl.element().sum()).list.first() < 9,
+        pl.concat_list("x", "id").list.sum() < 9,
+        pl.col("x").is_in(pl.lit(pl.Series([1, 2])).implode()),
         (pl.col("x") > 0) & (pl.col("x") == pl.col("x")),
     ],
 )
@@ -378,13 +444,25 @@ def test_extension_keeps_the_rules_of_its_base() -> None:
             """Less than something else."""
             return pl.col("n") < 800
 
+    class Softer(Base):
+        """The same, and nothing follows from it."""
+
+        @rule(severity=Severity.WARN)
+        def small(self) -> pl.Expr:
+            """Less than something."""
+            return pl.col("n") < 8
+
     class Silent(Base):
         """None any more."""
 
         small = None
 
     assert "small" in Kept.rules()
-    for taken, message in ((Lost, "promises: small"), (Silent, "'small' says nothing here")):
+    for taken, message in (
+        (Lost, r"promises: small\."),
+        (Softer, "promises: small: severity"),
+        (Silent, "'small' says nothing here"),
+    ):
         with pytest.raises(ContractError, match=message):
             taken.columns()
 
