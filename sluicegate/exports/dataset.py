@@ -12,6 +12,7 @@ from sluicegate.catalogue import FOLDER, Catalogue
 from sluicegate.contracts import Contract
 from sluicegate.contracts.field import METADATA
 from sluicegate.contracts.foreign_keys import RULE
+from sluicegate.contracts.promise import Promises, promises_of
 from sluicegate.ingestion.foreign_keys import table_of
 from sluicegate.ingestion.table import BATCH
 from sluicegate.lake.connection import identifier
@@ -56,6 +57,7 @@ class Dataset:
         row_rules: what rules over several columns mean, by name; as far as their docstrings say it.
         sql: SQL that is true of the rows that break a rule, by its name; those that SQL can tell.
         ibans: columns whose check is that of account numbers.
+        promises: dimension and severity of every rule that a row can break.
         file: where the contract is declared, in the project.
     """
 
@@ -65,6 +67,7 @@ class Dataset:
     row_rules: Mapping[str, str]
     sql: Mapping[str, str]
     ibans: frozenset[str]
+    promises: Promises
     file: str
 
     @property
@@ -128,6 +131,7 @@ def dataset_of(rules: Rules, contract: type[Contract]) -> Dataset:
         row_rules={name: text for name, text in documents.items() if text},
         sql={**compiled(contract), **(_references(contract) if rules.source is None else {})},
         ibans=frozenset(name for name, each in columns.items() if each.metadata[METADATA].iban),
+        promises=promises_of(contract),
         file=f"{FOLDER}/{Path(inspect.getfile(contract)).name}",
     )
 
@@ -140,8 +144,9 @@ def _references(contract: type[Contract]) -> dict[str, str]:
             mine, theirs = identifier(column.name), identifier(column.references.column)
             table = table_of(column.references)
             named = f"{identifier(table.schema)}.{identifier(table.name)}"
+            # Of no rows at all, even what is absent is not in them.
             known = f"SELECT {theirs} FROM {named} WHERE {theirs} IS NOT NULL"  # noqa: S608
-            found[f"{column.name}:{RULE}"] = f"{mine} NOT IN ({known})"
+            found[f"{column.name}:{RULE}"] = f"{mine} IS NOT NULL AND {mine} NOT IN ({known})"
     return found
 
 

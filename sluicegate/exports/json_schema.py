@@ -9,6 +9,7 @@ are all texts, has to be typed first.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,12 +17,12 @@ from sluicegate.exports import patterns
 from sluicegate.exports.dataset import Dataset, is_number, is_whole, scale_of
 from sluicegate.exports.words import BOUNDS, rules_of
 from sluicegate.sources import LINE
-from sluicegate.versions.rules import PER_RECORD, ColumnRules
+from sluicegate.versions.rules import PER_RECORD, WARN, ColumnRules
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 UNTOLD = "x-rules-in-words"
-"""The keyword for rules that JSON Schema cannot tell: no validator looks at them."""
+"""The keyword for rules that JSON Schema cannot tell, or that only warn: no validator reads it."""
 
 _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _MOMENT = (
@@ -114,6 +115,9 @@ def _without_empty(node: dict[str, Any]) -> dict[str, Any]:
 
 def _property(column: ColumnRules, dataset: Dataset, told: set[str]) -> dict[str, Any]:
     """The schema of one value."""
+    if column.severity == WARN:
+        # A value that breaks these is published: a schema would refuse it.
+        column = replace(column, gt=None, ge=None, lt=None, le=None, isin=None, matches=None)
     found: dict[str, Any] = {"type": _type(column.type)}
     if about := _about(column, dataset):
         found["description"] = about
@@ -169,7 +173,7 @@ def _text(column: ColumnRules, dataset: Dataset, told: set[str]) -> dict[str, An
     if column.matches is not None and patterns.portable(column.matches):
         told.add(f"{column.name}:matches")
         found["pattern"] = patterns.whole(column.matches)
-    elif column.name in dataset.ibans:
+    elif column.name in dataset.ibans and column.severity != WARN:
         # The rule stays untold: a text that looks like one may have wrong check digits.
         found["pattern"] = patterns.whole(patterns.IBAN)
     return found

@@ -1,7 +1,8 @@
 """Open Data Contract Standard, version 3.1: one document a dataset.
 
 What the standard has a word for is told with it. A rule that it has none for is told as SQL where
-SQL means the same as the contract, and as text otherwise: no rule is missing.
+SQL means the same as the contract, and as text otherwise: no rule is missing. What only warns is
+quality of severity ``warning``, and never an option of a type, which has no severity.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from sluicegate.contracts.dimension import Dimension
 from sluicegate.exports import patterns
 from sluicegate.exports.dataset import Dataset, duckdb_type, is_number, is_whole
 from sluicegate.exports.json_schema import exact
 from sluicegate.exports.words import BOUNDS, Told, rules_of
 from sluicegate.exports.yaml_text import dump
-from sluicegate.versions.rules import ColumnRules, Intake
+from sluicegate.versions.rules import WARN, ColumnRules, Intake
 
 API_VERSION = "v3.1.0"
 
@@ -26,6 +28,8 @@ DATABASE = "data/contracts.duckdb"
 
 _LOGICAL = {"str": "string", "Date": "date", "UtcTimestamp": "timestamp", "Boolean": "boolean"}
 _OPTIONS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
+_DIMENSIONS = {Dimension.VALIDITY: "conformity"}
+"""What the standard calls otherwise than we do; it knows all six."""
 _EVERY = re.compile(r"every (\d+) (day|hour)s")
 _DAILY = re.compile(r"daily by (\d\d:\d\d) (\S+)")
 _PLACEHOLDER = re.compile(r"\$\{|\{[A-Za-z_]")
@@ -129,6 +133,8 @@ def _options(
     column: ColumnRules, dataset: Dataset, told: set[str]
 ) -> Iterator[tuple[str, int | float | str]]:
     """What the standard says of a value by itself: bounds, and a pattern."""
+    if column.severity == WARN:
+        return
     for bound, option in _OPTIONS.items():
         text = getattr(column, bound)
         value = exact(text) if text is not None and is_number(column.type) else None
@@ -146,28 +152,30 @@ def _options(
 
 
 def _qualities(column: ColumnRules, dataset: Dataset, told: set[str]) -> Iterator[dict[str, Any]]:
+    rules = [each for each in rules_of(dataset) if each.column == column.name]
     if column.isin is not None and column.type == "str":
-        told.add(f"{column.name}:isin")
+        (listed,) = (each for each in rules if each.check == "isin")
+        told.add(listed.rule)
         yield {
-            "name": f"{column.name}:isin",
-            "dimension": "conformity",
+            "name": listed.rule,
+            **_weight(listed),
             "type": "library",
             "metric": "invalidValues",
             "arguments": {"validValues": list(column.isin)},
             "mustBe": 0,
         }
-    for each in rules_of(dataset):
-        if each.column == column.name and each.rule not in told:
-            yield _quality(each, dataset)
+    yield from (_quality(each, dataset) for each in rules if each.rule not in told)
+
+
+def _weight(rule: Told) -> dict[str, str]:
+    """What a rule is about, and that it only warns; a rule without a severity rejects."""
+    dimension = _DIMENSIONS.get(rule.dimension, rule.dimension.value)
+    return {"dimension": dimension, **({"severity": "warning"} if rule.warns else {})}
 
 
 def _quality(rule: Told, dataset: Dataset) -> dict[str, Any]:
     """A rule that the standard has no word for."""
-    found = {
-        "name": rule.rule,
-        "description": rule.words,
-        "dimension": "conformity" if rule.column else "consistency",
-    }
+    found = {"name": rule.rule, "description": rule.words, **_weight(rule)}
     broken = dataset.sql.get(rule.rule)
     if broken is None or _PLACEHOLDER.search(broken):
         return {**found, "type": "text"}

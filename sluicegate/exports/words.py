@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sluicegate.contracts.dimension import Dimension, Severity
 from sluicegate.exports.dataset import Dataset
 from sluicegate.versions.rules import ColumnRules
 
@@ -29,12 +30,16 @@ class Told:
         words: what it asks for: ``greater than 0``.
         column: it is about; None for several.
         check: what it is called within the column; of a rule over several, its name.
+        dimension: of quality.
+        warns: whether rows that break it are published all the same; its words say so.
     """
 
     rule: str
     words: str
     column: str | None
     check: str
+    dimension: Dimension
+    warns: bool
 
 
 def rules_of(dataset: Dataset) -> tuple[Told, ...]:
@@ -42,12 +47,17 @@ def rules_of(dataset: Dataset) -> tuple[Told, ...]:
     rules = dataset.rules
     columns = [told for column in rules.columns for told in of_column(column, dataset)]
     key = "+".join(rules.key)
-    unique = [Told(f"{key}:unique", _unique(rules.key), None, "unique")] if dataset.unique else []
+    unique = []
+    if dataset.unique:
+        unique.append(_told(f"{key}:unique", _unique(rules.key), dataset, None, "unique"))
     return (
         *unique,
         *columns,
-        *(Told(name, _row(name, dataset), None, name) for name in rules.rules),
-        *(Told(f"agrees: {each}", each, None, "agrees") for each in _agreements(dataset)),
+        *(_told(name, _row(name, dataset), dataset, None, name) for name in rules.rules),
+        *(
+            Told(f"agrees: {each}", each, None, "agrees", Dimension.CONSISTENCY, warns=False)
+            for each in _agreements(dataset)
+        ),
     )
 
 
@@ -55,7 +65,7 @@ def of_column(column: ColumnRules, dataset: Dataset) -> Iterator[Told]:
     """The rules about one column."""
 
     def told(check: str, words: str) -> Told:
-        return Told(f"{column.name}:{check}", words, column.name, check)
+        return _told(f"{column.name}:{check}", words, dataset, column.name, check)
 
     if not column.nullable:
         yield told("not_null", "never absent")
@@ -71,6 +81,13 @@ def of_column(column: ColumnRules, dataset: Dataset) -> Iterator[Told]:
     if column.references is not None:
         when = "" if dataset.rules.source is None else ", when it arrives"
         yield told("references", f"stands in {code(column.references)}{when}")
+
+
+def _told(rule: str, words: str, dataset: Dataset, column: str | None, check: str) -> Told:
+    promise = dataset.promises[rule]
+    warns = promise.severity is Severity.WARN
+    said = f"{words} (only warns)" if warns else words
+    return Told(rule, said, column, check, promise.dimension, warns)
 
 
 def code(text: str) -> str:

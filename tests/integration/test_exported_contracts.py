@@ -71,9 +71,13 @@ def test_every_document_is_valid_and_holds_on_the_lake(exported: Path) -> None:
     """The tool lints it against the standard's schema, runs each check, and all of them pass."""
     found = verdicts([(document, exported) for document in DOCUMENTS])
     for document, verdict in zip(DOCUMENTS, found, strict=True):
-        assert (verdict["lint"], verdict["test"]) == ("passed", "passed"), (document.name, verdict)
         others = [check for check in verdict["checks"] if check["result"] != "passed"]
-        assert others == [], document.name
+        # Rows that break a rule that only warns are published, and the tool says no more of them.
+        warned = [check for check in others if check["name"].endswith("(only warns)")]
+        assert others == warned, document.name
+        assert {check["result"] for check in warned} <= {"warning"}, document.name
+        wanted = ("passed", "warning" if warned else "passed")
+        assert (verdict["lint"], verdict["test"]) == wanted, (document.name, verdict)
         assert len(verdict["checks"]) > 5
 
 

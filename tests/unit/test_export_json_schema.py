@@ -21,6 +21,7 @@ from sluicegate.contracts import (
     Mask,
     Model,
     Money,
+    Severity,
     UtcTimestamp,
     field,
     iban,
@@ -135,6 +136,27 @@ def test_each_kind_of_check(kind: Any, declared: Any, good: list[Any], bad: list
     dataset = sent(of_column(kind, declared))
     assert [value for value in good if not takes(dataset, {"id": 1, "x": value})] == []
     assert [value for value in bad if takes(dataset, {"id": 1, "x": value})] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "declared", "breaks", "untold"),
+    [
+        (int, {"gt": 0}, 0, {"x:greater_than": "greater than 0 (only warns)"}),
+        (str, {"isin": ["a"]}, "b", {"x:isin": "one of `a` (only warns)"}),
+        (str, {"matches": "[a-c]+"}, "d", {"x:matches": "all of it matches `[a-c]+` (only warns)"}),
+        (str, {"check": iban}, "DE",
+         {"x:iban": "an IBAN whose check digits are right (only warns)"}),
+    ],
+)  # fmt: skip
+def test_what_only_warns_is_words(
+    kind: Any, declared: dict[str, Any], breaks: Any, untold: dict[str, str]
+) -> None:
+    """The row is published, so the schema has to take it; without the severity it does not."""
+    warning = sent(of_column(kind, field(**declared, severity=Severity.WARN)))
+    assert takes(warning, {"id": 1, "x": breaks})
+    assert not takes(warning, {"id": 1, "x": None})
+    assert untold.items() <= schema_of(warning)[UNTOLD].items()
+    assert not takes(sent(of_column(kind, field(**declared))), {"id": 1, "x": breaks})
 
 
 @pytest.mark.parametrize("pattern", [r"\d+", r"\w", "a.b", "(?i)a", "^a", "é", r"[\d]", r"[a&&b]"])

@@ -6,13 +6,25 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pandera.polars as pa
 import polars as pl
 import pytest
 import yaml
 
 from sluicegate.catalogue import load_catalogue
-from sluicegate.contracts import Contract, Date, Model, Money, field, iban, key, rule
+from sluicegate.contracts import (
+    Contract,
+    Date,
+    Dimension,
+    Model,
+    Money,
+    Severity,
+    field,
+    iban,
+    key,
+    rule,
+)
 from sluicegate.exports import datasets_of
 from sluicegate.exports.dataset import Dataset, dataset_of
 from sluicegate.exports.odcs import document_of, text_of
@@ -134,6 +146,57 @@ def test_versions_of_one_key_are_no_duplicates() -> None:
     assert "primaryKey" not in table["properties"][0]
     assert table["properties"][0]["required"] is True
     assert "quality" not in table
+
+
+class Mild(Contract):
+    no: int = key()
+    size: int = field(gt=0, severity=Severity.WARN, dimension=Dimension.TIMELINESS)
+    code: str = field(isin=["a", "b"], severity=Severity.WARN)
+    form: str = field(matches="[a-c]+", severity=Severity.WARN)
+    account: str = field(check=iban, severity=Severity.WARN)
+    day: Date = field(references="marts.days.day")
+
+    @rule(severity=Severity.WARN, dimension=Dimension.COMPLETENESS)
+    def known(self) -> pl.Expr:
+        """Small ones have the code a."""
+        return (pl.col("size") > 9) | (pl.col("code") == "a")
+
+    @rule
+    def of_one(self) -> pl.Expr:
+        return pl.col("size") != 7
+
+
+def test_what_only_warns_is_no_option_and_says_so() -> None:
+    """Each rule is of its dimension, in the standard's words; options have no severity."""
+    made = dataset_of(of_model(Model("marts.mild", contract=Mild)), Mild)
+    (table,) = document_of(made)["schema"]
+    options = {each["name"]: each.get("logicalTypeOptions") for each in table["properties"]}
+    every = [q for each in (table, *table["properties"]) for q in each.get("quality", ())]
+    assert set(options.values()) == {None}
+    assert {each["name"]: (each["dimension"], each.get("severity")) for each in every} == {
+        "not_empty": ("completeness", None),
+        "size:greater_than": ("timeliness", "warning"),
+        "code:isin": ("conformity", "warning"),
+        "form:matches": ("conformity", "warning"),
+        "account:iban": ("conformity", "warning"),
+        "day:references": ("consistency", None),
+        "known": ("completeness", "warning"),
+        "of_one": ("conformity", None),
+    }
+    told = {each["name"]: each.get("description") for each in every}
+    assert told["known"] == "Small ones have the code a. (only warns)"
+
+
+def test_what_is_absent_names_nothing_that_is_missing() -> None:
+    """Even where the other table has no rows: to SQL, NULL is not in an empty list."""
+    made = dataset_of(of_model(Model("marts.mild", contract=Mild)), Mild)
+    with duckdb.connect() as connection:
+        connection.execute("CREATE SCHEMA marts; CREATE TABLE marts.days (day DATE)")
+        broken = connection.sql(
+            "SELECT day::VARCHAR FROM (VALUES (NULL::DATE), (DATE '2026-01-01')) AS mild (day) "
+            f"WHERE {made.sql['day:references']}"
+        )
+        assert broken.fetchall() == [("2026-01-01",)]
 
 
 class Awkward(Contract):

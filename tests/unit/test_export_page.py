@@ -7,7 +7,7 @@ import re
 import polars as pl
 
 from sluicegate.catalogue import load_catalogue
-from sluicegate.contracts import Contract, Date, Model, field, key, rule
+from sluicegate.contracts import Contract, Date, Model, Severity, field, key, rule
 from sluicegate.exports import datasets_of
 from sluicegate.exports.dataset import dataset_of
 from sluicegate.exports.page import Readers, index_of, text_of
@@ -75,6 +75,22 @@ def test_rules_without_words_are_told_by_their_expression() -> None:
     page = text_of(ODD, NOBODY, (), "")
     assert '| `undocumented` | [(col("no")) > (col("many"))] |' in page
     assert "| key | `no`; several rows may have one |" in page
+
+
+def test_what_only_warns_says_so() -> None:
+    """Beside its column, or among the rules over several."""
+    made = of_column(int, field(gt=3, severity=Severity.WARN))
+    page = text_of(dataset_of(bound(made), made), NOBODY, (), "")
+    assert "| `x` | bigint | no | greater than 3 (only warns) |" in page
+    (chargebacks,) = (
+        each for each in datasets_of(load_catalogue(ROOT)) if each.table == "raw.chargebacks"
+    )
+    (line,) = (
+        line
+        for line in text_of(chargebacks, NOBODY, (), "").splitlines()
+        if line.startswith("| `reason_of_its_network` |")
+    )
+    assert line.endswith("(only warns) |")
 
 
 def test_who_reads_it() -> None:
