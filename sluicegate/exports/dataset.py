@@ -59,6 +59,7 @@ class Dataset:
         ibans: columns whose check is that of account numbers.
         promises: dimension and severity of every rule that a row can break.
         file: where the contract is declared, in the project.
+        borrowed: columns that others than the contract describe.
     """
 
     rules: Rules
@@ -69,6 +70,7 @@ class Dataset:
     ibans: frozenset[str]
     promises: Promises
     file: str
+    borrowed: frozenset[str] = frozenset()
 
     @property
     def table(self) -> str:
@@ -98,9 +100,9 @@ class Dataset:
 
     def described_by(self, descriptions: Mapping[str, str]) -> Dataset:
         """The same, with descriptions for the columns that the contract does not describe."""
-        named = {column.name for column in self.rules.columns}
+        named = {column.name for column in self.rules.columns} - self.columns.keys()
         others = {name: text for name, text in descriptions.items() if name in named}
-        return replace(self, columns={**others, **self.columns})
+        return replace(self, columns={**others, **self.columns}, borrowed=frozenset(others))
 
 
 def datasets_of(catalogue: Catalogue) -> tuple[Dataset, ...]:

@@ -18,6 +18,7 @@ import yaml
 from sluicegate.errors import ConfigurationError
 from sluicegate.exports.dataset import OURS, Dataset, duckdb_type
 from sluicegate.exports.dbt_files import DbtFiles, Entry, columns_of
+from sluicegate.exports.dbt_text import literal
 from sluicegate.exports.yaml_edit import Edits, member
 from sluicegate.exports.yaml_text import dump, inline
 from sluicegate.lake.connection import ALIAS
@@ -64,11 +65,12 @@ def _sources(datasets: list[Dataset]) -> dict[str, Any]:
     tables = [
         {
             "name": dataset.name,
-            **({"description": dataset.about} if dataset.about else {}),
+            **({"description": literal(dataset.about)} if dataset.about else {}),
             "config": {"meta": _meta(dataset)},
             "columns": [
                 *(
-                    {"name": column.name, **dict(_wanted(column, dataset, {}, constraints=True))}
+                    {"name": literal(column.name),
+                     **dict(_wanted(column, dataset, {}, constraints=True))}
                     for column in dataset.rules.columns
                 ),
                 *(
@@ -88,8 +90,8 @@ def _sources(datasets: list[Dataset]) -> dict[str, Any]:
 
 def _meta(dataset: Dataset) -> dict[str, Any]:
     source = dataset.rules.source
-    owner = {} if source is None else {"owner": source.owner}
-    return {"contract": dataset.file, **owner, "key": list(dataset.rules.key)}
+    owner = {} if source is None else {"owner": literal(source.owner)}
+    return {"contract": dataset.file, **owner, "key": [literal(name) for name in dataset.rules.key]}
 
 
 def _columns(dataset: Dataset, entry: Entry, *, constraints: bool) -> Wanted:
@@ -113,8 +115,8 @@ def _wanted(
         constraints: whether dbt would enforce any.
     """
     yield "data_type", duckdb_type(column.type)
-    if column.name in dataset.columns:
-        yield "description", " ".join(dataset.columns[column.name].split())
+    if column.name in dataset.columns and column.name not in dataset.borrowed:
+        yield "description", literal(" ".join(dataset.columns[column.name].split()))
     if constraints:
         there = list(said.get("constraints") or [])
         ours = [each for each in there if each.get("type") == "not_null"]

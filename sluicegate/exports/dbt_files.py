@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from sluicegate.errors import ConfigurationError
+from sluicegate.exports.dbt_text import shown
 
 _FOLDERS = ("models", "snapshots")
 _INLINE = re.compile(r"\bconfig\s*\([^)]*?\bmaterialized\s*=\s*['\"](\w+)['\"]", re.DOTALL)
@@ -49,7 +50,7 @@ class Entry:
     def descriptions(self) -> dict[str, str]:
         """What its columns are, by name; those that nobody described are absent."""
         texts = {
-            name: " ".join(str(said.get("description") or "").split())
+            name: shown(" ".join(str(said.get("description") or "").split()))
             for name, said in self.columns.items()
         }
         return {name: text for name, text in texts.items() if text}

@@ -73,10 +73,8 @@ def test_every_document_is_valid_and_holds_on_the_lake(exported: Path) -> None:
     for document, verdict in zip(DOCUMENTS, found, strict=True):
         others = [check for check in verdict["checks"] if check["result"] != "passed"]
         # Rows that break a rule that only warns are published, and the tool says no more of them.
-        warned = [check for check in others if check["name"].endswith("(only warns)")]
-        assert others == warned, document.name
-        assert {check["result"] for check in warned} <= {"warning"}, document.name
-        wanted = ("passed", "warning" if warned else "passed")
+        assert {check["result"] for check in others} <= {"warning"}, document.name
+        wanted = ("passed", "warning" if others else "passed")
         assert (verdict["lint"], verdict["test"]) == wanted, (document.name, verdict)
         assert len(verdict["checks"]) > 5
 

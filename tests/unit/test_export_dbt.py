@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import yaml
+from dbt.clients.jinja import get_rendered
 
 from sluicegate.contracts import PII, Contract, Date, Mask, Model, Money, UtcTimestamp, field, key
 from sluicegate.errors import ConfigurationError
 from sluicegate.exports.dataset import Dataset, dataset_of
 from sluicegate.exports.dbt import SOURCES, files_of
 from sluicegate.exports.dbt_files import DbtFiles
+from sluicegate.exports.dbt_text import literal, shown
 from sluicegate.exports.yaml_text import dump, inline
 from sluicegate.versions.describe import of_model
 from tests.unit.made import bound, contract
@@ -253,6 +255,51 @@ def test_file_that_is_no_yaml_is_named(project: Path) -> None:
 def test_no_dbt_project_no_files(tmp_path: Path) -> None:
     """A project may do without dbt."""
     assert files_of([ORDERS], DbtFiles.of(tmp_path / "none"), "") == {}
+
+
+TEMPLATES = [
+    *('{{ env_var("HOME") }}', "{{ var('x') }}", "{% if %}", "{# gone #}", "{{{", "{{%{#{{{{"),
+    *("}}", "%} #}", "'{{' }}", "{{ '{{' }}", "{%- raw -%} {{ x }}", "{ { x } }", "a{{b\\n'\"{%"),
+]
+
+
+@pytest.mark.parametrize("text", TEMPLATES)
+def test_texts_are_no_templates(text: str) -> None:
+    """Dbt itself gives back what was written, and so does reading it without dbt."""
+    assert get_rendered(literal(text), {}) == text
+    assert get_rendered(literal(text), {}, native=True) == text
+    assert shown(literal(text)) == text
+
+
+def test_nothing_of_a_contract_is_a_template(project: Path) -> None:
+    """Neither in the file of all sources, nor in one that people keep; their templates stay."""
+    said = "Not {{ env_var('HOME') }} {# nor this #}"
+    made = contract(
+        {"{{ no }}": (int, key(description=said)), "x": (str, field())}, __doc__=f"{said}\n\n{{%"
+    )
+    text = export(project, dataset_of(bound(made, owner=said), made))[SOURCES]
+    (table,) = yaml.safe_load(text)["sources"][0]["tables"]
+    meta, (column, *_) = table["config"]["meta"], table["columns"]
+    found = [table["description"], column["description"], column["name"], meta["owner"],
+             *meta["key"]]  # fmt: skip
+    wanted = [f"{said}\n\n{{%", said, "{{ no }}", said, "{{ no }}"]
+    assert [get_rendered(each, {}) for each in found] == wanted
+
+    file = project / "models/marts/marts.yml"
+    theirs = "{{ doc('x') }}"
+    file.write_text(
+        "models:\n  - name: made\n    columns:\n      - name: id\n      - name: x\n"
+        f'        description: "{theirs}"\n'
+    )
+    mart = contract({"id": (int, key(description=said)), "x": (str, field())})
+    dataset = dataset_of(of_model(Model("marts.made", contract=mart)), mart)
+    for _ in range(2):
+        descriptions = DbtFiles.of(project).entries()["made"].descriptions
+        export(project, dataset.described_by(descriptions))
+        mine, other = yaml.safe_load(file.read_text())["models"][0]["columns"]
+        assert get_rendered(mine["description"], {}) == said
+        assert other["description"] == theirs
+    assert DbtFiles.of(project).entries()["made"].descriptions == {"id": said, "x": theirs}
 
 
 AWKWARD = [
