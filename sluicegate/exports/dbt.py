@@ -27,6 +27,7 @@ from sluicegate.versions.rules import ColumnRules
 SOURCES = "models/_sources.yml"
 """The file of all sources, in the dbt project."""
 
+_TEXT = "tag:yaml.org,2002:str"
 _NOT_NULL = {"type": "not_null"}
 
 Wanted = dict[str, dict[str, Any]]
@@ -132,17 +133,14 @@ def _wanted(
 
 def _brought_up_to_date(text: str, wanted: Wanted, entry: Entry) -> str:
     """A file in which an entry says what the contract says, and all else is as it was."""
+    _require_named_by_texts(entry)
     there = entry.columns
     if all(name in there and _says(there[name], said) for name, said in wanted.items()):
         return text
     edits = Edits(text)
     model = member(edits.root, entry.kind).value[entry.number]
     columns = member(model, "columns")
-    nodes = {
-        name.value: node
-        for node in (columns.value if isinstance(columns, yaml.SequenceNode) else ())
-        if (name := member(node, "name"))
-    }
+    nodes = {name.value: node for name, node in _named(columns)}
     for name, said in wanted.items():
         if name in nodes:
             _change(edits, nodes[name], there[name], said)
@@ -156,6 +154,29 @@ def _brought_up_to_date(text: str, wanted: Wanted, entry: Entry) -> str:
     changed = edits.applied()
     _require_said(changed, wanted, entry)
     return changed
+
+
+def _named(columns: yaml.Node | None) -> Iterator[tuple[yaml.Node, yaml.MappingNode]]:
+    """The entries of columns, each with its name."""
+    for node in columns.value if isinstance(columns, yaml.SequenceNode) else ():
+        if (name := member(node, "name")) is not None:
+            yield name, node
+
+
+def _require_named_by_texts(entry: Entry) -> None:
+    """YAML takes ``yes`` for a truth and ``1`` for a number, and then no column has that name."""
+    if all(isinstance(each, str) for each in entry.names):
+        return
+    root = Edits(entry.file.read_text(encoding="utf-8")).root
+    model = member(root, entry.kind).value[entry.number]
+    for name, _ in _named(member(model, "columns")):
+        if name.tag != _TEXT and name.value:
+            raise ConfigurationError(
+                f"The column {name.value!r} of {entry.said['name']!r} is named by what YAML takes "
+                "for no text.",
+                where=f"{entry.file}, line {name.start_mark.line + 1}",
+                hint=f"quote it: name: '{name.value}'",
+            )
 
 
 def _change(

@@ -47,6 +47,11 @@ class Entry:
         return columns_of(self.said)
 
     @property
+    def names(self) -> list[Any]:
+        """The names of its columns, as YAML takes them: not all of them need be texts."""
+        return [each["name"] for each in _listed(self.said, "columns") if "name" in each]
+
+    @property
     def descriptions(self) -> dict[str, str]:
         """What its columns are, by name; those that nobody described are absent."""
         texts = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,23 @@ def test_what_cannot_be_changed_in_its_place_is_said(project: Path, written: str
     assert caught.value.where == str(file)
     assert "paid_at" in str(caught.value.hint)
     assert file.read_text() == written
+
+
+@pytest.mark.parametrize("name", ["yes", "no", "On", "off", "true", "null", "~", "1", "007", "1.5"])
+def test_names_that_yaml_takes_for_no_text_are_to_be_quoted(project: Path, name: str) -> None:
+    """The message names file, line and column; quoted, the column is the contract's."""
+    file = project / "models/marts/marts.yml"
+    file.write_text(f"models:\n  - name: made\n    columns:\n      - {{name: {name}, tags: [a]}}\n")
+    made = contract({"id": (int, key()), name: (str, field())})
+    dataset = dataset_of(of_model(Model("marts.made", contract=made)), made)
+    with pytest.raises(ConfigurationError, match=re.escape(f"The column '{name}' of")) as caught:
+        export(project, dataset)
+    assert caught.value.where == f"{file}, line 4"
+    assert caught.value.hint == f"quote it: name: '{name}'"
+    file.write_text(file.read_text().replace(f"name: {name}", f"name: '{name}'"))
+    written = yaml.safe_load(export(project, dataset)["models/marts/marts.yml"])
+    columns = {each["name"]: each for each in written["models"][0]["columns"]}
+    assert columns[name] == {"name": name, "data_type": "varchar", "tags": ["a"]}
 
 
 def test_sources_are_one_file(project: Path) -> None:
