@@ -321,7 +321,7 @@ def expected(batches: list[list[str]], load: Load) -> tuple[list[Fates], dict[st
 
 
 @pytest.mark.parametrize("load", Load)
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(batches=BATCHES)
 def test_every_row_is_accounted_for(
     session: Session, tmp_path: Path, load: Load, batches: list[list[str]]
