@@ -69,37 +69,21 @@ def questions(schema: pa.DataFrameSchema, frame: pl.DataFrame) -> list[Question]
 def answers(asked: list[Question], frame: pl.DataFrame) -> list[tuple[int, pl.Series | None]]:
     """For each question how many rows answered, and which of them break the rule; None: not one.
 
-    All are asked at once, and at first only for a count: most rules are broken by no row.
+    All are asked at once. A mask is a bit a row: what is not needed costs next to nothing.
     """
-    rows = frame.lazy()
-    told = _collected(rows, asked, lambda mask: mask.sum())
-    broken = [question for question, answer in zip(asked, told, strict=True) if answer[1]]
-    masks = iter(_collected(rows, broken, lambda mask: mask.implode()))
-    return [(height, next(masks)[1] if count else None) for height, count in told]
-
-
-def _collected(
-    rows: pl.LazyFrame, asked: list[Question], of: Callable[[pl.Expr], pl.Expr]
-) -> list[tuple[int, Any]]:
-    """Something of every mask, with the number of rows that it has."""
     plain = {
-        str(number): of(question.breaks)
+        str(number): question.breaks
         for number, question in enumerate(asked)
         if question.breaks is not None
     }
-    others = [
-        question.frame.select(pl.len().alias("rows"), of(pl.first()).alias("mask"))
-        for question in asked
-        if question.frame is not None
-    ]
-    together, *each = pl.collect_all([rows.select(pl.len().alias("rows"), **plain), *others])
+    others = [question.frame for question in asked if question.frame is not None]
+    together, *each = pl.collect_all([frame.lazy().select(**plain), *others])
     apart = iter(each)
-    found = []
-    for number, question in enumerate(asked):
-        frame = together if question.breaks is not None else next(apart)
-        mask = str(number) if question.breaks is not None else "mask"
-        found.append((frame["rows"].item(), frame[mask].item()))
-    return found
+    masks = [
+        together[str(number)] if question.breaks is not None else next(apart).to_series()
+        for number, question in enumerate(asked)
+    ]
+    return [(len(mask), mask if mask.any() else None) for mask in masks]
 
 
 def _may_lack(values: pl.Series) -> bool:

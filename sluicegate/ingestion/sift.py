@@ -114,13 +114,15 @@ def sift(source: Source, group: Sequence[Unsifted]) -> Sifted:
     bad = written.clear() if clean else written.filter(rejected)
     broken = as_records(bad).insert_column(2, verdict.rules_of(rejected))
     keys, places = typed.select(source.contract.key()), written.select(BATCH, LINE)
+    keys = keys.clear() if clean else keys.filter(rejected)
+    places = places.filter(warned) if warning.broken else places.clear()
     return Sifted(
         batches=group,
         accepted=typed if clean else typed.filter(~rejected),
         written=written,
         rejected=pl.concat([broken, *(unsifted.rejects for unsifted in group)]),
-        refused=keys.filter(rejected).with_columns(broken["record"]),
-        warned=places.filter(warned).with_columns(warning.rules_of(warned)),
+        refused=keys.with_columns(broken["record"]),
+        warned=places.with_columns(warning.rules_of(warned)),
         tallies=_tallies(source, group, judged, written[BATCH]),
     )
 

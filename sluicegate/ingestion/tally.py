@@ -59,8 +59,7 @@ def tallied(
         rows: batch → how many of the rows are its.
     """
     promises, broken = promises_of(contract), _broken(contract, judged)
-    counted = pl.DataFrame([batches.alias("batch"), *broken.values()]).group_by("batch").sum()
-    failed = {row["batch"]: row for row in counted.iter_rows(named=True)}
+    failed = _failed(broken, batches, rows)
     # Any text may be unreadable: validity is looked at, whatever the contract says.
     a_row = {each: len(promises.of(each)) for each in Dimension} | {Dimension.VALIDITY: 1}
     return {
@@ -74,6 +73,19 @@ def tallied(
         }
         for batch, count in rows.items()
     }
+
+
+def _failed(
+    broken: Mapping[Dimension, pl.Series], batches: pl.Series, rows: Mapping[str, int]
+) -> Mapping[str, Mapping[str, int]]:
+    """What failed, by batch and dimension; most parts are of one batch, and nothing fails in it."""
+    if not broken:
+        return {batch: {} for batch in rows}
+    if len(rows) == 1:
+        sums = {dimension.value: int(mask.sum()) for dimension, mask in broken.items()}
+        return dict.fromkeys(rows, sums)
+    counted = pl.DataFrame([batches.alias("batch"), *broken.values()]).group_by("batch").sum()
+    return {row["batch"]: row for row in counted.iter_rows(named=True)}
 
 
 def _broken(contract: type[Contract], judged: Verdict) -> dict[Dimension, pl.Series]:
