@@ -99,23 +99,22 @@ def load_catalogue(project: Path) -> Catalogue:
     _require_all_used(contracts, [*sources.values(), *models.values()])
     if not sources:
         raise ContractError("The project declares no source.", where=str(project / FOLDER))
-    by_table = {f"raw.{name}": source.contract for name, source in sources.items()}
-    by_table |= {table: model.contract for table, model in models.items()}
-    for table, model in models.items():
-        require_agreements(table, model.contract, model.agrees, by_table)
     order = in_order(
         {name: source.contract for name, source in sources.items()},
         {table: model.contract for table, model in models.items()},
     )
     catalogue = Catalogue({name: sources[name] for name in order}, models)
     catalogue.replacements()
-    _require_references(catalogue)
+    _require_others(catalogue)
     return catalogue
 
 
-def _require_references(catalogue: Catalogue) -> None:
+def _require_others(catalogue: Catalogue) -> None:
+    """Be sure of the other tables that a dataset is held against."""
     known = {f"raw.{name}": source.contract for name, source in catalogue.sources.items()}
     known |= {name: model.contract for name, model in catalogue.models.items()}
+    for table, model in catalogue.models.items():
+        require_agreements(table, model.contract, model.agrees, known)
     declared: list[Source | Model] = [*catalogue.sources.values(), *catalogue.models.values()]
     for each in declared:
         if each.reference is not None:

@@ -34,6 +34,18 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
     return [each for fold in near for each in folded[fold]][:3]
 
 
+def meant(name: str, known: Iterable[str], *, none: str | None = None) -> str | None:
+    """The hint for a name that is not known: the nearest ones, else some that are.
+
+    Args:
+        none: what to say where there is nothing to choose from.
+    """
+    names = sorted(known)
+    if near := nearest(name, names):
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    return f"known: {', '.join(names[:12])}" if names else none
+
+
 class SluicegateError(Exception):
     """Base of every error that a user may meet.
 
@@ -111,14 +123,7 @@ class UnknownName(ConfigurationError):
         cls, kind: str, name: str, known: Iterable[str], *, where: str | None = None
     ) -> UnknownName:
         """Build the error with the names that come nearest to what was asked for."""
-        names = sorted(known)
-        near = nearest(name, names)
-        if near:
-            hint = f"did you mean {' or '.join(map(repr, near))}?"
-        elif names:
-            hint = f"known: {', '.join(names[:12])}"
-        else:
-            hint = f"there is no {kind} yet"
+        hint = meant(name, known, none=f"there is no {kind} yet")
         return cls(f"There is no {kind} called {name!r}.", where=where, hint=hint)
 
 

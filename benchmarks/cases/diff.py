@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from benchmarks.case import Case, Side
-from benchmarks.measure import Spent, measured
-from benchmarks.site import ROOT, WORK
+from benchmarks.site import WORK
+from benchmarks.told import Telling
 
-FOLDER = WORK / "diff"
+DIFFING = Telling("differing", WORK / "diff", (f"--lake={WORK / 'diff' / 'lake'}",))
 
 LEAST = 5_000_000
 """Rows that it takes for the join to be what is measured."""
@@ -32,36 +27,22 @@ ABOUT = (
 def prepared(rows: int) -> Iterator[Case]:
     """Make the case ready."""
     rows = max(rows, LEAST)
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
-    _called("make", f"--rows={rows}")
+    DIFFING.make(rows)
     for side in ("ours", "by_hand"):
-        _compared(side)  # fills the system's cache
+        DIFFING.run(side)  # fills the system's cache
     yield Case(
         name="diff",
         about=ABOUT.format(rows=rows),
-        subject=Side("sluicegate.lake.diff", lambda: _compared("ours")),
-        baselines=[Side("full join by hand", lambda: _compared("by_hand"))],
+        subject=Side("sluicegate.lake.diff", lambda: DIFFING.run("ours")),
+        baselines=[Side("full join by hand", lambda: DIFFING.run("by_hand"))],
         check=_both_found,
         core="the diff",
         size=f"{rows:,} rows",
     )
 
 
-def _compared(side: str) -> Spent:
-    spent = _called(side)
-    (FOLDER / f"{side}.json").write_text(spent.out)
-    return replace(spent, core=float(json.loads(spent.out)["cpu"]))
-
-
-def _called(side: str, *more: str) -> Spent:
-    lake = FOLDER / "lake"
-    command = (sys.executable, "-m", "benchmarks.differing", side, f"--lake={lake}", *more)
-    return measured(command, cwd=ROOT, env=os.environ, log=FOLDER / "said.log")
-
-
 def _both_found() -> str:
-    told = [json.loads((FOLDER / f"{side}.json").read_text()) for side in ("ours", "by_hand")]
+    told = [DIFFING.found(side) for side in ("ours", "by_hand")]
     found = [{name: each[name] for name in ("rows", "columns")} for each in told]
     added, removed = found[0]["rows"]
     changed = sum(found[0]["columns"].values())

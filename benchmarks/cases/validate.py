@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from benchmarks.case import Case, Side
-from benchmarks.measure import Spent, measured
 from benchmarks.peers.installed import installed
-from benchmarks.site import ROOT, WORK
+from benchmarks.site import WORK
+from benchmarks.told import Telling
 
 LEAST = 5_000_000
 """Rows that it takes for the rules to be what is measured."""
@@ -45,43 +39,29 @@ def prepared_dirty(rows: int) -> Iterator[Case]:
 def _prepared(name: str, kind: str, rows: int) -> Case:
     rows = max(rows, LEAST)
     folder = WORK / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    here, apart = Path(sys.executable), installed() / "bin" / "python"
-
-    def called(side: str, python: Path = here, *more: str) -> Spent:
-        command = [str(python), "-m", "benchmarks.validating", side]
-        command += [f"--folder={folder}", f"--kind={kind}", *more]
-        spent = measured(command, cwd=ROOT, env=os.environ, log=folder / "said.log")
-        if side == "make":
-            return spent
-        (folder / f"{side}.json").write_text(spent.out)
-        return replace(spent, core=float(json.loads(spent.out)["cpu"]))
-
-    called("make", here, f"--rows={rows}")
-    called("scan")  # fills the system's cache
+    validating = Telling("validating", folder, (f"--folder={folder}", f"--kind={kind}"))
+    apart = installed() / "bin" / "python"
+    validating.make(rows)
+    validating.run("scan")  # fills the system's cache
     return Case(
         name=name,
         about=ABOUT.format(rows=rows, kind=kind),
-        subject=Side("sluicegate", lambda: called("ours")),
+        subject=Side("sluicegate", lambda: validating.run("ours")),
         baselines=[
-            Side("reading it", lambda: called("scan")),
-            Side("plain polars", lambda: called("polars")),
-            Side("pandera as it comes", lambda: called("pandera")),
-            Side("dataframely", lambda: called("dataframely", apart)),
+            Side("reading it", lambda: validating.run("scan")),
+            Side("plain polars", lambda: validating.run("polars")),
+            Side("pandera as it comes", lambda: validating.run("pandera")),
+            Side("dataframely", lambda: validating.run("dataframely", apart)),
         ],
-        check=lambda: _all_found(folder, kind, rows),
+        check=lambda: _all_found(validating, kind, rows),
         core="the validation",
         size=f"{rows:,} rows",
     )
 
 
-def _all_found(folder: Path, kind: str, rows: int) -> str:
+def _all_found(validating: Telling, kind: str, rows: int) -> str:
     """Whether all who validated found the same; names of rules differ from one to another."""
-    told = {
-        side: json.loads((folder / f"{side}.json").read_text())
-        for side in ("ours", "polars", "pandera", "dataframely")
-    }
+    told = {side: validating.found(side) for side in ("ours", "polars", "pandera", "dataframely")}
     found = {side: _counts(each) for side, each in told.items()}
     accepted, rejected, counts = found["ours"]
     wrong = accepted + rejected != rows or (kind == "dirty") != bool(counts)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sluicegate.errors import ContractError, nearest
+from sluicegate.errors import ContractError, meant
 
 if TYPE_CHECKING:
     from sluicegate.contracts.base import Column, Contract
@@ -65,7 +65,7 @@ def require_agreements(
                 f"The model {model!r} is to agree with {each.of!r}, which is no other table that "
                 "has a contract.",
                 where=contract.place(),
-                hint=_near(each.of, set(known) - {model}),
+                hint=meant(each.of, set(known) - {model}),
             )
         ours, theirs = _columns(contract), _columns(known[each.of])
         for name in each.by:
@@ -96,7 +96,7 @@ def _there(name: str, columns: Mapping[str, Column], contract: type[Contract]) -
         raise ContractError(
             f"Totals are to agree over the column {name!r}, which the contract does not have.",
             where=contract.place(),
-            hint=_near(name, columns),
+            hint=meant(name, columns),
         )
     return columns[name]
 
@@ -119,8 +119,3 @@ def _require_one_class(mine: Column, other: Column, model: str, agrees: Agrees) 
             f"{other.name!r} of {agrees.of!r}, with which it is to agree, {other.pii.name}.",
             hint="give both one pii=",
         )
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    close = nearest(name, known)
-    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(known))}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,15 +11,7 @@ import polars as pl
 from pandera.api.polars.types import PolarsData
 from pandera.constants import CHECK_OUTPUT_KEY
 
-from sluicegate.contracts.kinds import is_builtin
-
-_COMPARES: dict[str, tuple[Callable[[pl.Expr, Any], pl.Expr], str]] = {
-    "greater_than": (operator.gt, "min_value"),
-    "greater_than_or_equal_to": (operator.ge, "min_value"),
-    "less_than": (operator.lt, "max_value"),
-    "less_than_or_equal_to": (operator.le, "max_value"),
-    "isin": (pl.Expr.is_in, "allowed_values"),
-}
+from sluicegate.contracts.kinds import BOUNDS, is_builtin
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +105,13 @@ def _expression(check: pa.Check, column: pl.Expr) -> pl.Expr | None:
         return None
     if isinstance(check._check_fn, Holds):  # noqa: SLF001 - pandera tells it nowhere else
         return check._check_fn.of(column)  # noqa: SLF001
-    if is_builtin(check) and check.name in _COMPARES:
-        compare, argument = _COMPARES[str(check.name)]
-        return compare(column, (check.statistics or {})[argument])
-    return None
+    if not is_builtin(check):
+        return None
+    given = check.statistics or {}
+    if bound := BOUNDS.get(str(check.name)):
+        holds: pl.Expr = bound.compare(column, given[bound.argument])
+        return holds
+    return column.is_in(given["allowed_values"]) if check.name == "isin" else None
 
 
 def _broken(check: pa.Check, holds: pl.Expr) -> pl.Expr:

@@ -14,17 +14,11 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
-from sluicegate.contracts.kinds import is_builtin
+from sluicegate.contracts.kinds import BOUNDS, is_builtin
 from sluicegate.contracts.ranges import holds, is_known, limits, step
 from sluicegate.errors import ContractError
 
-_CALLED = {
-    "greater_than": ("gt", "min_value"),
-    "greater_than_or_equal_to": ("ge", "min_value"),
-    "less_than": ("lt", "max_value"),
-    "less_than_or_equal_to": ("le", "max_value"),
-}
-JUDGED = frozenset({*_CALLED, "isin"})
+JUDGED = frozenset({*BOUNDS, "isin"})
 """Checks of pandera's of which all is known here."""
 
 _BELOW = ("gt", "ge")
@@ -89,9 +83,9 @@ def require_bounds_that_count(
     told = f"The column {column!r}"
     given = {str(check.name): check.statistics or {} for check in checks if is_builtin(check)}
     bounds = [
-        _Bound(_CALLED[name][0], values[_CALLED[name][1]])
+        _Bound(BOUNDS[name].kind, values[BOUNDS[name].argument])
         for name, values in given.items()
-        if name in _CALLED
+        if name in BOUNDS
     ]
     _require_bounds(told, bounds, dtype, where)
     if "isin" not in given:

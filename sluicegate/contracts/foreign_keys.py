@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sluicegate.errors import ContractError, nearest
+from sluicegate.errors import ContractError, meant
 
 if TYPE_CHECKING:
     from sluicegate.contracts.base import Column, Contract
@@ -83,7 +83,7 @@ def _require_there(
             f"The column {column.name!r} refers to {reference}, and there is no dataset "
             f"{reference.dataset!r} that has a contract.",
             where=contract.place(),
-            hint=_near(reference.dataset, known),
+            hint=meant(reference.dataset, known),
         )
     theirs = {each.name: each for each in known[reference.dataset].columns()}
     if reference.column not in theirs:
@@ -91,7 +91,7 @@ def _require_there(
             f"The column {column.name!r} refers to {reference}, and {reference.dataset!r} has no "
             f"column {reference.column!r}.",
             where=contract.place(),
-            hint=_near(reference.column, theirs),
+            hint=meant(reference.column, theirs),
         )
     other = theirs[reference.column]
     if other.dtype != column.dtype:
@@ -102,11 +102,6 @@ def _require_there(
             hint="give both one type",
         )
     _require_one_mask(contract, column, reference, other)
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    close = nearest(name, known)
-    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(known))}"
 
 
 def _require_one_mask(

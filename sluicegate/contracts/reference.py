@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sluicegate.contracts.base import Contract
-from sluicegate.errors import ContractError, nearest
+from sluicegate.errors import ContractError, meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,8 @@ def require_reference(
 
 
 def _unknown(kind: str, name: str, known: list[str], where: str) -> ContractError:
-    near = nearest(name, known)
     return ContractError(
         f"The reference names the {kind} {name!r}, which no contract describes.",
         where=where,
-        hint=f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known[:12])}",
+        hint=meant(name, known),
     )

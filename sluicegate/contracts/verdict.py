@@ -84,9 +84,8 @@ def judge(contract: type[Contract], frame: pl.DataFrame) -> Verdict:
 def judge_by(schema: pa.DataFrameSchema, frame: pl.DataFrame, where: str) -> Verdict:
     """The same for a schema, such as a part of a contract's.
 
-    The answers are those of pandera's checks. They are asked all at once, and at first only how
-    many rows break each: most rules are broken by none, and what pandera gathers to report on a
-    frame costs more than to judge it.
+    The answers are those of pandera's checks, which are asked all at once: what pandera gathers to
+    report on a frame costs more than to judge it.
 
     Raises:
         ContractError: the schema cannot be applied to this frame.

@@ -11,13 +11,11 @@ from pathlib import Path
 from sluicegate.catalogue import FOLDER, Catalogue
 from sluicegate.contracts import Contract
 from sluicegate.contracts.field import METADATA
-from sluicegate.contracts.foreign_keys import RULE
 from sluicegate.contracts.promise import Promises, promises_of
-from sluicegate.ingestion.foreign_keys import table_of
 from sluicegate.ingestion.table import BATCH
-from sluicegate.lake.connection import identifier
 from sluicegate.lake.names import parts
 from sluicegate.quality.compiled import compiled
+from sluicegate.quality.foreign_keys import orphans
 from sluicegate.sources import LINE
 from sluicegate.versions import Rules, described
 
@@ -131,25 +129,14 @@ def dataset_of(rules: Rules, contract: type[Contract]) -> Dataset:
         about=_text(contract.__dict__.get("__doc__")),
         columns={name: text for name, text in told.items() if text},
         row_rules={name: text for name, text in documents.items() if text},
-        sql={**compiled(contract), **(_references(contract) if rules.source is None else {})},
+        sql={
+            **compiled(contract),
+            **(orphans(contract, catalog="") if rules.source is None else {}),
+        },
         ibans=frozenset(name for name, each in columns.items() if each.metadata[METADATA].iban),
         promises=promises_of(contract),
         file=f"{FOLDER}/{Path(inspect.getfile(contract)).name}",
     )
-
-
-def _references(contract: type[Contract]) -> dict[str, str]:
-    """Rows that name what is not there; of a source that is a matter of when they came."""
-    found = {}
-    for column in contract.columns():
-        if column.references is not None:
-            mine, theirs = identifier(column.name), identifier(column.references.column)
-            table = table_of(column.references)
-            named = f"{identifier(table.schema)}.{identifier(table.name)}"
-            # Of no rows at all, even what is absent is not in them.
-            known = f"SELECT {theirs} FROM {named} WHERE {theirs} IS NOT NULL"  # noqa: S608
-            found[f"{column.name}:{RULE}"] = f"{mine} IS NOT NULL AND {mine} NOT IN ({known})"
-    return found
 
 
 def duckdb_type(kind: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sluicegate.contracts import kinds
 from sluicegate.contracts.dimension import Dimension, Severity
 from sluicegate.exports.dataset import Dataset
 from sluicegate.versions.rules import ColumnRules
@@ -12,12 +13,8 @@ from sluicegate.versions.rules import ColumnRules
 MANY = 24
 """So many values of a list are told; of more, the first ones."""
 
-BOUNDS = {
-    "gt": ("greater_than", "greater than"),
-    "ge": ("greater_than_or_equal_to", "at least"),
-    "lt": ("less_than", "less than"),
-    "le": ("less_than_or_equal_to", "at most"),
-}
+_WORDS = {"gt": "greater than", "ge": "at least", "lt": "less than", "le": "at most"}
+BOUNDS = {bound.kind: (check, _WORDS[bound.kind]) for check, bound in kinds.BOUNDS.items()}
 """Bounds of a column: the name of the check, and how it is told."""
 
 

@@ -23,7 +23,7 @@ from sluicegate.sources import Source
 class Whole:
     """What is published, against a batch that comes part by part and is the whole.
 
-    Keys are kept, and nothing else; of rejected records also their text, to look for keys in it.
+    Of what is published, keys are kept, and of rejected records their text, to look for keys in it.
     """
 
     def __init__(self, source: Source, session: Session) -> None:
@@ -34,25 +34,26 @@ class Whole:
         self._theirs = session.frame(f"SELECT {named} FROM {raw_table(source).sql}").cast(
             {key: types[key] for key in self._keys}
         )
-        self._accepted: list[pl.DataFrame] = []
         self._refused: list[pl.DataFrame] = []
         self._unparsed: list[str] = []
 
     def saw(self, sifted: Sifted) -> None:
         """A part of the batch came."""
-        self._accepted.append(sifted.accepted.select(self._keys))
         self._refused.append(sifted.refused)
         for unsifted in sifted.batches:
             self._unparsed += unsifted.rejects["record"].to_list()
 
-    def departed(self) -> pl.DataFrame:
+    def departed(self, accepted: pl.DataFrame) -> pl.DataFrame:
         """Keys of the published rows that the batch no longer has.
+
+        Args:
+            accepted: keys of all rows that it has and that are not rejected.
 
         Raises:
             BatchRefused: they are more than ``may_shrink`` allows.
         """
         theirs, keys, source = self._theirs, self._keys, self._source
-        accepted, refused = pl.concat(self._accepted), pl.concat(self._refused)
+        refused = pl.concat(self._refused)
         absent = theirs.join(accepted, on=keys, how="anti")
         if absent.height > source.may_shrink * theirs.height:
             raise BatchRefused(

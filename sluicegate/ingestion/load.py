@@ -53,8 +53,8 @@ def load(source: Source, parts: Iterable[Sifted], session: Session, run: str) ->
             taken = work.take(part)
             if whole is not None:
                 whole.saw(taken)
-        if whole is not None:
-            work.let_go(whole.departed())
+        if whole is not None and work.seen is not None:
+            work.let_go(whole.departed(work.seen))
         accounts.record_batches(session, run, work.accounts())
     return Loaded([receipt for _, receipt in work.accounts()], work.superseded)
 

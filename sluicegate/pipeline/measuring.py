@@ -93,6 +93,5 @@ def _broken(intake: Intake | None) -> dict[str, int]:
 def _hold_against_reference(
     declared: Source | Model, table: Table, session: Session, tallies: dict[Dimension, Tally]
 ) -> None:
-    reference = getattr(declared, "reference", None)
-    if reference is not None:
-        tallies[Dimension.ACCURACY] = accuracy_of(table, reference, session)
+    if declared.reference is not None:
+        tallies[Dimension.ACCURACY] = accuracy_of(table, declared.reference, session)

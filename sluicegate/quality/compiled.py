@@ -20,15 +20,9 @@ import polars as pl
 
 from sluicegate.contracts import Column, Contract
 from sluicegate.contracts.field import METADATA
-from sluicegate.contracts.kinds import is_builtin, is_plain
+from sluicegate.contracts.kinds import BOUNDS, is_builtin, is_plain
 from sluicegate.lake.connection import identifier
 
-_BOUNDS = {
-    "greater_than": (">", "min_value"),
-    "greater_than_or_equal_to": (">=", "min_value"),
-    "less_than": ("<", "max_value"),
-    "less_than_or_equal_to": ("<=", "max_value"),
-}
 _COMPARES = {"Gt": ">", "GtEq": ">=", "Lt": "<", "LtEq": "<=", "Eq": "=", "NotEq": "<>"}
 _CONNECTS = {"And": "AND", "Or": "OR"}
 _NULLS = {"IsNull": "IS NULL", "IsNotNull": "IS NOT NULL"}
@@ -88,10 +82,9 @@ def _check(check: pa.Check, column: Column, pattern: str | None) -> str | None:
     if not (is_builtin(check) and is_plain(check)):
         return None
     given = check.statistics or {}
-    if str(check.name) in _BOUNDS:
-        operator, argument = _BOUNDS[str(check.name)]
-        bound = _literal(given[argument], column.dtype)
-        return None if bound is None else f"{name} {operator} {bound}"
+    if bound := BOUNDS.get(str(check.name)):
+        constant = _literal(given[bound.argument], column.dtype)
+        return None if constant is None else f"{name} {bound.sign} {constant}"
     if check.name == "isin":
         values = [_literal(value, column.dtype) for value in given["allowed_values"]]
         known = [value for value in values if value is not None]

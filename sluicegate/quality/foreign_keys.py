@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from sluicegate.contracts import Column, Contract
-from sluicegate.contracts.foreign_keys import RULE
+from sluicegate.contracts.foreign_keys import RULE, ForeignKey
 from sluicegate.ingestion.foreign_keys import table_of
 from sluicegate.lake import Session, Table
-from sluicegate.lake.connection import identifier
+from sluicegate.lake.connection import ALIAS, identifier
 from sluicegate.quality.check import Check, Outcome, verdict_of
 from sluicegate.quality.keys import SHOWN, lacking, shown_keys
 
@@ -37,16 +37,24 @@ def audit_references(
     ]
 
 
-def orphans(contract: type[Contract]) -> dict[str, str]:
-    """SQL that is true of the rows that name what is not there, by rule."""
-    found = {}
-    for column in contract.columns():
-        if column.references is not None:
-            mine, theirs = identifier(column.name), identifier(column.references.column)
-            known = f"SELECT {theirs} FROM {table_of(column.references).sql}"
-            there = f"{mine} IN ({known} WHERE {theirs} IS NOT NULL)"
-            found[f"{column.name}:{RULE}"] = f"{mine} IS NOT NULL AND NOT {there}"
-    return found
+def orphans(contract: type[Contract], *, catalog: str = f"{ALIAS}.") -> dict[str, str]:
+    """SQL that is true of the rows that name what is not there, by rule.
+
+    Args:
+        catalog: what stands before the other table's schema; nothing in a file of its own.
+    """
+    return {
+        f"{column.name}:{RULE}": _orphan(column, column.references, catalog)
+        for column in contract.columns()
+        if column.references is not None
+    }
+
+
+def _orphan(column: Column, key: ForeignKey, catalog: str) -> str:
+    mine, theirs, table = identifier(column.name), identifier(key.column), table_of(key)
+    named = f"{catalog}{identifier(table.schema)}.{identifier(table.name)}"
+    there = f"{mine} IN (SELECT {theirs} FROM {named} WHERE {theirs} IS NOT NULL)"
+    return f"{mine} IS NOT NULL AND NOT {there}"
 
 
 def _audited(
@@ -62,27 +70,17 @@ def _audited(
     if why := lacking(session, *wanted):
         return Check(rule, on, Outcome.ERROR, 0, message=why)
     where, parameters = rows
-    mine = f"(SELECT * FROM {table.sql} WHERE {where}) AS mine"
-    orphans = (
-        f"FROM {mine} ANTI JOIN {theirs.sql} AS theirs"
-        f" ON mine.{identifier(column.name)} = theirs.{identifier(column.references.column)}"
-        f" WHERE mine.{identifier(column.name)} IS NOT NULL"
-    )
-    height = int(session.scalar(f"SELECT count(*) FROM {mine}", parameters))
-    lost = int(session.scalar(f"SELECT count(*) {orphans}", parameters))
+    here, lost = f"FROM {table.sql} WHERE {where}", orphans(contract)[rule]
+    height = int(session.scalar(f"SELECT count(*) {here}", parameters))
+    failures = int(session.scalar(f"SELECT count(*) {here} AND {lost}", parameters))
     keys = ", ".join(map(identifier, contract.key()))
-    shown = (
-        session.rows(f"SELECT {keys} {orphans} ORDER BY ALL LIMIT {SHOWN}", parameters)
-        if lost
-        else ()
-    )
+    some = f"SELECT {keys} {here} AND {lost} ORDER BY ALL LIMIT {SHOWN}"
     return verdict_of(
         rule,
         on,
         looked_at=height,
-        failures=lost,
-        message=f"{lost:,} of {height:,} rows name what is not in {column.references}",
+        failures=failures,
+        message=f"{failures:,} of {height:,} rows name what is not in {column.references}",
         may_be_empty=True,
-        rows=shown_keys(contract, shown),
-        sql="",
+        rows=shown_keys(contract, session.rows(some, parameters) if failures else ()),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -130,7 +131,7 @@ def _set_aside(source: Source, row: Row, session: Session) -> set[str]:
         }
     )
     written = frame.with_columns(pl.lit(TRIED).alias(BATCH), pl.lit(1, pl.Int64).alias(LINE))
-    batch = Batch(TRIED, TRIED, None, 0)  # type: ignore[arg-type] # nobody reads it
+    batch = Batch(TRIED, TRIED, Path(), 0)
     sifted = sift(source, [Unsifted(batch, written, rejects, ())])
     rejected = set_orphans_aside(source, sifted, session).rejected
     return {rule for rules in rejected["rules"] for rule in rules}

@@ -15,7 +15,7 @@ from sluicegate.catalogue import Catalogue
 from sluicegate.contracts import Column, Contract, Model
 from sluicegate.contracts.dimension import USUAL, RuleMeta
 from sluicegate.contracts.field import METADATA, FieldMeta, rule_meta
-from sluicegate.contracts.kinds import is_builtin, is_plain
+from sluicegate.contracts.kinds import BOUNDS, is_builtin, is_plain
 from sluicegate.errors import ContractError
 from sluicegate.sources import Delimited, Format, JsonPages, Ndjson, Source
 from sluicegate.sources.base import Terms
@@ -31,12 +31,6 @@ from sluicegate.versions.rules import (
     Rules,
 )
 
-_BOUNDS = {
-    "greater_than": ("gt", "min_value"),
-    "greater_than_or_equal_to": ("ge", "min_value"),
-    "less_than": ("lt", "max_value"),
-    "less_than_or_equal_to": ("le", "max_value"),
-}
 _TYPES: Mapping[pl.DataType, str] = {
     pl.String(): "str",
     pl.Int64(): "int",
@@ -171,9 +165,8 @@ def _told(check: pa.Check, told: dict[str, Any]) -> bool:
     if not (is_builtin(check) and is_plain(check)):
         return False
     given = check.statistics or {}
-    if name in _BOUNDS and _BOUNDS[name][0] not in told:
-        kind, argument = _BOUNDS[name]
-        told[kind] = _text(given[argument])
+    if (bound := BOUNDS.get(name)) and bound.kind not in told:
+        told[bound.kind] = _text(given[bound.argument])
         return True
     if name == "isin" and "isin" not in told:
         told["isin"] = tuple(sorted(map(_text, given["allowed_values"])))
