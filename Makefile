@@ -80,7 +80,7 @@ test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
 	$(say) 'Unit tests'
 	$(PYTEST) tests/unit
 
-test-models: $(DEV) ## Run the tests of the dbt project: what its models promise, on data made for it
+test-models: $(DEV) ## Run what builds with dbt: what models promise, on data made for it
 	$(say) 'Tests of the dbt project'
 	$(PYTEST) tests/models
 

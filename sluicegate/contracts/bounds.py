@@ -55,7 +55,7 @@ def listed(isin: Collection[Any]) -> list[Any]:
     if len(isin) > _MOST_LISTED:
         raise ContractError(
             f"isin= lists {len(isin):,} values; at most {_MOST_LISTED:,} can be judged row by row.",
-            hint="keep such a list as a table of its own, and let dbt test the relationship",
+            hint="keep such a list as a dataset of its own, and refer to it: references=...",
         )
     if not isin:
         raise ContractError("isin=() lets no value pass.", hint="name values, or leave it out")

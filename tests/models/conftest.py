@@ -1,5 +1,5 @@
-"""What tests of the dbt project share with unit tests."""
+"""What tests that build with dbt share with unit tests."""
 
-from tests.unit.conftest import quick_connections
+from tests.unit.conftest import lake, quick_connections, session
 
-__all__ = ["quick_connections"]
+__all__ = ["lake", "quick_connections", "session"]

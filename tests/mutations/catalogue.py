@@ -49,6 +49,7 @@ class Mutation:
 LAKE = "sluicegate/lake/"
 WAREHOUSE = "sluicegate/warehouse/"
 UNIT = "tests/unit/"
+MODELS = "tests/models/"
 CRASH = "tests/crash/"
 
 DURABLE = (
@@ -524,42 +525,42 @@ CARRY = (
         WAREHOUSE + "rebuild.py",
         "untouched=lambda name: name in untouched or",
         "untouched=lambda name: True or",
-        UNIT + "test_rebuild.py::test_only_what_reads_a_changed_table_is_built_again",
+        MODELS + "test_rebuild.py::test_only_what_reads_a_changed_table_is_built_again",
     ),
     Mutation(
         "a model is carried over that reads more than it declares",
         WAREHOUSE + "rebuild.py",
         "graph.reading(read),",
         "graph,",
-        UNIT + "test_rebuild.py::test_only_what_reads_a_changed_table_is_built_again",
+        MODELS + "test_rebuild.py::test_only_what_reads_a_changed_table_is_built_again",
     ),
     Mutation(
         "a snapshot is carried over whose own table somebody touched",
         WAREHOUSE + "rebuild.py",
         "begins_alike=lambda name: base.get(name) == now.get(name),",
         "begins_alike=lambda name: True,",
-        UNIT + "test_rebuild.py::test_what_remembers_is_built_again_if_its_own_table_was_touched",
+        MODELS + "test_rebuild.py::test_what_remembers_is_built_again_if_its_own_table_was_touched",
     ),
     Mutation(
         "unit tests that have to run do not",
         WAREHOUSE + "rebuild.py",
         "(unit_tests and not former.unit_tests)",
         "False",
-        UNIT + "test_rebuild.py::test_unit_tests_run_if_they_have_to",
+        MODELS + "test_rebuild.py::test_unit_tests_run_if_they_have_to",
     ),
     Mutation(
         "what dbt was to build again and did not is taken for built",
         WAREHOUSE + "rebuild.py",
         "if missing := again - models.keys() - checks.keys():",
         "if missing := set[str]():",
-        UNIT + "test_rebuild.py::test_what_dbt_leaves_out_is_no_success",
+        MODELS + "test_rebuild.py::test_what_dbt_leaves_out_is_no_success",
     ),
     Mutation(
         "a table that is carried over loses its promises",
         LAKE + "replica.py",
         "' NOT NULL' if null == 'NO' else ''",
         "''",
-        UNIT + "test_rebuild.py::test_nothing_is_built_again_where_nothing_differs",
+        MODELS + "test_rebuild.py::test_nothing_is_built_again_where_nothing_differs",
     ),
     Mutation(
         "a branch with nothing on it takes the place of what was set aside",
