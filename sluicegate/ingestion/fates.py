@@ -290,6 +290,8 @@ def _against(
 
 
 def _update(fates: pl.DataFrame, found: pl.DataFrame, *, published: bool) -> pl.DataFrame:
+    if found.is_empty():
+        return fates
     joined = fates.join(
         found.with_columns(pl.col(_ROW).cast(fates.schema[_ROW])),
         on=_ROW,

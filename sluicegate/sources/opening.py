@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, cast
 
 from sluicegate.errors import BatchRefused
 
@@ -28,7 +28,7 @@ else:
 _ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz"}
 _TAR = (257, b"ustar")
-_OPENERS: dict[str, Callable[[IO[bytes]], AbstractContextManager[Stream]]] = {
+_OPENERS: dict[str, Callable[[IO[bytes]], AbstractContextManager[_Packed]]] = {
     "gzip": gzip.open,
     "bzip2": bz2.open,
     "zstd": zstd.open,
@@ -45,6 +45,18 @@ _MOST_TIMES = 200
 """How many times as large unpacked as packed: what is larger than a GiB and packed tighter than
 this is made to fill disks. Delimited text and JSON are packed 5 to 30 times, logs of one line 100.
 """
+
+
+_PIECE = 64 << 10
+
+
+class _Packed(Protocol):
+    """Packed bytes, unpacked as far as one look at the file brings.
+
+    What more had to be looked at would be lost, if the file is damaged there.
+    """
+
+    def read1(self, size: int, /) -> bytes: ...
 
 
 class Stream(Protocol):
@@ -71,7 +83,7 @@ def opened(content: Path | bytes, name: str) -> Iterator[Stream]:
         raw.seek(0)
         kind = packed(raw)
         if kind is None:
-            yield _Unpacked(raw, name, "file", MOST_BYTES)
+            yield raw
             return
         most = min(MOST_BYTES, max(_HARMLESS, size * _MOST_TIMES))
         with _unpacking(raw, kind, name) as inner:
@@ -91,14 +103,15 @@ def packed(raw: IO[bytes]) -> str | None:
 
 
 @contextmanager
-def _unpacking(raw: IO[bytes], kind: str, name: str) -> Iterator[Stream]:
+def _unpacking(raw: IO[bytes], kind: str, name: str) -> Iterator[_Packed]:
     if kind != "zip":
         with _OPENERS[kind](raw) as inner:
             yield inner
         return
     try:
-        with zipfile.ZipFile(raw) as archive, archive.open(_only_member(archive, name)) as inner:
-            yield inner
+        with zipfile.ZipFile(raw) as archive, archive.open(_only_member(archive, name)) as member:
+            # IO[bytes] to the type checker, ZipExtFile in truth.
+            yield cast(_Packed, member)
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise _damaged("zip", name) from error
 
@@ -139,17 +152,16 @@ def _require_no_archive(first: bytes, name: str) -> None:
 class _Unpacked:
     """A stream whose damage and whose size are told in words."""
 
-    def __init__(self, inner: Stream, name: str, kind: str, most: int) -> None:
+    def __init__(self, inner: _Packed, name: str, kind: str, most: int) -> None:
         self._inner, self._name, self._kind, self._left = inner, name, kind, most
         self._most = most
+        self._damage: Exception | None = None
 
     def read(self, size: int, /) -> bytes:
-        try:
-            found = self._inner.read(size)
-        except _BROKEN as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            raise _damaged(self._kind, self._name) from error
+        """The next bytes, at most so many; none at the end. What precedes a damage is yielded."""
+        found = b"".join(self._yielded(size))
+        if not found and self._damage is not None:
+            raise _damaged(self._kind, self._name) from self._damage
         self._left -= len(found)
         if self._left < 0:
             raise BatchRefused(
@@ -158,6 +170,20 @@ class _Unpacked:
                 hint="if it is no bomb, have the provider split it",
             )
         return found
+
+    def _yielded(self, size: int) -> Iterator[bytes]:
+        while size and self._damage is None:
+            try:
+                piece = self._inner.read1(min(size, _PIECE))
+            except _BROKEN as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise
+                self._damage = error
+                return
+            if not piece:
+                return
+            size -= len(piece)
+            yield piece
 
 
 class Ahead:
