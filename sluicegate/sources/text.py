@@ -17,8 +17,8 @@ from sluicegate.errors import BatchRefused
 from sluicegate.sources.opening import Ahead, Stream, opened
 from sluicegate.sources.records import LINE
 
-BLOCK = 24 << 20
-"""Bytes that are looked at together: about 250,000 records of a usual width."""
+BLOCK = 48 << 20
+"""Bytes that are looked at together: half a million records of a usual width."""
 
 MOST_LINE = 64 << 20
 """Bytes of one line. What is longer is no record of anything, but a file without line ends."""
