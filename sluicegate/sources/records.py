@@ -46,7 +46,7 @@ class Records:
         There is at least one part.
         """
         count = max(1, round(self.rows.height / most))
-        size = -(-self.rows.height // count)
+        size = max(1, -(-self.rows.height // count))
         yield replace(self, rows=self.rows.head(size))
         for start in range(size, self.rows.height, size):
             yield replace(self, rows=self.rows.slice(start, size), rejects=rejects_of([]))
