@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from prefect import flow
 
 from sluicegate import warehouse
-from sluicegate.pipeline import Report, Run
+from sluicegate.pipeline import Report, Run, Scope
 from tasks import stages
 from tasks.attempts import name_of_run, run_until_published
 
 
 @flow(name="pipeline", flow_run_name=name_of_run, persist_result=False, validate_parameters=True)
-def pipeline(env: str = "dev") -> Report:
+def pipeline(
+    env: str = "dev",
+    sources: tuple[str, ...] = (),
+    since: date | None = None,
+    until: date | None = None,
+    most: int | None = None,
+) -> Report:
     """Write, audit, publish: the one path by which data reach an environment's readers.
 
     Args:
         env: environment to publish to.
+        sources: whose batches; empty for those of all.
+        since: first day that they are about; an API is asked for it anew.
+        until: last day, included.
+        most: batches to take in; the others are left for the next run.
 
     Raises:
         DataRefused: a batch or an audit was refused; nothing was published.
         EnvironmentFailed: a source, the lake's folder or another service failed.
-        ConfigurationError: the settings or a contract are wrong.
+        ConfigurationError: the settings, a contract or what was asked for is wrong.
     """
-    return run_until_published(env, _write_audit_publish)
+    scope = Scope.of(sources, since, until, most)
+    return run_until_published(env, lambda run: _write_audit_publish(run, scope))
 
 
-def _write_audit_publish(run: Run) -> None:
-    offer = stages.discover(run)
+def _write_audit_publish(run: Run, scope: Scope) -> None:
+    offer = stages.discover(run, scope)
     if offer.nothing:
         run.nothing_new()
         return

@@ -15,7 +15,7 @@ from prefect.cache_policies import NO_CACHE
 from sluicegate import warehouse
 from sluicegate.ingestion import Intake, Selection
 from sluicegate.lake import Branch, Move
-from sluicegate.pipeline import Run, replaying, stages
+from sluicegate.pipeline import Run, Scope, replaying, stages
 from sluicegate.pipeline.replaying import Recall
 from sluicegate.pipeline.stages import Harvest, Offer
 from sluicegate.quality.check import Check
@@ -36,10 +36,10 @@ def _stage(title: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 @_stage("Discover new batches")
-def discover(run: Run) -> Offer:
-    """Look at every source for batches that readers do not see yet."""
+def discover(run: Run, scope: Scope) -> Offer:
+    """Look at sources for batches that readers do not see yet."""
     with run.stage("discover"), watched("discover", run.env, "Discover new batches") as told:
-        return stages.discover(run, told)
+        return stages.discover(run, scope, told)
 
 
 @_stage("Open the branch")

@@ -22,6 +22,8 @@ from sluicegate.settings import load_settings, project_root
 
 INTERRUPTED = 130
 
+_DAY = ["%Y-%m-%d"]
+
 app = typer.Typer(
     help="Sluicegate: data CI/CD on Prefect.",
     no_args_is_help=True,
@@ -40,6 +42,42 @@ def run(env: Env = "dev", json: Json = False) -> None:
 
     report = run_pipeline(load_settings(env), quiet=json)
     render.report(report, json=json)
+
+
+@app.command()
+def ingest(
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...")],
+    env: Env = "dev",
+    since: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=_DAY, help="First day that batches are about."),
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--to", formats=_DAY, help="Last day, included.")
+    ] = None,
+    chunk: Annotated[
+        int | None,
+        typer.Option("--chunk", help="Take in and publish so many batches at a time."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would become of them; publish nothing.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Ingest new batches of some sources, build, audit and publish; also for days that are past."""
+    from sluicegate.pipeline import Scope
+
+    first, last = (moment.date() if moment else None for moment in (since, until))
+    scope, settings = Scope.of(tuple(sources), first, last, chunk), load_settings(env)
+    if dry_run:
+        from sluicegate.pipeline.rehearsal import rehearse
+
+        render.report(rehearse(settings, scope), json=json)
+        return
+    from sluicegate.cli.running import run_in_chunks
+
+    for report in run_in_chunks(settings, scope, quiet=json):
+        render.report(report, json=json)
 
 
 @app.command()

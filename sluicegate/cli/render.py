@@ -78,6 +78,9 @@ def report(report: Report, *, json: bool) -> None:
     elif report.status.value == "nothing new":
         known = ", ".join(f"{name} {count:,}" for name, count in report.known.items())
         out.print(f"[bold]{report.env}: nothing new.[/bold] Batches loaded before: {known}.")
+    elif report.status.value == "rehearsed":
+        out.print(f"[bold]{report.env}: nothing was published.[/bold] This would become of it:")
+        _accounts({name: account.to_dict() for name, account in report.accounts.items()})
     else:
         out.print(f"[bold]{report.env}: published.[/bold]")
         _accounts({name: account.to_dict() for name, account in report.accounts.items()})
@@ -85,6 +88,8 @@ def report(report: Report, *, json: bool) -> None:
         _quality([each.to_dict() for each in report.quality])
         _checks(report)
     _waiting(report.waiting)
+    for name, count in report.left.items():
+        out.print(f"[dim]{name}: {count:,} more batches are left[/dim]")
     _stale(report)
     before = f"before: {report.previous}" if report.previous else "the first one"
     changed = "" if report.generation == report.previous else f" ({before})"

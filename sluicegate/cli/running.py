@@ -13,14 +13,17 @@ from sluicegate.errors import EnvironmentFailed
 from sluicegate.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sluicegate.ingestion import Selection
-    from sluicegate.pipeline import Report
+    from sluicegate.pipeline import Report, Scope
 
 
-def run_pipeline(settings: Settings, *, quiet: bool) -> Report:
+def run_pipeline(settings: Settings, scope: Scope | None = None, *, quiet: bool) -> Report:
     """Run the pipeline in this process and return its report.
+
+    Args:
+        scope: what it is about; by default everything that is new.
 
     Raises:
         EnvironmentFailed: the Prefect server does not answer.
@@ -30,9 +33,25 @@ def run_pipeline(settings: Settings, *, quiet: bool) -> Report:
     def flow() -> Report:
         from flows.pipeline import pipeline
 
-        return pipeline(env=settings.env)
+        if scope is None:
+            return pipeline(env=settings.env)
+        window = scope.window
+        return pipeline(settings.env, scope.sources, window.since, window.until, scope.most)
 
-    return _run(settings, flow, lambda: _nothing_new(settings), quiet=quiet)
+    return _run(settings, flow, lambda: _nothing_new(settings, scope), quiet=quiet)
+
+
+def run_in_chunks(settings: Settings, scope: Scope, *, quiet: bool) -> Iterator[Report]:
+    """Run the pipeline until nothing of the scope is left, so many batches at a time.
+
+    Each chunk is published by itself: what was published stays, also if a later one is refused or
+    the process is killed, and the same command goes on where it ended.
+    """
+    while True:
+        report = run_pipeline(settings, scope, quiet=quiet)
+        yield report
+        if not report.left:
+            return
 
 
 def run_replay(settings: Settings, selection: Selection, *, quiet: bool) -> Report:
@@ -75,18 +94,18 @@ def _run(
         told.close()
 
 
-def _nothing_new(settings: Settings) -> Report | None:
+def _nothing_new(settings: Settings, scope: Scope | None) -> Report | None:
     """The report of a run that has nothing to do; None if there may be something.
 
     A person who asks in vain need not wait for Prefect to be imported. Whatever is wrong is left
     to the flow, which puts it on record where people look.
     """
-    from sluicegate.pipeline import Platform, Run, stages
+    from sluicegate.pipeline import EVERYTHING, Platform, Run, stages
 
     try:
         run = Run(Platform.open(settings.env), ui=settings.prefect.ui_url)
         with run.stage("discover"):
-            offer = stages.discover(run)
+            offer = stages.discover(run, scope or EVERYTHING)
     except Exception:  # noqa: BLE001 - it happens again in the flow, and is put on record there.
         return None
     if not offer.nothing or any(each.stale for each in run.report.freshness):

@@ -4,5 +4,6 @@ from sluicegate.pipeline import stages
 from sluicegate.pipeline.platform import Platform
 from sluicegate.pipeline.report import Kind, Report, Status
 from sluicegate.pipeline.run import Run
+from sluicegate.pipeline.scope import EVERYTHING, Scope
 
-__all__ = ["Kind", "Platform", "Report", "Run", "Status", "stages"]
+__all__ = ["EVERYTHING", "Kind", "Platform", "Report", "Run", "Scope", "Status", "stages"]

@@ -42,6 +42,7 @@ class Report:
         accounts: source → its receipts added up.
         receipts: one a batch.
         waiting: source → files left for the next run, with the reason.
+        left: source → new batches that this run did not take in, because it was to take so many.
         freshness: one a source, as of the moment at which the run looked for batches.
         quality: the dimensions that something was looked at for, by dataset.
         unjudged: thresholds of datasets that the run looked at nothing of.
@@ -61,6 +62,7 @@ class Report:
     receipts: list[Receipt] = field(default_factory=list)
     known: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, dict[str, str]] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
     models: list[Model] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     freshness: list[Freshness] = field(default_factory=list)
@@ -112,6 +114,7 @@ class Report:
             "batches": [receipt.to_dict() for receipt in self.receipts],
             "known": self.known,
             "waiting": self.waiting,
+            "left": self.left,
             "models": [
                 {
                     "name": f"{model.schema}.{model.name}",

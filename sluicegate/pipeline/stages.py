@@ -22,6 +22,7 @@ from sluicegate.lake import Branch, Move, Session
 from sluicegate.pipeline.measuring import measure, measure_intakes
 from sluicegate.pipeline.report import Status
 from sluicegate.pipeline.run import Run
+from sluicegate.pipeline.scope import EVERYTHING, Scope
 from sluicegate.progress import Progress, untold
 from sluicegate.quality.check import Check, Outcome, verdict_of
 from sluicegate.quality.conservation import Stock, audit_batches, audit_conservation, stock
@@ -60,17 +61,37 @@ class Harvest:
     carried: set[str] = field(default_factory=set)
 
 
-def discover(run: Run, progress: Progress = untold) -> Offer:
-    """Look at every source for batches that are not in the manifest that readers see.
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What was refused of a harvest, told.
+
+    Attributes:
+        count: how many batches, with the word.
+        listed: the first of them and why, a line each.
+        where: the first of them, and that there are more.
+        hint: what to do about the first.
+    """
+
+    count: str
+    listed: str
+    where: str
+    hint: str
+
+
+def discover(run: Run, scope: Scope = EVERYTHING, progress: Progress = untold) -> Offer:
+    """Look at sources for batches that are not in the manifest that readers see.
 
     What readers see of a masked branch are pseudonyms: no source is looked at, for a batch of it
     would bring real values in, and correct rows that it cannot be about.
 
     Raises:
         EnvironmentFailed: a source cannot be reached.
+        UnknownName: the scope names a source that there is not.
+        ConfigurationError: a source cannot be asked for the days of the scope.
     """
     platform = run.platform
     sources = platform.catalogue.sources
+    chosen = scope.chosen(sources)
     run.look_at_head()
     manifests: dict[str, dict[str, Known]] = {name: {} for name in sources}
     code = None
@@ -81,10 +102,12 @@ def discover(run: Run, progress: Progress = untold) -> Offer:
             masked = accounts.is_masked(session)
         if masked:
             return _only_models(run, manifests, code_changed=code != platform.fingerprint)
-    found: dict[str, Discovery] = {}
-    for name, source in sources.items():
-        progress(len(found), len(manifests), name)
-        found[name] = source.discover(platform.settings, manifests[name], platform.archive)
+    found = {name: Discovery(known=len(manifest)) for name, manifest in manifests.items()}
+    for number, (name, source) in enumerate(chosen.items()):
+        progress(number, len(chosen), name)
+        found[name] = source.discover(
+            platform.settings, manifests[name], platform.archive, scope.window
+        )
     run.report.known = {name: discovery.known for name, discovery in found.items()}
     run.report.waiting = {
         name: discovery.waiting for name, discovery in found.items() if discovery.waiting
@@ -92,7 +115,8 @@ def discover(run: Run, progress: Progress = untold) -> Offer:
     run.report.freshness = [
         _fresh(source, manifests[name], found[name]) for name, source in sources.items()
     ]
-    return Offer(found, code_changed=code != platform.fingerprint)
+    taken, run.report.left = scope.cut(found)
+    return Offer(taken, code_changed=code != platform.fingerprint)
 
 
 def _only_models(run: Run, manifests: dict[str, dict[str, Known]], *, code_changed: bool) -> Offer:
@@ -152,24 +176,35 @@ def ingest_source(
     return intake
 
 
+def refusals(harvest: Harvest) -> Refusals | None:
+    """What was refused; None if nothing was."""
+    found = [refusal for intake in harvest.intakes.values() for refusal in intake.refusals]
+    if not found:
+        return None
+    first, more = found[0].error, f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return Refusals(
+        count=f"{len(found)} batches" if more else "1 batch",
+        listed="\n".join(f"  {_told(refusal)}" for refusal in found[:10]),
+        where=f"{first.where}{more}",
+        hint=first.hint or "have the provider send it again",
+    )
+
+
 def refuse_held(run: Run, harvest: Harvest) -> None:
     """Go no further if a batch was refused.
 
     Raises:
         DataRefused: at least one was; all of them are named.
     """
-    refusals = [refusal for intake in harvest.intakes.values() for refusal in intake.refusals]
-    if not refusals:
+    refused = refusals(harvest)
+    if not refused:
         return
     measure_intakes(run)
-    first = refusals[0].error
-    more = f" and {len(refusals) - 1} more" if len(refusals) > 1 else ""
+    was = "was" if refused.count == "1 batch" else "were"
     raise DataRefused(
-        f"{len(refusals)} batch{'es were' if more else ' was'} refused; nothing was published.\n"
-        + "\n".join(f"  {_told(refusal)}" for refusal in refusals[:10]),
-        where=f"{first.where}{more}",
-        hint=f"{first.hint or 'have the provider send it again'}; or move it out of the landing "
-        f"folder, so that the others can go on. "
+        f"{refused.count} {was} refused; nothing was published.\n{refused.listed}",
+        where=refused.where,
+        hint=f"{refused.hint}; or move it out of the landing folder, so that the others can go on. "
         f"Rejected rows: .venv/bin/sluicegate quarantine list --env {run.platform.settings.env} "
         f"--ref refused/{run.id}",
     )

@@ -10,8 +10,10 @@ from sluicegate.sources.pages import Pages
 from sluicegate.sources.parquet import Parquet
 from sluicegate.sources.records import LINE, Format, Records
 from sluicegate.sources.sdmx import Sdmx
+from sluicegate.sources.window import ALWAYS, Window
 
 __all__ = [
+    "ALWAYS",
     "LINE",
     "ROWS_AT_ONCE",
     "Batch",
@@ -30,6 +32,7 @@ __all__ = [
     "Sdmx",
     "Source",
     "Under",
+    "Window",
     "daily",
     "within",
 ]

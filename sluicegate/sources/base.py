@@ -16,6 +16,7 @@ from sluicegate.contracts import Contract, Reference
 from sluicegate.errors import ContractError
 from sluicegate.sources.fresh import Expectation
 from sluicegate.sources.records import Format, Records
+from sluicegate.sources.window import ALWAYS, Window
 
 if TYPE_CHECKING:
     from sluicegate.settings import Settings
@@ -183,15 +184,22 @@ class Source:
         return self.format.read(batch.content, name=batch.name, columns=columns, most=most)
 
     def discover(
-        self, settings: Settings, manifest: Mapping[str, Known], archive: Archive
+        self,
+        settings: Settings,
+        manifest: Mapping[str, Known],
+        archive: Archive,
+        window: Window = ALWAYS,
     ) -> Discovery:
         """Look for batches that are not in the manifest, and archive their bytes.
 
         Args:
             manifest: batch id → what the lake knows of it, oldest first.
+            window: days that the batches must be about. An API is asked for them anew, and where
+                the next batch begins stays what it was.
 
         Raises:
             EnvironmentFailed: the source cannot be reached.
+            ConfigurationError: it cannot be asked for such days.
         """
         raise NotImplementedError
 

@@ -18,6 +18,7 @@ from sluicegate.errors import EnvironmentFailed
 from sluicegate.sources.base import Archive, Batch, Discovery, Known, Load, Source, Terms
 from sluicegate.sources.delimited import Delimited
 from sluicegate.sources.records import Format
+from sluicegate.sources.window import ALWAYS, Window, day_of
 
 if TYPE_CHECKING:
     from sluicegate.settings import Settings
@@ -59,7 +60,11 @@ class Files(Source):
         self.under = Under(under)
 
     def discover(
-        self, settings: Settings, manifest: Mapping[str, Known], archive: Archive
+        self,
+        settings: Settings,
+        manifest: Mapping[str, Known],
+        archive: Archive,
+        window: Window = ALWAYS,
     ) -> Discovery:
         """Find settled files whose content the lake does not have.
 
@@ -90,6 +95,8 @@ class Files(Source):
         for file in self._in_order(root):
             stat = _stat(file)
             if file.suffix == DONE or not file.is_file():
+                continue
+            if not window.has(day_of(file.name, stat.st_mtime_ns)):
                 continue
             if (file.name, stat.st_size, stat.st_mtime_ns) in seen:
                 found.known += 1

@@ -12,13 +12,14 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Unpack
 
-from sluicegate.errors import ContractError, ProviderFailed
+from sluicegate.errors import ConfigurationError, ContractError, ProviderFailed
 from sluicegate.sources.base import Archive, Batch, Discovery, Known, Source, Terms
 from sluicegate.sources.http import Answer, Caller, calls, shown
 from sluicegate.sources.jsons import JsonPages, document
+from sluicegate.sources.window import ALWAYS, Window
 
 if TYPE_CHECKING:
     from sluicegate.settings import Settings
@@ -83,14 +84,28 @@ class Pages(Source):
         self.changed = changed
 
     def discover(
-        self, settings: Settings, manifest: Mapping[str, Known], archive: Archive
+        self,
+        settings: Settings,
+        manifest: Mapping[str, Known],
+        archive: Archive,
+        window: Window = ALWAYS,
     ) -> Discovery:
-        """Ask for what changed since the newest record that the lake has.
+        """Ask for what changed since the newest record that the lake has, or since a day.
 
         Raises:
             ProviderFailed: no answer, or one that is not what was agreed.
+            ConfigurationError: the window ends; the API can only be asked for all changes since.
         """
+        if window.until:
+            raise ConfigurationError(
+                f"The API of source {self.name!r} tells what changed since a day, not until one.",
+                hint="leave --to out",
+            )
         cursor = max((known.cursor for known in manifest.values() if known.cursor), default=None)
+        if window.since:
+            # The API tells what changed after a moment, and the day begins at its first one.
+            midnight = datetime.combine(window.since, time.min, UTC)
+            cursor = (midnight - timedelta(microseconds=1)).isoformat()
         url = f"{settings.endpoint(self.endpoint)}/{self.path}"
         answered = self._ask(url, cursor)
         found = Discovery(known=len(manifest))
@@ -101,6 +116,8 @@ class Pages(Source):
         if batch not in manifest:
             name = self.path + (f"?updated_after={cursor}" if cursor else "")
             moved = answered.newest.isoformat() if answered.newest else cursor
+            # What changed before that day may not have been asked for yet.
+            moved = moved if window.open else None
             found.new.append(Batch(batch, name, place, size, cursor=moved))
         return found
 

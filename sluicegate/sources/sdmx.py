@@ -15,6 +15,7 @@ from sluicegate.errors import ProviderFailed
 from sluicegate.sources.base import Archive, Batch, Discovery, Known, Source, Terms
 from sluicegate.sources.delimited import Delimited
 from sluicegate.sources.http import Answer, calls, shown
+from sluicegate.sources.window import ALWAYS, Window
 
 if TYPE_CHECKING:
     from sluicegate.settings import Settings
@@ -61,17 +62,25 @@ class Sdmx(Source):
         self.since = since
 
     def discover(
-        self, settings: Settings, manifest: Mapping[str, Known], archive: Archive
+        self,
+        settings: Settings,
+        manifest: Mapping[str, Known],
+        archive: Archive,
+        window: Window = ALWAYS,
     ) -> Discovery:
-        """Ask for what changed since the newest batch.
+        """Ask for what changed since the newest batch, or for the days of a window.
 
         Raises:
             ProviderFailed: no answer, or one that is not what was agreed.
         """
         cursor = max((known.cursor for known in manifest.values() if known.cursor), default=None)
-        parameters = {"startPeriod": self.since, "detail": "dataonly", "format": "csvdata"}
-        if cursor is not None:
-            parameters["updatedAfter"] = cursor
+        asked = {"startPeriod": self.since}
+        if not window.open:
+            asked = {"startPeriod": str(window.since or self.since)}
+            asked |= {"endPeriod": str(window.until)} if window.until else {}
+        elif cursor is not None:
+            asked["updatedAfter"] = cursor
+        parameters = {**asked, "detail": "dataonly", "format": "csvdata"}
         base = settings.endpoint(self.endpoint)
         with calls(_ACCEPT) as caller:
             answer = caller.get(
@@ -86,9 +95,10 @@ class Sdmx(Source):
         self._agreed(answer, base)
         batch, content, size = archive.keep_bytes(answer.body)
         if batch not in manifest:
-            name = f"{self.series}?startPeriod={self.since}"
-            name += f"&updatedAfter={cursor}" if cursor else ""
+            name = f"{self.series}?" + "&".join(f"{key}={text}" for key, text in asked.items())
             moved = answer.as_of or (datetime.fromisoformat(cursor) if cursor else None)
+            # What some days hold says nothing of what changed on others.
+            moved = moved if window.open else None
             found.new.append(
                 Batch(batch, name, content, size, cursor=moved.isoformat() if moved else None)
             )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake import Archive
-from sluicegate.sources import Batch, Discovery
+from sluicegate.sources import ALWAYS, Batch, Discovery, Window
 from sluicegate.sources import files as dropping
 from tests.unit.kit import known as known_of
 from tests.unit.kit import settings_of, source
@@ -31,10 +32,10 @@ def landing(tmp_path: Path) -> Path:
 def discover(tmp_path: Path, archive: Archive) -> Discover:
     """Look for new files, with what the lake knows already."""
 
-    def look(*known: Batch, settle: float = 0.0) -> Discovery:
+    def look(*known: Batch, settle: float = 0.0, window: Window = ALWAYS) -> Discovery:
         manifest = {batch.id: known_of(batch) for batch in known}
         settings = settings_of(tmp_path, settle_seconds=settle)
-        return source("orders").discover(settings, manifest, archive)
+        return source("orders").discover(settings, manifest, archive, window)
 
     return look
 
@@ -53,6 +54,16 @@ def test_takes_matching_files_in_order(landing: Path, discover: Discover) -> Non
     assert names(found) == ["a.csv.gz", "b.csv"]
     assert [batch.content.read_text() for batch in found.new] == ["a.csv.gz", "b.csv"]
     assert (found.known, found.waiting) == (0, {})
+
+
+def test_takes_the_days_of_a_window(landing: Path, discover: Discover) -> None:
+    """By the date in the name, or else by the day of the last change; both ends included."""
+    for name in ("a-2026-10-01.csv", "b-20261002.csv", "c-2026-10-03.csv", "d.csv", "e.csv"):
+        (landing / name).write_text(name)
+    os.utime(landing / "d.csv", (0, datetime(2026, 10, 2, 23, 59, tzinfo=UTC).timestamp()))
+    os.utime(landing / "e.csv", (0, datetime(2026, 10, 4, tzinfo=UTC).timestamp()))
+    window = Window(date(2026, 10, 2), date(2026, 10, 3))
+    assert names(discover(window=window)) == ["b-20261002.csv", "c-2026-10-03.csv", "d.csv"]
 
 
 def test_takes_what_is_not_known(landing: Path, discover: Discover) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from fastapi import FastAPI, Response
 
 from simulator.provider import create_app
 from sluicegate.contracts import Contract, Money, UtcTimestamp, field, key
-from sluicegate.errors import ContractError, ProviderFailed
+from sluicegate.errors import ConfigurationError, ContractError, ProviderFailed
 from sluicegate.ingestion import ingest, raw_table
 from sluicegate.lake import Archive, Session
 from sluicegate.settings import Endpoints, Settings
-from sluicegate.sources import Batch, Discovery, Load, Pages
+from sluicegate.sources import ALWAYS, Batch, Discovery, Load, Pages, Window
 from tests.unit.conftest import Stage
 from tests.unit.kit import fresh_name, known, settings_of
 
@@ -74,10 +75,10 @@ class Processor:
         found: list[dict[str, Any]] = self._client.get("/_control/requests").json()["requests"]
         return found
 
-    def discover(self, *had: Batch) -> Discovery:
+    def discover(self, *had: Batch, window: Window = ALWAYS) -> Discovery:
         """Ask for refunds, with what the lake has already."""
         manifest = {batch.id: known(batch, batch.cursor) for batch in had}
-        return refunds("refunds").discover(self.settings, manifest, self._archive)
+        return refunds("refunds").discover(self.settings, manifest, self._archive, window)
 
     def close(self) -> None:
         """Hang up."""
@@ -117,6 +118,23 @@ def processor(stage: Stage, address: str, tmp_path: Path, archive: Archive) -> I
 def records(batch: Batch) -> list[str]:
     """Ids of the records of a batch, in order."""
     return next(refunds().read(batch)).rows["refund_id"].to_list()
+
+
+def test_days_of_a_window_are_asked_for_anew(processor: Processor) -> None:
+    """From its first moment on; and the next run asks for what it would have asked anyway."""
+    first = processor.discover().new
+    processor.keep(refund(COUNT, "2026-10-20T00:00:00Z"))
+    (again,) = processor.discover(*first, window=Window(since=date(2026, 10, 20))).new
+    later = {n for n in range(COUNT) if refund(n)["updated_at"] >= "2026-10-20"}
+    assert {int(name[2:]) for name in records(again)} == {*later, COUNT}
+    assert again.cursor is None
+
+
+def test_window_that_ends_cannot_be_asked_for(processor: Processor) -> None:
+    """The API has no way to say until when, and what came after must not pass for less."""
+    with pytest.raises(ConfigurationError, match="not until one"):
+        processor.discover(window=Window(until=date(2026, 10, 20)))
+    assert processor.requests() == []
 
 
 def test_all_pages_are_one_batch(processor: Processor) -> None:

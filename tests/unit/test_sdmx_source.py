@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import httpx2
@@ -16,7 +17,7 @@ from sluicegate.errors import ConfigurationError, ProviderFailed
 from sluicegate.ingestion import ingest, raw_table
 from sluicegate.lake import Archive, Session
 from sluicegate.settings import Endpoints, Settings
-from sluicegate.sources import Discovery, Known, Load, Sdmx
+from sluicegate.sources import ALWAYS, Discovery, Known, Load, Sdmx, Window
 from sluicegate.sources import http as politeness
 from tests.unit.conftest import Stage
 from tests.unit.kit import fresh_name, read_delimited, settings_of
@@ -58,10 +59,10 @@ class Portal:
         found: list[dict[str, Any]] = self._client.get("/_control/requests").json()["requests"]
         return found
 
-    def discover(self, *known: Known, **options: Any) -> Discovery:
+    def discover(self, *known: Known, window: Window = ALWAYS, **options: Any) -> Discovery:
         """Ask for rates, with what the lake has already."""
         manifest = {each.batch: each for each in known}
-        return rates(**options).discover(self.settings, manifest, self._archive)
+        return rates(**options).discover(self.settings, manifest, self._archive, window)
 
     def close(self) -> None:
         """Hang up."""
@@ -109,6 +110,16 @@ def test_first_answer_is_the_history_since_a_day(portal: Portal) -> None:
     assert values(found)["USD", "2026-10-30"] == "1.1172"
     assert found.new[0].cursor == "2026-10-30T15:00:00+00:00"
     assert found.new[0].name.endswith("?startPeriod=2026-10-26")
+
+
+def test_days_of_a_window_are_asked_for_anew(portal: Portal) -> None:
+    """Whatever is known already; and the next run asks for what it would have asked anyway."""
+    first = known(portal.discover())
+    window = Window(date(2026, 10, 27), date(2026, 10, 28))
+    found = portal.discover(first, window=window)
+    assert {day for _, day in values(found)} == {"2026-10-27", "2026-10-28"}
+    assert found.new[0].name.endswith("?startPeriod=2026-10-27&endPeriod=2026-10-28")
+    assert found.new[0].cursor is None
 
 
 def test_next_answer_is_what_changed_since(portal: Portal) -> None:
