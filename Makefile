@@ -94,7 +94,7 @@ test-integration: $(DEV) ## Run the tests against one Prefect server
 
 # What waits for a browser or for the clock has the machine to itself, and so have whole runs that
 # are killed, that meet others, or that tell a story of several days, and a lake on object storage.
-SLOW := $(addprefix tests/integration/test_,correct.py interrupt.py isolate.py object_storage.py sources.py)
+SLOW := $(addprefix tests/integration/test_,correct.py ingest.py interrupt.py isolate.py object_storage.py sources.py)
 test-e2e: $(DEV) ## Walk through README and docs, look at the UI, deploy, raise alerts, tell stories
 	$(say) 'End-to-end tests'
 	@$(BIN)/python -m pytest tests/e2e $(SLOW)

@@ -76,6 +76,9 @@ def ingest(
         return
     from sluicegate.cli.running import run_in_chunks
 
+    if chunk and json:
+        render.reports([*run_in_chunks(settings, scope, quiet=True)])
+        return
     for report in run_in_chunks(settings, scope, quiet=json):
         render.report(report, json=json)
 

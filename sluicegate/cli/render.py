@@ -101,6 +101,11 @@ def report(report: Report, *, json: bool) -> None:
         out.print(f"Prefect UI  {report.ui}", soft_wrap=True)
 
 
+def reports(reports: Sequence[Report]) -> None:
+    """Reports of runs that followed each other, as one list for programs."""
+    print_json([report.to_dict() for report in reports])
+
+
 def _not_replayed(report: Report) -> None:
     """A replay that published nothing: because there is nothing, or because it was only tried."""
     if not report.accounts:
