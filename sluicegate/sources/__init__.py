@@ -3,8 +3,9 @@
 from sluicegate.sources.base import ROWS_AT_ONCE, Batch, Discovery, Known, Load, Source
 from sluicegate.sources.delimited import Delimited
 from sluicegate.sources.files import Files, Under
+from sluicegate.sources.fixed_width import FixedWidth
 from sluicegate.sources.fresh import Expectation, daily, within
-from sluicegate.sources.jsons import JsonPages
+from sluicegate.sources.json_documents import Json, JsonPages
 from sluicegate.sources.ndjson import Ndjson
 from sluicegate.sources.pages import Pages
 from sluicegate.sources.parquet import Parquet
@@ -21,7 +22,9 @@ __all__ = [
     "Discovery",
     "Expectation",
     "Files",
+    "FixedWidth",
     "Format",
+    "Json",
     "JsonPages",
     "Known",
     "Load",

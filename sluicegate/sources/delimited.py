@@ -9,18 +9,15 @@ one, so that a broken quote costs one record and not the rest of the file.
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sluicegate.errors import BatchRefused, ContractError
+from sluicegate.sources.headers import named
 from sluicegate.sources.records import LINE, Records
 from sluicegate.sources.rows import Table
-from sluicegate.sources.text import BLOCK, Block, blocks, count_lines
-
-_MOST_COLUMNS = 10_000
-"""Columns that a header may name; what has more is no table, but one that fell over."""
+from sluicegate.sources.text import BLOCK, Block, blocks, count_lines, require_encoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +28,15 @@ class Delimited:
         delimiter: the one character between fields.
         header: whether the first line that is not blank names the columns. If not, they are
             those of the contract, in its order.
+        encoding: what its bytes mean, by the name that Python has for it.
     """
 
     delimiter: str = ","
     header: bool = True
+    encoding: str = "utf-8"
 
     def __post_init__(self) -> None:
+        require_encoding(self.encoding)
         mark = self.delimiter
         if len(mark) != 1 or not mark.isascii() or mark in '"\r\n\0':
             raise ContractError(
@@ -49,12 +49,19 @@ class Delimited:
     ) -> Iterator[Records]:
         """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
         given = None if self.header else tuple(column for column in columns if column != LINE)
-        for records in read_delimited(content, delimiter=self.delimiter, name=name, header=given):
+        found = read_delimited(
+            content,
+            delimiter=self.delimiter,
+            name=name,
+            header=given,
+            encoding=self.encoding,
+        )
+        for records in found:
             yield from records.parts(most)
 
     def count(self, content: Path) -> int:
         """Lines that are not blank, but for the header."""
-        return max(0, count_lines(content) - self.header)
+        return max(0, count_lines(content, self.encoding) - self.header)
 
 
 def read_delimited(
@@ -63,12 +70,14 @@ def read_delimited(
     delimiter: str = ",",
     name: str = "",
     header: tuple[str, ...] | None = None,
+    encoding: str = "utf-8",
     size: int = BLOCK,
 ) -> Iterator[Records]:
     """Read a delimited text block by block; there is at least one.
 
     Args:
         header: the column names; by default its first line that is not blank says them.
+        encoding: what its bytes mean.
         size: bytes of a block, about.
 
     Raises:
@@ -76,7 +85,7 @@ def read_delimited(
     """
     table = Table(header, delimiter, name) if header else None
     told, rest = False, b""
-    for new in blocks(content, name, size=size):
+    for new in blocks(content, name, encoding, size):
         block = _after(rest, new)
         if table is None:
             table, block = _headed(block, delimiter, name)
@@ -117,18 +126,4 @@ def _names(line: bytes, delimiter: str, where: str) -> tuple[str, ...]:
             where=where,
             hint="lines must end in a line feed, and the header must be one of them",
         ) from error
-    if len(header) > _MOST_COLUMNS:
-        raise BatchRefused(
-            f"The header names {len(header):,} columns; a table may have {_MOST_COLUMNS:,}.",
-            where=where,
-            hint="have the provider send a row a record, and not a column",
-        )
-    names = tuple(column.strip() for column in header)
-    counts = Counter(names)
-    if twice := [n for n, column in enumerate(names, 1) if counts[column] > 1 or not column]:
-        # By number: of a file without a header, what stands there are values of a row.
-        listed = ", ".join(map(str, twice[:9])) + (", ..." if len(twice) > 9 else "")
-        raise BatchRefused(
-            f"The header names a column twice or not at all: its columns {listed}.", where=where
-        )
-    return names
+    return named(header, where)

@@ -41,7 +41,8 @@ class Files(Source):
 
     Args:
         match: pattern of the files below their folder, such as ``payments/*.csv*``.
-        format: how they are read: ``Delimited()`` by default, ``Ndjson()``, ``Parquet()``.
+        format: how they are read: ``Delimited()`` by default, or another format of
+            :mod:`sluicegate.sources`.
         under: the folder that the pattern starts from.
         terms: see :class:`~sluicegate.sources.base.Terms`.
     """

@@ -1,4 +1,4 @@
-"""JSON records, as pages of an API or one by one; every number keeps the digits it was sent with.
+"""JSON records, one by one; every number keeps the digits it was sent with.
 
 Nested objects become columns with dotted names (``address.country``), lists stay JSON text. What is
 no object, says a name twice, or holds a number that JSON does not have (NaN) is a reject with its
@@ -8,15 +8,13 @@ text.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from sluicegate.errors import BatchRefused, ProviderFailed
+from sluicegate.errors import ProviderFailed
 from sluicegate.sources.records import (
     DUPLICATE_KEY,
     ENCODING,
@@ -37,34 +35,6 @@ class _NotJson:
 
 class _Unreadable(Exception):
     """A record that cannot be one; the argument is the rule that it breaks."""
-
-
-@dataclass(frozen=True, slots=True)
-class JsonPages:
-    """Pages of an API, archived as one JSON array of the documents that were sent.
-
-    Attributes:
-        records: member of each document that holds its records.
-    """
-
-    records: str = "data"
-
-    def read(
-        self, content: Path, *, name: str, columns: Sequence[str], most: int
-    ) -> Iterator[Records]:
-        """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
-        del columns
-        try:
-            pages = parse(content.read_text(encoding="utf-8"))
-            lists = [_list(page, self.records) for page in pages]
-        except (ValueError, RecursionError) as error:
-            raise BatchRefused("The pages cannot be read as JSON.", where=name) from error
-        yield from gathered(enumerate(chain.from_iterable(lists), 1)).parts(most)
-
-    def count(self, content: Path) -> int:
-        """None that could be told: pages are checked before they are archived."""
-        del content
-        return 0
 
 
 def parse(text: str) -> Any:
@@ -129,7 +99,7 @@ class Sent:
     text: str
 
 
-def gathered(records: Iterable[tuple[int, Any]]) -> Records:
+def gathered(records: Iterable[tuple[int, Sent | Rejected]]) -> Records:
     """Bring records into columns; the header is every name that some record has."""
     header: dict[str, None] = {}
     rows: list[dict[str, str | None]] = []
@@ -139,11 +109,10 @@ def gathered(records: Iterable[tuple[int, Any]]) -> Records:
         if isinstance(record, Rejected):
             rejects.append((number, record.text, record.rule))
             continue
-        value, text = (record.value, record.text) if isinstance(record, Sent) else (record, None)
         try:
-            row = _flat(value)
+            row = _flat(record.value)
         except _Unreadable as broken:
-            rejects.append((number, text or _dumped(value), str(broken)))
+            rejects.append((number, record.text, str(broken)))
             continue
         header.update(dict.fromkeys(row))
         rows.append(row)

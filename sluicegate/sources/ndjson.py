@@ -6,7 +6,7 @@ parsed all at once; every other line is parsed by itself, to the same cells.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import polars as pl
 from sluicegate.sources.json_shapes import shape_of
 from sluicegate.sources.jsons import Rejected, Sent, gathered, parse
 from sluicegate.sources.records import ENCODING, JSON, LINE, Records, rejects_of
-from sluicegate.sources.text import BLOCK, Block, blocks, count_lines
+from sluicegate.sources.text import BLOCK, Block, blocks, count_lines, require_encoding
 
 _MOST_SHAPES = 8
 """Shapes that are looked for in one block; what has none of them is read line by line."""
@@ -23,36 +23,54 @@ _MOST_SHAPES = 8
 
 @dataclass(frozen=True, slots=True)
 class Ndjson:
-    """One JSON object a line, packed or not."""
+    """One JSON object a line, packed or not.
+
+    Attributes:
+        encoding: what its bytes mean, by the name that Python has for it.
+    """
+
+    encoding: str = "utf-8"
+
+    def __post_init__(self) -> None:
+        require_encoding(self.encoding)
 
     def read(
         self, content: Path, *, name: str, columns: Sequence[str], most: int
     ) -> Iterator[Records]:
         """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
         del columns
-        for records in read_ndjson(content, name=name):
+        for records in read_ndjson(content, name=name, encoding=self.encoding):
             yield from records.parts(most)
 
     def count(self, content: Path) -> int:
         """Lines that are not blank."""
-        return count_lines(content)
+        return count_lines(content, self.encoding)
 
 
-def read_ndjson(content: Path | bytes, *, name: str = "", size: int = BLOCK) -> Iterator[Records]:
-    """Read a text with one object a line, block by block; there is at least one.
-
-    Each part has the columns of those before it, so that a member which all records of a part lack
-    is an absent value, and no other table.
+def read_ndjson(
+    content: Path | bytes, *, name: str = "", encoding: str = "utf-8", size: int = BLOCK
+) -> Iterator[Records]:
+    """Read a text with one object a line; see :func:`records_of`.
 
     Args:
+        encoding: what its bytes mean.
         size: bytes of a block, about.
 
     Raises:
         BatchRefused: it is damaged, or no text at all.
     """
+    return records_of(blocks(content, name, encoding, size))
+
+
+def records_of(blocks: Iterable[Block]) -> Iterator[Records]:
+    """Read lines with one object each, block by block; there is at least one part.
+
+    Each part has the columns of those before it, so that a member which all records of a part lack
+    is an absent value, and no other table.
+    """
     header: tuple[str, ...] = ()
     told = False
-    for block in blocks(content, name, size=size):
+    for block in blocks:
         records = _records(block)
         header = tuple(dict.fromkeys([*header, *records.header]))
         if records.count or (block.last and not told):
@@ -107,7 +125,7 @@ def _widened(records: Records, header: tuple[str, ...]) -> Records:
     return replace(records, header=header, rows=rows)
 
 
-def one_by_one(lines: pl.DataFrame) -> Iterator[tuple[int, object]]:
+def one_by_one(lines: pl.DataFrame) -> Iterator[tuple[int, Sent | Rejected]]:
     """Parse lines (``_line``, ``line``), each by itself: what reading by shape is held against."""
     for number, line in lines.select(LINE, "line").iter_rows():
         try:

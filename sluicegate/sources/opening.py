@@ -102,6 +102,24 @@ def packed(raw: IO[bytes]) -> str | None:
     return next((kind for mark, kind in _PACKED.items() if first.startswith(mark)), None)
 
 
+def require_unpacked(content: Path, what: str, name: str, zips: bool = False) -> None:
+    """Refuse a file of a kind that is packed by itself, and is packed once more.
+
+    Args:
+        what: the kind, for messages.
+        name: of the batch, for messages.
+        zips: whether files of this kind are zips.
+    """
+    with content.open("rb") as raw:
+        kind = packed(raw)
+    if kind and not (zips and kind == "zip"):
+        raise BatchRefused(
+            f"The file is packed with {kind}; {what} is packed by itself.",
+            where=name,
+            hint="unpack it, or have the provider send it as it is",
+        )
+
+
 @contextmanager
 def _unpacking(raw: IO[bytes], kind: str, name: str) -> Iterator[_Packed]:
     if kind != "zip":

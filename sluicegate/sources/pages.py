@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 from sluicegate.errors import ConfigurationError, ContractError, ProviderFailed
 from sluicegate.sources.base import Archive, Batch, Discovery, Known, Source, Terms
 from sluicegate.sources.http import Answer, Caller, calls, shown
-from sluicegate.sources.jsons import JsonPages, document
+from sluicegate.sources.json_documents import JsonPages
+from sluicegate.sources.jsons import document
 from sluicegate.sources.window import ALWAYS, Window
 
 if TYPE_CHECKING:

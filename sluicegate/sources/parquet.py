@@ -10,6 +10,7 @@ import polars as pl
 
 from sluicegate.contracts.texts import as_text, is_plain
 from sluicegate.errors import BatchRefused
+from sluicegate.sources.opening import require_unpacked
 from sluicegate.sources.records import LINE, Records, rejects_of
 
 
@@ -21,6 +22,7 @@ class Parquet:
         self, content: Path, *, name: str, columns: Sequence[str], most: int
     ) -> Iterator[Records]:
         """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
+        require_unpacked(content, "Parquet", name)
         start = 1
         try:
             scanned = pl.scan_parquet(content, glob=False, hive_partitioning=False)

@@ -15,6 +15,8 @@ LINE = "_line"
 ENCODING = "record:encoding"
 QUOTING = "record:quoting"
 FIELDS = "record:fields"
+WIDTH = "record:width"
+CELL = "record:cell"
 JSON = "record:json"
 DUPLICATE_KEY = "record:duplicate_key"
 

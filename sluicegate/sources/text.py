@@ -9,11 +9,13 @@ import codecs
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from encodings.aliases import aliases
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from sluicegate.errors import BatchRefused
+from sluicegate.errors import BatchRefused, ContractError, meant
 from sluicegate.sources.opening import Ahead, Stream, opened
 from sluicegate.sources.records import LINE
 
@@ -27,6 +29,10 @@ _BOM = "\ufeff".encode()
 _HEAD = 64 << 10
 _MARK = "\0"
 _MARKING = "sluicegate.mark"
+_STAND_IN = "\ufdd0"
+"""Stands for a mark until all NULs of a text that is decoded are marked; no text holds it."""
+_OTHER_MARKING = "sluicegate.stand_in"
+_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ def blocks(
     """
     with opened(content, name) as stream:
         rest, first = b"", 1
-        for piece in _pieces(stream, encoding, name, size):
+        for piece in pieces(stream, encoding, name, size):
             cut = piece.rfind(b"\n") + 1
             if not cut:
                 rest += piece
@@ -80,6 +86,32 @@ def blocks(
         yield Block(rest, first, last=True)
 
 
+def require_encoding(encoding: str) -> None:
+    """Refuse what is no encoding of text.
+
+    Raises:
+        ContractError: Python knows no such encoding, or it does not encode text.
+    """
+    try:
+        readable = "a\n".encode(encoding).decode(encoding) == "a\n"
+        codecs.getincrementaldecoder(encoding)
+    except (LookupError, ValueError, TypeError):
+        readable = False
+    if not readable:
+        known = {name.replace("_", "-") for name in (*aliases, *aliases.values())}
+        raise ContractError(
+            f"{encoding!r} is no encoding of text.", hint=meant(str(encoding), known)
+        )
+
+
+def is_utf8(encoding: str) -> bool:
+    """Whether an encoding is UTF-8, by whichever of its names."""
+    try:
+        return codecs.lookup(encoding).name == "utf-8"
+    except LookupError:
+        return False
+
+
 def count_lines(content: Path, encoding: str = "utf-8") -> int:
     """Lines that are not blank; of a damaged file, those that it yields before it breaks off."""
     count = 0
@@ -89,25 +121,46 @@ def count_lines(content: Path, encoding: str = "utf-8") -> int:
     return count
 
 
-def _pieces(stream: Stream, encoding: str, name: str, size: int) -> Iterator[bytes]:
-    """A stream as UTF-8 without a byte-order mark, whose lines end in a line feed."""
-    plain = codecs.lookup(encoding).name == "utf-8"
-    decoder = codecs.getincrementaldecoder(encoding)(errors=_MARKING)
+def pieces(stream: Stream, encoding: str, name: str, size: int = BLOCK) -> Iterator[bytes]:
+    """A text as UTF-8 without a byte-order mark, whose lines end in a line feed.
+
+    A NUL in it is a mark: behind it stands, as an escape, what is no character (a NUL as well).
+    What is no UTF-8 in a text that should be is left as it is.
+
+    Raises:
+        BatchRefused: it is no text, or is damaged.
+    """
+    plain = is_utf8(encoding)
     head = stream.read(_HEAD)
     seen = head if plain else head.decode(encoding, errors="ignore").encode()
     if b"\0" in seen[:4096]:
-        raise BatchRefused("The file is binary, not text.", where=name)
+        wide = plain and head.startswith(_WIDE_MARKS)
+        hint = "if it is text in UTF-16, declare encoding='utf-16'" if wide else None
+        raise BatchRefused("The file is binary, not text.", where=name, hint=hint)
     returns = b"\n" not in seen and b"\r" in seen
-    begins, whole = True, Ahead(head.removeprefix(_BOM) if plain else head, stream)
-    while piece := whole.read(size):
-        decoded = piece
-        if not plain:
-            text = decoder.decode(piece)
-            decoded = (text.removeprefix(_BOM.decode()) if begins else text).encode()
-            begins = begins and not text
-        yield decoded.replace(b"\r", b"\n") if returns else decoded
-    if not plain and (left := decoder.decode(b"", final=True)):
-        yield left.encode()
+    whole = Ahead(head.removeprefix(_BOM) if plain else head, stream)
+    for piece in _plain(whole, size) if plain else _decoding(whole, encoding, size):
+        yield piece.replace(b"\r", b"\n") if returns else piece
+
+
+def _plain(stream: Stream, size: int) -> Iterator[bytes]:
+    while piece := stream.read(size):
+        yield piece.replace(b"\0", b"\0\\x00") if b"\0" in piece else piece
+
+
+def _decoding(stream: Stream, encoding: str, size: int) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)(errors=_OTHER_MARKING)
+    begins, last = True, False
+    while not last:
+        piece = stream.read(size)
+        last = not piece
+        text = decoder.decode(piece, final=last)
+        if begins and text:
+            text, begins = text.removeprefix(_BOM.decode()), False
+        if "\0" in text:
+            text = text.replace("\0", f"{_MARK}\\x00")
+        # What is decoded to half of a surrogate pair is no character either.
+        yield text.replace(_STAND_IN, _MARK).encode(errors=_MARKING)
 
 
 def _require_end(rest: bytes, name: str, line: int) -> None:
@@ -126,7 +179,7 @@ def _lines(raw: bytes, first: int) -> pl.DataFrame:
     lines = None if b"\0" in raw else _decoded(raw)
     if lines is None:
         # Marks and escapes keep every byte, so that the record can be repaired and replayed.
-        text = raw.replace(b"\0", b"\0\\x00").decode(errors=_MARKING)
+        text = raw.decode(errors=_MARKING)
         lines = pl.DataFrame({"line": text.removesuffix("\n").split("\n")})
         invalid = pl.col("line").str.contains(_MARK, literal=True)
     return lines.select(
@@ -148,10 +201,11 @@ def _decoded(raw: bytes) -> pl.DataFrame | None:
         return None
 
 
-def _marked(error: UnicodeError) -> tuple[str | bytes, int]:
-    """What cannot be decoded becomes escapes, behind a mark that no text has."""
+def _escaped(mark: str, error: UnicodeError) -> tuple[str | bytes, int]:
+    """What cannot be decoded, or encoded, becomes escapes, behind a mark that no text has."""
     text, end = codecs.backslashreplace_errors(error)
-    return f"{_MARK}{text!s}", end
+    return f"{mark}{text!s}", end
 
 
-codecs.register_error(_MARKING, _marked)
+codecs.register_error(_MARKING, partial(_escaped, _MARK))
+codecs.register_error(_OTHER_MARKING, partial(_escaped, _STAND_IN))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,8 +16,18 @@ from typing import Any
 import polars as pl
 
 from sluicegate.contracts import Column
-from sluicegate.sources import LINE, Delimited, JsonPages, Ndjson, Parquet, Source
-from sluicegate.sources.records import DUPLICATE_KEY, ENCODING, FIELDS, JSON, QUOTING
+from sluicegate.sources import (
+    LINE,
+    Delimited,
+    FixedWidth,
+    Format,
+    Json,
+    JsonPages,
+    Ndjson,
+    Parquet,
+    Source,
+)
+from sluicegate.sources.records import DUPLICATE_KEY, ENCODING, FIELDS, JSON, QUOTING, WIDTH
 
 Texts = dict[str, str | None]
 """A record: name at the source → text, or nothing."""
@@ -51,35 +63,54 @@ def record(columns: Sequence[Column], row: Mapping[str, Any]) -> Texts:
 
 def damages(source: Source) -> tuple[str, ...]:
     """The rules that records break which cannot be parsed, in the format of a source."""
-    if isinstance(source.format, Delimited):
-        return (ENCODING, QUOTING, FIELDS)
-    if isinstance(source.format, Ndjson | JsonPages):
-        return (ENCODING, JSON, DUPLICATE_KEY)
-    return ()
+    match source.format:
+        case Delimited(encoding=encoding):
+            return (*([ENCODING] if undecodable(encoding) else []), QUOTING, FIELDS)
+        case FixedWidth(encoding=encoding):
+            return (*([ENCODING] if undecodable(encoding) else []), WIDTH)
+        case Json() | JsonPages() | Ndjson():
+            return (ENCODING, JSON, DUPLICATE_KEY)
+        case _:
+            return ()
 
 
 def write(source: Source, records: Sequence[Texts], file: Path) -> bool:
     """Write records, and after them one that is damaged for each rule of :func:`damages`.
 
-    Returns whether the format is one that we can write.
+    Returns whether the format is one that we can write, and can say these records.
     """
-    match source.format:
-        case Delimited() as format_:
-            file.write_bytes(_delimited(format_, records))
-        case Ndjson():
-            file.write_bytes(b"\n".join([*map(_line, records), *_damaged_lines()]) + b"\n")
-        case JsonPages(records=member):
-            listed = b", ".join([*map(_line, records), *_damaged_members()])
-            file.write_bytes(b'[{"%s": [%s]}]' % (member.encode(), listed))
-        case Parquet():
-            schema = dict.fromkeys(records[0], pl.String)
-            pl.DataFrame(list(records), schema=schema, orient="row").write_parquet(file)
-        case _:
-            return False
+    format_ = source.format
+    if isinstance(format_, Parquet):
+        schema = dict.fromkeys(records[0], pl.String)
+        pl.DataFrame(list(records), schema=schema, orient="row").write_parquet(file)
+        return True
+    text = _written(format_, records)
+    if text is None:
+        return False
+    try:
+        file.write_bytes(_encoded(text, getattr(format_, "encoding", "utf-8")))
+    except UnicodeEncodeError:
+        return False
     return True
 
 
-def _delimited(format_: Delimited, records: Sequence[Texts]) -> bytes:
+def _written(format_: Format, records: Sequence[Texts]) -> str | None:
+    match format_:
+        case Delimited():
+            return _delimited(format_, records)
+        case FixedWidth():
+            return _fixed_width(format_, records)
+        case Ndjson():
+            return "".join(f"{line}\n" for line in [*map(_line, records), *_DAMAGED_LINES])
+        case Json():
+            return _document(format_.records.split(".") if format_.records else [], records)
+        case JsonPages():
+            return f"[{_document([format_.records], records)}]"
+        case _:
+            return None
+
+
+def _delimited(format_: Delimited, records: Sequence[Texts]) -> str:
     names = list(records[0])
     text = io.StringIO()
     writer = csv.writer(text, delimiter=format_.delimiter, lineterminator="\n")
@@ -88,15 +119,29 @@ def _delimited(format_: Delimited, records: Sequence[Texts]) -> bytes:
     writer.writerows(record.values() for record in records)
     rest = format_.delimiter * (len(names) - 1)
     # By rule, in the order of damages(); what is not quoted as a whole may not hold a quote.
-    return (
-        text.getvalue().encode()
-        + b"\xff%s\n" % rest.encode()
-        + f'a"b"c{rest}\n'.encode()
-        + f"a{rest}{format_.delimiter}\n".encode()
-    )
+    damaged = [f'a"b"c{rest}\n', f"a{rest}{format_.delimiter}\n"]
+    if undecodable(format_.encoding):
+        damaged.insert(0, f"{_DAMAGE}{rest}\n")
+    return text.getvalue() + "".join(damaged)
 
 
-def _line(record: Texts) -> bytes:
+def _fixed_width(format_: FixedWidth, records: Sequence[Texts]) -> str | None:
+    """Lines; None if a value is wider than its column, or if its padding could not be told."""
+    header: Texts = {n: n[: end - start + 1] for n, (start, end) in format_.spans.items()}
+    lines = []
+    for record in (header, *records)[not format_.header :]:
+        line = " " * format_.least
+        for name, text in record.items():
+            start, end = format_.spans.get(name, (1, 0))
+            if text and (len(text) > end - start + 1 or text != text.strip(" ") or "\n" in text):
+                return None
+            line = f"{line[: start - 1]:{start - 1}}{text or '':{end - start + 1}}{line[end:]}"
+        lines.append(line)
+    damaged = [f"{_DAMAGE:{format_.least}}"] if undecodable(format_.encoding) else []
+    return "".join(f"{line}\n" for line in [*lines, *damaged, "x" * (format_.most + 1)])
+
+
+def _line(record: Texts) -> str:
     """One JSON object; dots in names are members of members."""
     made: dict[str, Any] = {}
     for name, text in record.items():
@@ -105,12 +150,36 @@ def _line(record: Texts) -> bytes:
         for each in outer:
             inner = inner.setdefault(each, {})
         inner[last] = text
-    return json.dumps(made, ensure_ascii=False).encode()
+    return json.dumps(made, ensure_ascii=False)
 
 
-def _damaged_lines() -> tuple[bytes, ...]:
-    return (b'{"a": "\xff"}', b'{"a": ', b'{"a": "1", "a": "2"}')
+def _document(path: Sequence[str], records: Sequence[Texts]) -> str:
+    document = f"[{', '.join([*map(_line, records), *_DAMAGED_MEMBERS])}]"
+    for member in reversed(path):
+        document = f"{{{json.dumps(member)}: {document}}}"
+    return document
 
 
-def _damaged_members() -> tuple[bytes, ...]:
-    return (b'{"a": "\\ud800"}', b'"a"', b'{"a": "1", "a": "2"}')
+_DAMAGED_LINES = ('{"a": "\\ud800"}', '{"a": ', '{"a": "1", "a": "2"}')
+_DAMAGED_MEMBERS = ('{"a": "\\ud800"}', '"a"', '{"a": "1", "a": "2"}')
+
+_DAMAGE = "\ud800"
+"""Is written as bytes that are no character of an encoding."""
+
+
+def undecodable(encoding: str) -> bytes:
+    """Bytes that are no character of an encoding; none if all bytes are one."""
+    with suppress(UnicodeEncodeError):
+        return _DAMAGE.encode(encoding, errors="surrogatepass")
+    for byte in range(0x80, 0x100):
+        found = bytes([byte])
+        try:
+            found.decode(encoding)
+        except UnicodeDecodeError:
+            return found
+    return b""
+
+
+def _encoded(text: str, encoding: str) -> bytes:
+    encoder = codecs.getincrementalencoder(encoding)()
+    return undecodable(encoding).join(encoder.encode(part) for part in text.split(_DAMAGE))

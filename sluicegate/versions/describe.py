@@ -17,8 +17,9 @@ from sluicegate.contracts.dimension import USUAL, RuleMeta
 from sluicegate.contracts.field import METADATA, FieldMeta, rule_meta
 from sluicegate.contracts.kinds import BOUNDS, is_builtin, is_plain
 from sluicegate.errors import ContractError
-from sluicegate.sources import Delimited, Format, JsonPages, Ndjson, Source
+from sluicegate.sources import Delimited, Format, Json, JsonPages, Ndjson, Source
 from sluicegate.sources.base import Terms
+from sluicegate.sources.text import is_utf8
 from sluicegate.versions.code import digest_of
 from sluicegate.versions.rules import (
     NAMED,
@@ -70,7 +71,7 @@ def of_source(source: Source) -> Rules:
     bound = Intake(
         kind=type(source).__name__,
         origin={k: str(v) for k, v in sorted(vars(source).items()) if k not in _TERMS},
-        format=repr(source.format),
+        format=_declared(source.format),
         header=_header(source.format),
         load=source.load.value,
         tolerate=_share(source.tolerate),
@@ -212,7 +213,18 @@ def _share(share: Decimal) -> str:
     return f"{_text(share * 100)} %"
 
 
+def _declared(format: Format) -> str:  # noqa: A002 - it is what it is called
+    """How a format is declared. That a text is UTF-8 is not said, by whichever name it is."""
+    options = getattr(format, "__dataclass_fields__", None)
+    if options is None:
+        return repr(format)
+    said = {each: getattr(format, each) for each in options}
+    if is_utf8(said.get("encoding", "")):
+        del said["encoding"]
+    return f"{type(format).__name__}({', '.join(f'{k}={v!r}' for k, v in said.items())})"
+
+
 def _header(format: Format) -> str:  # noqa: A002 - it is what it is called
-    if isinstance(format, Ndjson | JsonPages):
+    if isinstance(format, Json | JsonPages | Ndjson):
         return PER_RECORD
     return POSITIONAL if isinstance(format, Delimited) and not format.header else NAMED

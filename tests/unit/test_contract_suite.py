@@ -34,8 +34,7 @@ from sluicegate.errors import ContractError
 from sluicegate.quality.check import verdict_of
 from sluicegate.quality.compiled import compiled
 from sluicegate.quality.contracts import _Broken
-from sluicegate.sources import Delimited, Ndjson, Parquet, Source
-from sluicegate.sources.jsons import JsonPages
+from sluicegate.sources import Delimited, FixedWidth, Json, JsonPages, Ndjson, Parquet, Source
 from sluicegate.sources.records import Records, rejects_of
 from sluicegate.testing import contract_suite
 from sluicegate.testing.patterns import texts_of
@@ -117,6 +116,9 @@ def terminals() -> Source:
     return module.source
 
 
+PLACES = {"order_id": 20, "booked_at": 30, "amount": 40, "paid": 40}
+
+
 @pytest.mark.parametrize(
     "declared",
     [
@@ -124,11 +126,21 @@ def terminals() -> Source:
         BUILT,
         source("orders"),
         source("orders", format=Delimited(" ", header=False)),
+        source("orders", format=Delimited(";", encoding="cp1252")),
+        source("orders", format=Delimited(encoding="latin-1")),
+        source("orders", format=FixedWidth(PLACES, header=True, optional=("paid",))),
+        source("orders", format=FixedWidth(PLACES, encoding="utf-16")),
+        source("orders", format=FixedWidth(dict.fromkeys(PLACES, 1))),
         source("orders", format=Ndjson()),
+        source("orders", format=Json("data.items")),
+        source("orders", format=Json(encoding="utf-16")),
         source("orders", format=Parquet()),
         source("orders", format=JsonPages("data"), may_be_empty=True),
     ],
-    ids=["terminals", "model", "csv", "headless", "ndjson", "parquet", "pages"],
+    ids=[
+        *("terminals", "model", "csv", "headless", "cp1252", "latin_1", "fixed"),
+        *("fixed_utf_16", "narrow", "ndjson", "json", "json_utf_16", "parquet", "pages"),
+    ],
 )
 def test_every_rule_of_a_good_contract_is_proven(declared: Source | Model) -> None:
     """In every format that a source may have."""

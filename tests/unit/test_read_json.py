@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sluicegate.errors import BatchRefused, ProviderFailed
 from sluicegate.sources import JsonPages, Ndjson, Records
 from sluicegate.sources.json_shapes import shape_of
-from sluicegate.sources.jsons import document, gathered, parse
+from sluicegate.sources.jsons import Sent, document, gathered, parse
 from sluicegate.sources.ndjson import one_by_one, read_ndjson
 from tests.unit.kit import together
 
@@ -145,7 +145,7 @@ def test_pages_are_one_list(tmp_path: Path) -> None:
     file.write_text('[{"data": [{"a": 1.50}, 7]},\n{"data": []}, {"data": [{"a": {"b": "x"}}]}]')
     (records,) = JsonPages().read(file, name="list", columns=(), most=1_000)
     assert rows(records) == [{"a": "1.50", "_line": 1}, {"a.b": "x", "_line": 3}]
-    assert records.rejects.rows() == [(2, '"7"', "record:json")]
+    assert records.rejects.rows() == [(2, "7", "record:json")]
 
 
 @pytest.mark.parametrize("content", ["[{}]", "[7]", '[{"data": 3}]', "[", "{"])
@@ -153,7 +153,7 @@ def test_damaged_pages_are_refused(tmp_path: Path, content: str) -> None:
     """An archive that holds something else is no list of records."""
     file = tmp_path / "pages"
     file.write_text(content)
-    with pytest.raises(BatchRefused, match="cannot be read as JSON"):
+    with pytest.raises(BatchRefused, match="JSON document cannot be read"):
         list(JsonPages().read(file, name="list", columns=(), most=1_000))
 
 
@@ -180,7 +180,7 @@ def test_line_of_plain_values_has_a_shape(line: str) -> None:
     lines = pl.DataFrame({"_line": [7], "line": [line]})
     assert shape.recognises(lines["line"]).to_list() == [True]
     (found,) = shape.cells(lines).rows(named=True)
-    (wanted,) = gathered([(7, parse(line))]).rows.rows(named=True)
+    (wanted,) = gathered([(7, Sent(parse(line), line))]).rows.rows(named=True)
     assert {**found, "_line": 7} == wanted
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -91,6 +92,15 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-50])
     with pytest.raises(BatchRefused, match="no Parquet"):
         list(Parquet().read(file, name="drop.parquet", columns=(), most=100))
+
+
+def test_packed_file_is_refused(tmp_path: Path) -> None:
+    """It would have to be unpacked as a whole before it can be read; that it is packed is said."""
+    pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "drop.parquet")
+    file = tmp_path / "drop.parquet.gz"
+    file.write_bytes(gzip.compress((tmp_path / "drop.parquet").read_bytes()))
+    with pytest.raises(BatchRefused, match="packed with gzip; Parquet is packed by itself"):
+        list(Parquet().read(file, name="drop.parquet.gz", columns=(), most=100))
 
 
 class Orders(Contract):

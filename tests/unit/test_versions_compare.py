@@ -33,7 +33,7 @@ from sluicegate.contracts import (
     rule,
 )
 from sluicegate.errors import ContractError
-from sluicegate.sources import Delimited, Load, Ndjson, daily, within
+from sluicegate.sources import Delimited, FixedWidth, Json, Load, Ndjson, daily, within
 from sluicegate.versions import Verdict, compare
 from sluicegate.versions.describe import of_model
 from tests.unit.made import bound, broken, changes, contract, of_column
@@ -221,6 +221,7 @@ BASE = {"id": (int, key()), "x": (str, field(nullable=True))}
         ({"y": (str, field())}, {}, W),
         ({"y": (str, field(nullable=True))}, {}, W),
         ({"y": (str, field(nullable=True))}, {"format": Ndjson()}, SAFE),
+        ({"y": (str, field(nullable=True))}, {"format": Json("data")}, SAFE),
         ({"y": (str, field(since="2026-10-01"))}, {}, SAFE),
         ({"y": (str, field(since="2026-10-01"))}, {"format": Delimited(header=False)}, W),
     ],
@@ -293,6 +294,9 @@ def test_another_type_and_another_key() -> None:
         ),
         ({"match": "a/*.csv"}, {"match": "b/*.csv"}, BOTH),
         ({"format": Delimited(",")}, {"format": Delimited(";")}, W),
+        ({"format": Ndjson()}, {"format": Ndjson("cp1252")}, W),
+        ({"format": FixedWidth({"x": 2})}, {"format": FixedWidth({"x": 3})}, W),
+        ({"format": Json("data")}, {"format": Json("data.items")}, W),
         ({"owner": "a"}, {"owner": "b"}, SAFE),
         ({"ignore": ("a",)}, {"ignore": ("b",)}, SAFE),
         ({}, {"reference": Reference("raw.codes", on={"x": "code"})}, SAFE),
@@ -304,6 +308,19 @@ def test_terms_of_a_source(old: Any, new: Any, whom: str) -> None:
     before, after = bound(made, **old), bound(made, **new)
     assert broken(before, after) == whom
     assert changes(before, after)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (Ndjson(), Ndjson("UTF8")),
+        (FixedWidth({"id": 8, "x": 2}), FixedWidth({"x": (9, 10), "id": (1, 8)})),
+    ],
+)
+def test_format_that_is_declared_in_other_words(old: Any, new: Any) -> None:
+    """It is the same format, and told in the same words."""
+    made = of_column(int)
+    assert not changes(bound(made, format=old), bound(made, format=new))
 
 
 @pytest.mark.parametrize(
