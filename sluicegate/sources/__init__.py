@@ -2,6 +2,7 @@
 
 from sluicegate.sources.base import ROWS_AT_ONCE, Batch, Discovery, Known, Load, Source
 from sluicegate.sources.delimited import Delimited
+from sluicegate.sources.excel import Excel
 from sluicegate.sources.files import Files, Under
 from sluicegate.sources.fixed_width import FixedWidth
 from sluicegate.sources.fresh import Expectation, daily, within
@@ -20,6 +21,7 @@ __all__ = [
     "Batch",
     "Delimited",
     "Discovery",
+    "Excel",
     "Expectation",
     "Files",
     "FixedWidth",

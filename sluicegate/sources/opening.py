@@ -85,12 +85,17 @@ def opened(content: Path | bytes, name: str) -> Iterator[Stream]:
         if kind is None:
             yield raw
             return
-        most = min(MOST_BYTES, max(_HARMLESS, size * _MOST_TIMES))
+        most = most_unpacked(size)
         with _unpacking(raw, kind, name) as inner:
             unpacked = _Unpacked(inner, name, kind, most)
             first = unpacked.read(512)
             _require_no_archive(first, name)
             yield Ahead(first, unpacked)
+
+
+def most_unpacked(size: int) -> int:
+    """Bytes that so many packed ones may unpack to."""
+    return min(MOST_BYTES, max(_HARMLESS, size * _MOST_TIMES))
 
 
 def packed(raw: IO[bytes]) -> str | None:
