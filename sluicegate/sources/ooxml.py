@@ -35,7 +35,8 @@ def require_harmless(archive: zipfile.ZipFile, size: int, name: str) -> None:
     """
     members = archive.infolist()
     names = {member.filename for member in members}
-    if len(members) > _MOST_MEMBERS or len(names) < len(members):
+    begins = min((member.header_offset for member in members), default=0)
+    if len(members) > _MOST_MEMBERS or len(names) < len(members) or begins < 0:
         raise Unreadable
     if any(member.flag_bits & 1 for member in members):
         raise Protected

@@ -152,6 +152,8 @@ def _only_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
             hint="unpack it, and land its files",
         )
     (member,) = members
+    if member.header_offset < 0:
+        raise zipfile.BadZipFile
     if member.flag_bits & 1:
         raise BatchRefused(
             "The archive is protected by a password.",

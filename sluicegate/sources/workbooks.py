@@ -10,7 +10,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import EINVAL
 from pathlib import Path
 from typing import IO
 
@@ -149,11 +148,6 @@ def _told(name: str) -> Iterator[None]:
     except biff.Outdated as error:
         raise _other(name, "a workbook of Excel 95 or older") from error
     except _BROKEN as error:
-        raise _damaged(name) from error
-    except OSError as error:
-        # Where a damaged zip says that a file begins before it.
-        if error.errno not in (None, EINVAL):
-            raise
         raise _damaged(name) from error
     except BaseException as error:
         # How a panic of its Rust code arrives, which is no Exception.

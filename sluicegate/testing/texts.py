@@ -19,6 +19,7 @@ from sluicegate.contracts import Column
 from sluicegate.sources import (
     LINE,
     Delimited,
+    Excel,
     FixedWidth,
     Format,
     Json,
@@ -27,7 +28,8 @@ from sluicegate.sources import (
     Parquet,
     Source,
 )
-from sluicegate.sources.records import DUPLICATE_KEY, ENCODING, FIELDS, JSON, QUOTING, WIDTH
+from sluicegate.sources.records import CELL, DUPLICATE_KEY, ENCODING, FIELDS, JSON, QUOTING, WIDTH
+from sluicegate.testing.workbooks import Cell, Fault, workbook
 
 Texts = dict[str, str | None]
 """A record: name at the source → text, or nothing."""
@@ -70,6 +72,8 @@ def damages(source: Source) -> tuple[str, ...]:
             return (*([ENCODING] if undecodable(encoding) else []), WIDTH)
         case Json() | JsonPages() | Ndjson():
             return (ENCODING, JSON, DUPLICATE_KEY)
+        case Excel():
+            return (CELL, FIELDS)
         case _:
             return ()
 
@@ -84,6 +88,10 @@ def write(source: Source, records: Sequence[Texts], file: Path) -> bool:
         schema = dict.fromkeys(records[0], pl.String)
         pl.DataFrame(list(records), schema=schema, orient="row").write_parquet(file)
         return True
+    if isinstance(format_, Excel):
+        content = _workbook(format_, records)
+        file.write_bytes(content or b"")
+        return content is not None
     text = _written(format_, records)
     if text is None:
         return False
@@ -139,6 +147,18 @@ def _fixed_width(format_: FixedWidth, records: Sequence[Texts]) -> str | None:
         lines.append(line)
     damaged = [f"{_DAMAGE:{format_.least}}"] if undecodable(format_.encoding) else []
     return "".join(f"{line}\n" for line in [*lines, *damaged, "x" * (format_.most + 1)])
+
+
+def _workbook(format_: Excel, records: Sequence[Texts]) -> bytes | None:
+    """A sheet of texts, dates and moments too; None if one of them is no text in XML."""
+    rows: list[list[Cell]] = [[*record.values()] for record in records]
+    if any(not str(cell).isprintable() for row in rows for cell in row):
+        return None
+    if format_.header_row is not None:
+        above: list[list[Cell]] = [[]] * (format_.header_row - 1)
+        rows = [*above, [*records[0]], *rows]
+    rows += [[Fault("#REF!")], [*records[0], "beside"]]
+    return workbook({format_.sheet or "Data": rows})
 
 
 def _line(record: Texts) -> str:

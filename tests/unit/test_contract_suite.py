@@ -34,7 +34,16 @@ from sluicegate.errors import ContractError
 from sluicegate.quality.check import verdict_of
 from sluicegate.quality.compiled import compiled
 from sluicegate.quality.contracts import _Broken
-from sluicegate.sources import Delimited, FixedWidth, Json, JsonPages, Ndjson, Parquet, Source
+from sluicegate.sources import (
+    Delimited,
+    Excel,
+    FixedWidth,
+    Json,
+    JsonPages,
+    Ndjson,
+    Parquet,
+    Source,
+)
 from sluicegate.sources.records import Records, rejects_of
 from sluicegate.testing import contract_suite
 from sluicegate.testing.patterns import texts_of
@@ -134,12 +143,26 @@ PLACES = {"order_id": 20, "booked_at": 30, "amount": 40, "paid": 40}
         source("orders", format=Ndjson()),
         source("orders", format=Json("data.items")),
         source("orders", format=Json(encoding="utf-16")),
+        source("orders", format=Excel()),
+        source("orders", format=Excel(sheet="May", header_row=3)),
+        source("orders", format=Excel(header_row=None)),
         source("orders", format=Parquet()),
         source("orders", format=JsonPages("data"), may_be_empty=True),
     ],
     ids=[
         *("terminals", "model", "csv", "headless", "cp1252", "latin_1", "fixed"),
-        *("fixed_utf_16", "narrow", "ndjson", "json", "json_utf_16", "parquet", "pages"),
+        *(
+            "fixed_utf_16",
+            "narrow",
+            "ndjson",
+            "json",
+            "json_utf_16",
+            "excel",
+            "excel_below",
+            "excel_headless",
+            "parquet",
+            "pages",
+        ),
     ],
 )
 def test_every_rule_of_a_good_contract_is_proven(declared: Source | Model) -> None:

@@ -120,6 +120,16 @@ def test_resource_forks_beside_the_file_are_no_files() -> None:
     assert unpacked(zipped({"drop.csv": TEXT, "__MACOSX/._drop.csv": b"x"})) == TEXT
 
 
+@pytest.mark.parametrize("as_file", [False, True])
+def test_zip_that_begins_before_its_file_is_damaged(tmp_path: Path, as_file: bool) -> None:
+    """Nobody can seek to where it says that its file is."""
+    content = zipped({"drop.csv": TEXT})
+    at = len(content) - 6
+    (file := tmp_path / "drop.zip").write_bytes(content[:at] + b"\xff" + content[at + 1 :])
+    with pytest.raises(BatchRefused, match="damaged or truncated zip"):
+        unpacked(file if as_file else file.read_bytes())
+
+
 def test_names_in_a_zip_reach_nothing(tmp_path: Path) -> None:
     """A name that climbs out of its folder is only a name: nothing is written by it."""
     (tmp_path / "in").mkdir()

@@ -33,7 +33,7 @@ from sluicegate.contracts import (
     rule,
 )
 from sluicegate.errors import ContractError
-from sluicegate.sources import Delimited, FixedWidth, Json, Load, Ndjson, daily, within
+from sluicegate.sources import Delimited, Excel, FixedWidth, Json, Load, Ndjson, daily, within
 from sluicegate.versions import Verdict, compare
 from sluicegate.versions.describe import of_model
 from tests.unit.made import bound, broken, changes, contract, of_column
@@ -224,6 +224,8 @@ BASE = {"id": (int, key()), "x": (str, field(nullable=True))}
         ({"y": (str, field(nullable=True))}, {"format": Json("data")}, SAFE),
         ({"y": (str, field(since="2026-10-01"))}, {}, SAFE),
         ({"y": (str, field(since="2026-10-01"))}, {"format": Delimited(header=False)}, W),
+        ({"y": (str, field(since="2026-10-01"))}, {"format": Excel(header_row=None)}, W),
+        ({"y": (str, field(since="2026-10-01"))}, {"format": Excel()}, SAFE),
     ],
 )
 def test_a_column_that_is_new(columns: Any, options: Any, whom: str) -> None:
@@ -297,6 +299,7 @@ def test_another_type_and_another_key() -> None:
         ({"format": Ndjson()}, {"format": Ndjson("cp1252")}, W),
         ({"format": FixedWidth({"x": 2})}, {"format": FixedWidth({"x": 3})}, W),
         ({"format": Json("data")}, {"format": Json("data.items")}, W),
+        ({"format": Excel()}, {"format": Excel(moments={"x": "UTC"})}, W),
         ({"owner": "a"}, {"owner": "b"}, SAFE),
         ({"ignore": ("a",)}, {"ignore": ("b",)}, SAFE),
         ({}, {"reference": Reference("raw.codes", on={"x": "code"})}, SAFE),
