@@ -82,6 +82,13 @@ def sheet_part(archive: zipfile.ZipFile, sheet: str) -> str:
     raise Unreadable
 
 
+def texts_part(archive: zipfile.ZipFile) -> str | None:
+    """The file that holds the texts which cells share, if there is one."""
+    workbook = next(iter(_related(archive, "", "officeDocument").values()))
+    part = next(iter(_related(archive, workbook, "sharedStrings").values()), None)
+    return _member(archive, part) if part else None
+
+
 def _related(archive: zipfile.ZipFile, part: str, kind: str) -> dict[str, str]:
     """The files that one names: id → where it is."""
     folder, base = dirname(part), part.rpartition("/")[2]

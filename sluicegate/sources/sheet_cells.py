@@ -46,11 +46,13 @@ class Extent:
         rows: numbers of the first and the last row with a value; ``(1, 0)``, if there is none.
         columns: the same of columns, from 1.
         errors: row → column → what the cell says.
+        shared: cells with a text that is kept once for all cells that say it.
     """
 
     rows: tuple[int, int] = (1, 0)
     columns: tuple[int, int] = (1, 0)
     errors: dict[int, dict[int, str]] = field(default_factory=dict)
+    shared: int = 0
 
     @property
     def cells(self) -> int:
@@ -107,19 +109,26 @@ def pieces(stream: Stream) -> Iterator[bytes]:
 
 def _canonical(stream: Stream) -> Extent:
     extent = Extent()
+    for cells in whole_cells(stream):
+        _look(cells, extent)
+    return extent
+
+
+def whole_cells(stream: Stream) -> Iterator[bytes]:
+    """The XML of a sheet in pieces that begin with a cell, but for the first one.
+
+    Raises:
+        Uncanonical: a cell is longer than any, as it seems.
+    """
     rest = b""
     for piece in pieces(stream):
         text = rest + piece
-        cut = text.rfind(b"<c ")
-        if cut > 0:
-            text, rest = text[:cut], text[cut:]
-            _look(text, extent)
-        else:
-            rest = text
+        cut = max(0, text.rfind(b"<c "))
+        rest = text[cut:]
         if len(rest) > _MOST_CELL + _PIECE:
             raise Uncanonical
-    _look(rest, extent)
-    return extent
+        yield text[:cut]
+    yield rest
 
 
 def _look(text: bytes, extent: Extent) -> None:
@@ -129,6 +138,7 @@ def _look(text: bytes, extent: Extent) -> None:
         or b":c " in text
         or text.count(b'"e"') != text.count(b' t="e"')
         or b"'e'" in text
+        or b"'s'" in text
     )
     if odd:
         raise Uncanonical
@@ -137,6 +147,7 @@ def _look(text: bytes, extent: Extent) -> None:
         return
     rows = [int(digits) for digits in set(_row.findall(text))]
     extent.reach((min(rows), max(rows)), (min(columns), max(columns)))
+    extent.shared += text.count(b' t="s"')
     faults = text.count(b' t="e"')
     for match in _error.finditer(text) if faults else ():
         extent.fault(int(match[2]), column_number(match[1].decode()), match[3].decode())
@@ -188,6 +199,7 @@ class _Sheet:
         elif name == "c":
             self._go(attributes.get("r"))
             at = (self._row, self._column)
+            self.extent.shared += attributes.get("t") == "s"
             if attributes.get("t") == "e":
                 self.extent.fault(*at, "#ERROR!")
         elif name in ("v", "is", "f"):

@@ -26,6 +26,7 @@ from sluicegate.sources import biff, ods
 from sluicegate.sources.ole import MAGIC, Compound, DamagedCompound
 from sluicegate.sources.ooxml import MOST_BYTES, require_harmless, sheet_part
 from sluicegate.sources.opening import require_unpacked
+from sluicegate.sources.shared_texts import require_modest_texts
 from sluicegate.sources.sheet_cells import Extent, Protected, Unreadable, sheet_extent
 
 MOST_CELLS = 32_000_000
@@ -65,7 +66,9 @@ def open_sheet(content: Path, sheet: str | None, name: str) -> tuple[CalamineShe
             with zipfile.ZipFile(raw) as archive:
                 part = sheet_part(archive, chosen)
                 extents = {chosen: sheet_extent(lambda: archive.open(part))}
-            _require_room(extents, name)
+                _require_room(extents, name)
+                where = f"{name}, sheet {chosen!r}"
+                require_modest_texts(archive, part, extents[chosen], where)
         return workbook.get_sheet_by_name(chosen), extents[chosen]
 
 

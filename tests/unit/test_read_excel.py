@@ -22,6 +22,7 @@ from sluicegate.sources.sheet_cells import _parsed, sheet_extent
 from sluicegate.testing.workbooks import Fault, Styled, packed, parts, sheet_data, workbook
 from tests.unit.kit import together
 
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 HEAD = ["id", "x"]
 NOON = datetime(2026, 1, 5, 12)  # noqa: DTZ001 - cells know no zone
 
@@ -216,6 +217,47 @@ def test_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "unpacks to more than" in refusal(lying, tmp_path)
     monkeypatch.setattr(ooxml, "MOST_BYTES", 70_000)
     assert "or a damaged one" in refusal(lying, tmp_path)
+
+
+def sharing(texts: list[str], *cells: int, cell: str = '<c r="A{}" t="s">') -> bytes:
+    """A workbook whose cells below the header share texts, by their numbers."""
+    rows = "".join(
+        f'<row r="{n}">{cell.format(n)}<v>{text}</v></c></row>'
+        for n, text in enumerate([0, *cells], 1)
+    )
+    members = parts({"Data": rows})
+    listed = "".join(f"<si><t>{text}</t></si>" for text in texts)
+    related = "xl/_rels/workbook.xml.rels"
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
+    return packed(
+        members
+        | {
+            "xl/sharedStrings.xml": f'<sst xmlns="{MAIN}">{listed}</sst>',
+            related: members[related].replace(
+                "</R", f'<Relationship Id="t" Type="{kind}" Target="sharedStrings.xml"/></R'
+            ),
+        }
+    )
+
+
+def test_texts_that_cells_share_are_read(tmp_path: Path) -> None:
+    """As a spreadsheet keeps them."""
+    assert read(sharing(["id", "a", "b"], 2, 1, 2), tmp_path).rows["id"].to_list() == list("bab")
+
+
+@pytest.mark.parametrize("size", [3, 50, 1 << 20])
+def test_long_text_that_many_cells_share_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """A small file would fill memory; that some text is long, and others are many, does not."""
+    monkeypatch.setattr("sluicegate.sources.sheet_cells._PIECE", size)
+    monkeypatch.setattr("sluicegate.sources.shared_texts.MOST_TEXT", 2_000)
+    texts = ["id", "x" * 600, "a"]
+    assert read(sharing(texts, 1, *[2] * 20), tmp_path).rows.height == 21
+    assert "The texts of the sheet are more" in refusal(sharing(texts, *[1] * 20), tmp_path)
+    for cell in ("<c r='A{}' t='s'>", '<c s="0" r="A{}" t="s">', "<c r=\"A{}\" t='s'>"):
+        content = sharing(texts, *[1] * 20, cell=cell)
+        assert "The texts of the sheet are more" in refusal(content, tmp_path)
 
 
 def test_entities_are_refused(tmp_path: Path) -> None:
