@@ -1,0 +1,1 @@
+"""Dialects of delimited text: found, declared, and read under."""

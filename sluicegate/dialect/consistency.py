@@ -1,0 +1,103 @@
+"""How much like a table a text looks under a dialect.
+
+A text taken apart rightly has records of one width, and cells that look like something. The measure
+is the product of both, after van den Burg, Nazábal and Sutton, "Wrangling messy CSV files by
+detecting row and type patterns" (2019), with the dispersion of the widths in place of the number of
+patterns (García, "Detecting CSV file dialects by table uniformity measurement and data type
+inference", 2024), so that a preamble or a second table costs what it takes of the text, no more.
+Names of columns that are known count more than either, where the text has them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sluicegate.dialect.candidates import likelihood
+from sluicegate.dialect.dialect import Dialect
+from sluicegate.dialect.header import Block, find, named
+from sluicegate.dialect.kinds import Kind, kind_of, passes
+from sluicegate.dialect.layout import width_of
+from sluicegate.dialect.records import Record
+
+_MOST_CELLS = 4000
+"""Cells whose looks are judged."""
+
+_MOST_TYPED = 100
+"""Records whose cells are held against the types that are known."""
+
+_LEAST = 1e-3
+"""Uniformity of a table of one column: any text is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A text under a dialect.
+
+    Attributes:
+        records: of the text, blank ones included.
+        width: cells of a record of the table.
+        block: its header, where the names that are known say so.
+        score: more is better.
+    """
+
+    dialect: Dialect
+    records: Sequence[Record]
+    width: int
+    block: Block | None
+    score: float
+
+
+def look(
+    dialect: Dialect,
+    records: Sequence[Record],
+    names: Sequence[str],
+    types: Mapping[str, Kind],
+) -> Look:
+    """Judge a dialect by the records that a text has under it."""
+    filled = [record for record in records if not record.blank]
+    block = find(records, names)
+    width = width_of(filled, len(names), block)
+    fits = [record.cells for record in filled if len(record.cells) == width]
+    score = likelihood(dialect.delimiter) * _uniformity(filled, width, len(names)) * _looks(fits)
+    if names and width in {len(names), block.width if block else 0}:
+        score *= 2
+    if types and len(fits) > 1:
+        called = named(block.cells, names, width) if block else names
+        score *= 0.1 + _fitting(fits, [types.get(name) for name in called])
+    score *= 1 + 10 * (block.found if block else 0)
+    return Look(dialect, records, width, block, score)
+
+
+def _uniformity(filled: Sequence[Record], width: int, known: int) -> float:
+    """Share of records that have the width, dispersion of the others, and what a width is worth."""
+    if not filled:
+        return _LEAST
+    widths = Counter(len(record.cells) for record in filled)
+    share = widths[width] / len(filled)
+    alike = sum(count * count for count in widths.values()) / len(filled) ** 2
+    worth = (width - 1) / width if width > 1 else (1.0 if known == 1 else _LEAST)
+    return max(share * alike**0.5 * worth, _LEAST * _LEAST)
+
+
+def _looks(fits: Sequence[Sequence[str]]) -> float:
+    """Share of cells that look like something."""
+    known = total = 0
+    for cells in fits:
+        known += sum(kind_of(cell) is not Kind.ODD for cell in cells)
+        total += len(cells)
+        if total > _MOST_CELLS:
+            break
+    return max(known / total if total else 0.0, _LEAST)
+
+
+def _fitting(fits: Sequence[Sequence[str]], types: Sequence[Kind | None]) -> float:
+    """Share of cells that look like what their column is known to hold."""
+    right = total = 0
+    for cells in fits[:_MOST_TYPED]:
+        for cell, wanted in zip(cells, types, strict=False):
+            if wanted is not None and (kind := kind_of(cell)) is not Kind.EMPTY:
+                right += passes(kind, wanted)
+                total += 1
+    return right / total if total else 1.0

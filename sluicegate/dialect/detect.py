@@ -1,0 +1,139 @@
+"""Detection: the dialect of a text from the beginning of it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from sluicegate.dialect.candidates import candidates
+from sluicegate.dialect.consistency import Look, look
+from sluicegate.dialect.dialect import Declared, Dialect
+from sluicegate.dialect.encoding import relabelled
+from sluicegate.dialect.kinds import Kind
+from sluicegate.dialect.layout import placed
+from sluicegate.dialect.records import Lexer, Record
+from sluicegate.errors import BatchRefused
+
+MOST_LINES = 400
+MOST_CHARACTERS = 1 << 17
+"""Lines, and characters, that dialects are tried on."""
+
+MOST_COLUMNS = 1 << 14
+"""Columns of a table; no spreadsheet has more."""
+
+_CLOSE = 0.9
+"""A second dialect this near to the first leaves the text undecided."""
+
+
+_NONE: Mapping[str, Kind] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """A dialect, and how sure that is.
+
+    Attributes:
+        rival: the best dialect that would read other cells, if any.
+        confidence: from 0, as good as the rival, to 1, there is none.
+    """
+
+    dialect: Dialect
+    rival: Dialect | None
+    confidence: float
+
+
+def detect(
+    text: str,
+    *,
+    columns: Sequence[str] = (),
+    types: Mapping[str, Kind] = _NONE,
+    declared: Declared | None = None,
+    whole: bool = True,
+    name: str = "text",
+) -> Detected:
+    """Find the dialect of a text.
+
+    Args:
+        text: the beginning of it.
+        columns: names of its columns, as far as they are known. They need not be in it.
+        types: what columns hold, as far as it is known.
+        declared: what is known of the dialect: nothing else is tried in its place.
+        whole: whether that is all of the text; if not, its last line is cut off.
+        name: of the file, for messages.
+
+    Raises:
+        BatchRefused: it is empty, it has too many columns, or two dialects are as good.
+    """
+    known = declared or Declared()
+    if not text.strip():
+        raise BatchRefused("The file is empty: it has not even a header.", where=name)
+    if "relabelled" not in known:
+        known = {**known, "relabelled": relabelled(text)}
+    looks = [look(dialect, sampled(dialect, text, whole=whole), columns, types)
+         for dialect in candidates(text, known)]
+    looks.sort(key=lambda each: -each.score)
+    best = looks[0]
+    if best.width > MOST_COLUMNS:
+        raise BatchRefused(
+            f"The table has more than {MOST_COLUMNS:,} columns.",
+            where=name,
+            hint="have the provider send it with rows and columns exchanged, or in parts",
+        )
+    rival = next((each for each in looks[1:] if _reads_otherwise(each, best)), None)
+    confidence = 1 - rival.score / best.score if rival else 1.0
+    if rival and confidence < 1 - _CLOSE and not best.block:
+        raise BatchRefused(
+            "The dialect cannot be told: two read the file as well as each other.",
+            where=name,
+            hint=f"declare one: {best.dialect}; or {rival.dialect}",
+        )
+    dialect = _placed(best, known)
+    return Detected(dialect, rival.dialect if rival else None, confidence)
+
+
+def lines_of(text: io.TextIOBase | str, *, returns: bool) -> Iterator[str]:
+    """Physical lines with their ends."""
+    source = io.StringIO(text, newline="" if returns else "\n") if isinstance(text, str) else text
+    return iter(source)
+
+
+def sampled(dialect: Dialect, text: str, *, whole: bool) -> list[Record]:
+    """Records of the beginning of a text."""
+    lines = list(_some(lines_of(text, returns=dialect.returns)))
+    if len(lines) > 1 and not (whole and sum(map(len, lines)) == len(text)):
+        lines.pop()
+    return list(Lexer(dialect).records(lines))
+
+
+def _some(lines: Iterable[str]) -> Iterator[str]:
+    size = 0
+    for count, line in enumerate(lines, 1):
+        yield line
+        size += len(line)
+        if count >= MOST_LINES or (size >= MOST_CHARACTERS and count >= 20):
+            return
+
+
+def _reads_otherwise(one: Look, other: Look) -> bool:
+    """Whether two looks cut the text in other places."""
+    return (one.dialect.delimiter, one.dialect.runs, one.dialect.returns) != (
+        other.dialect.delimiter,
+        other.dialect.runs,
+        other.dialect.returns,
+    ) and [len(record.cells) for record in one.records] != [
+        len(record.cells) for record in other.records
+    ]
+
+
+def _placed(best: Look, known: Declared) -> Dialect:
+    """The dialect with its encoding, preamble, header and width."""
+    found = placed(best.records, best.width, best.block)
+    told = Declared(
+        preamble=found.preamble,
+        header=found.header,
+        width=found.width,
+        row_names=found.row_names,
+    )
+    return replace(best.dialect, **{**told, **known})

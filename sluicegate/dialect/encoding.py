@@ -1,0 +1,190 @@
+"""The encoding of a text: declared, marked by its first bytes, or told from samples of it.
+
+UTF-8 is known by its own rules. Whatever breaks them is taken for UTF-8 with damage if most of what
+is not ASCII keeps them, and for a single-byte encoding if nothing does: Windows-1252 where the text
+is mostly ASCII and the rest are marks and letters as Western texts have them, else what
+charset-normalizer makes of it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from sluicegate.errors import BatchRefused, ContractError
+
+KEEP = "sluicegate.keep"
+"""Error handler that keeps a byte which cannot be decoded as U+DC00 plus its value."""
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+_MAGIC = (
+    (b"PK\x03\x04", "a ZIP archive or a workbook of Excel"),
+    (b"PK\x05\x06", "an empty ZIP archive"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office document, maybe protected by a password"),
+    (b"\x1f\x8b", "a gzip within a gzip"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"BZh", "compressed by bzip2"),
+    (b"\xfd7zXZ\x00", "compressed by xz"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd"),
+    (b"%PDF-", "a PDF"),
+    (b"PAR1", "Parquet"),
+    (b"SQLite format 3\x00", "a SQLite database"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"\x7fELF", "a program"),
+    (b"MZ\x90", "a program"),
+)
+
+_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_HIGH = re.compile(rb"[\x80-\xff]+")
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a]")
+
+_MOSTLY_ASCII = 0.08
+"""Share of bytes beyond ASCII up to which Windows-1252 is thought of first."""
+
+_FEW = 0.01
+"""Share of lines with damage up to which a text is UTF-8 all the same."""
+
+
+def _keep(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    damaged = error.object[error.start : error.end]
+    return "".join(chr(0xDC00 + byte) for byte in damaged), error.end
+
+
+codecs.register_error(KEEP, _keep)
+
+
+def encoding_of(samples: Sequence[bytes], *, name: str, declared: str | None = None) -> str:
+    """The codec of a text, by its name in Python.
+
+    Args:
+        samples: parts of it, its beginning first.
+        name: of the file, for messages.
+        declared: it, if it is known; it is only looked at whether there is such a codec.
+
+    Raises:
+        BatchRefused: it is no text, or nothing tells its encoding.
+        ContractError: there is no such encoding.
+    """
+    head = samples[0]
+    if declared is not None:
+        return _known(declared)
+    for mark, encoding in _BOMS:
+        if head.startswith(mark):
+            return encoding
+    if wide := _wide(head):
+        return wide
+    _refuse_binary(head, name)
+    joined = b"\n".join(map(_trimmed, samples))
+    if joined.isascii():
+        return "utf-8"
+    sequences = len(_SEQUENCE.findall(joined))
+    bad = len(_HIGH.findall(_SEQUENCE.sub(b"", joined)))
+    if sequences >= bad:
+        return "utf-8"
+    high = sum(len(run) for run in _HIGH.findall(joined))
+    if high <= len(joined) * _MOSTLY_ASCII and _western(joined):
+        return "cp1252"
+    if bad <= 1 + joined.count(b"\n") * _FEW:
+        return "utf-8"
+    return _foreign(joined, name)
+
+
+def relabelled(text: str) -> bool:
+    """Whether a text has characters that only a wrong label can have put there."""
+    return any("\x80" <= char <= "\x9f" for char in set(text)) if not text.isascii() else False
+
+
+def _trimmed(sample: bytes) -> bytes:
+    """A part of a text without what its ends cut in two."""
+    start = next((at for at, byte in enumerate(sample[:4]) if not 0x80 <= byte < 0xC0), 0)
+    end = len(sample)
+    for at in range(1, min(4, len(sample)) + 1):
+        if sample[-at] >= 0xC0:
+            end -= at if not _SEQUENCE.fullmatch(sample[-at:]) else 0
+            break
+        if sample[-at] < 0x80:
+            break
+    return sample[start:end]
+
+
+def _known(declared: str) -> str:
+    try:
+        return codecs.lookup(declared).name
+    except LookupError as error:
+        raise ContractError(
+            f"There is no encoding called {declared!r}.",
+            hint="write a name that Python knows, such as 'utf-8' or 'cp1252'",
+        ) from error
+
+
+def _wide(head: bytes) -> str | None:
+    """UTF-16 without a mark: every other byte of what is mostly ASCII is NUL."""
+    part = head[: len(head) // 2 * 2][:4096]
+    if len(part) < 8:
+        return None
+    even, odd = part[::2].count(0) * 2 / len(part), part[1::2].count(0) * 2 / len(part)
+    if odd > 0.7 and even < 0.05:
+        return "utf-16-le"
+    return "utf-16-be" if even > 0.7 and odd < 0.05 else None
+
+
+def _refuse_binary(head: bytes, name: str) -> None:
+    for magic, what in _MAGIC:
+        if head.startswith(magic):
+            raise BatchRefused(
+                f"The file is not text: it is {what}.",
+                where=name,
+                hint="have the provider send delimited text, or unpack it first",
+            )
+    if len(_CONTROL.findall(head)) > len(head) * 0.02:
+        raise BatchRefused("The file is binary, not text.", where=name)
+
+
+def _foreign(joined: bytes, name: str) -> str:
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(joined[: 1 << 18]).best()
+    if best is not None and best.encoding not in {"ascii", "utf_8"}:
+        return _known(best.encoding)
+    raise BatchRefused(
+        "Nothing tells the encoding of the file: it is not UTF-8.",
+        where=name,
+        hint="declare it, such as encoding='cp1252'",
+    )
+
+
+_RARE = frozenset("ÿþðÞÐýÝ")
+
+
+def _western(joined: bytes) -> bool:
+    """Whether what is not ASCII reads as letters within words, and as marks, in Windows-1252."""
+    try:
+        text = joined.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    good = bad = 0
+    for found in re.finditer("[^\x00-\x7f]+", text):
+        run = found.group()
+        letters = [char for char in run if char.isalpha()]
+        odd = len(run) > 2 or any(
+            unicodedata.category(char) == "Lu" and before.islower()
+            for before, char in zip(text[found.start() - 1 :], run, strict=False)
+        )
+        if (letters and odd) or _RARE & set(run):
+            bad += 1
+        else:
+            good += 1
+    return good > bad
