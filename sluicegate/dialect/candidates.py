@@ -16,6 +16,9 @@ USUAL = (",", ";", "\t", "|")
 _RARE = frozenset("~^¦§¬\x1f\x1e\x01\x02")
 """Characters that hardly serve any other end."""
 
+_TWICE = frozenset("|:~^#$&@%*!=-+/")
+"""Characters that stand for one delimiter where they are never alone: between others is a cell."""
+
 _NEVER = frozenset(".\"'\r\n\\_()[]{}<>\ufeff")
 _CATEGORIES = frozenset({"Po", "Pd", "Sm", "Sc", "Sk", "So", "Cc", "Zs"})
 
@@ -67,7 +70,7 @@ def _wrapped(text: str, dialect: Dialect) -> bool:
     if not dialect.quote or not dialect.delimiter:
         return False
     lines = [line.strip() for line in text[:_GLANCE].splitlines()[:50] if line.strip()]
-    quote, between = dialect.quote, f'{dialect.quote}{dialect.delimiter}{dialect.quote}'
+    quote, between = dialect.quote, f"{dialect.quote}{dialect.delimiter}{dialect.quote}"
     within = sum(
         len(line) > 1
         and line[0] == line[-1] == quote
@@ -94,11 +97,12 @@ def _delimiters(text: str, known: Declared) -> Iterator[tuple[str | None, bool]]
     found = [char for char in counts if _may_delimit(char)]
     found.sort(key=lambda char: (-likelihood(char), USUAL.index(char) if char in USUAL else 9))
     for char in found[:_MOST]:
+        if char in _TWICE and text.count(char * 2) * 2 == counts[char]:
+            yield char * 2, False
+            continue
         yield char, False
         if char == " " and "  " in text:
             yield char, True
-        if char not in {" ", "\t"} and text.count(char * 2) * 2 > counts[char] * 0.8:
-            yield char * 2, False
     yield None, False
 
 

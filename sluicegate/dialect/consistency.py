@@ -10,6 +10,7 @@ Names of columns that are known count more than either, where the text has them.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from sluicegate.dialect.candidates import likelihood
 from sluicegate.dialect.dialect import Dialect
 from sluicegate.dialect.header import Block, find, named
-from sluicegate.dialect.kinds import Kind, kind_of, passes
+from sluicegate.dialect.kinds import TYPED, Kind, kind_of, passes
 from sluicegate.dialect.layout import width_of
 from sluicegate.dialect.records import Record
 
@@ -29,6 +30,9 @@ _MOST_TYPED = 100
 
 _LEAST = 1e-3
 """Uniformity of a table of one column: any text is one."""
+
+_NO_QUOTES = 0.5
+"""How likely it is that double quotes in a text are characters like others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,10 @@ def look(
     block = find(records, names)
     width = width_of(filled, len(names), block)
     fits = [record.cells for record in filled if len(record.cells) == width]
-    score = likelihood(dialect.delimiter) * _uniformity(filled, width, len(names)) * _looks(fits)
+    score = likelihood(dialect.delimiter) * _uniformity(filled, width) * _looks(fits)
+    score *= _worth(width, fits, len(names))
+    if dialect.quote is None and any('"' in record.text for record in filled):
+        score *= _NO_QUOTES
     if names and width in {len(names), block.width if block else 0}:
         score *= 2
     if types and len(fits) > 1:
@@ -70,15 +77,27 @@ def look(
     return Look(dialect, records, width, block, score)
 
 
-def _uniformity(filled: Sequence[Record], width: int, known: int) -> float:
-    """Share of records that have the width, dispersion of the others, and what a width is worth."""
+def _uniformity(filled: Sequence[Record], width: int) -> float:
+    """Share of records that have the width, and dispersion of the others."""
     if not filled:
         return _LEAST
     widths = Counter(len(record.cells) for record in filled)
     share = widths[width] / len(filled)
     alike = sum(count * count for count in widths.values()) / len(filled) ** 2
-    worth = (width - 1) / width if width > 1 else (1.0 if known == 1 else _LEAST)
-    return max(share * alike**0.5 * worth, _LEAST * _LEAST)
+    return max(share * math.sqrt(alike), _LEAST)
+
+
+def _worth(width: int, fits: Sequence[Sequence[str]], known: int) -> float:
+    """What a width is worth: the more columns, the less it can be chance.
+
+    One column is a table if it is known to be one, or if all its cells are numbers or moments.
+    """
+    if width > 1:
+        return (width - 1) / width
+    if known == 1:
+        return 1.0
+    cells = [kind_of(cells[0]) for cells in fits[1:_MOST_TYPED]]
+    return 0.4 if cells and all(kind in TYPED for kind in cells) else _LEAST
 
 
 def _looks(fits: Sequence[Sequence[str]]) -> float:

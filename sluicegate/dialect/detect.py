@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from sluicegate.dialect.candidates import candidates
+from sluicegate.dialect.candidates import USUAL, candidates
 from sluicegate.dialect.consistency import Look, look
 from sluicegate.dialect.dialect import Declared, Dialect
 from sluicegate.dialect.encoding import relabelled
@@ -23,11 +23,14 @@ MOST_CHARACTERS = 1 << 17
 MOST_COLUMNS = 1 << 14
 """Columns of a table; no spreadsheet has more."""
 
+_COMMENTS = ("# ", "#", "% ", "%", "//", "! ", "* ")
+"""How comments begin."""
+
 _CLOSE = 0.9
 """A second dialect this near to the first leaves the text undecided."""
 
 
-_NONE: Mapping[str, Kind] = MappingProxyType({})
+NO_TYPES: Mapping[str, Kind] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def detect(
     text: str,
     *,
     columns: Sequence[str] = (),
-    types: Mapping[str, Kind] = _NONE,
+    types: Mapping[str, Kind] = NO_TYPES,
     declared: Declared | None = None,
     whole: bool = True,
     name: str = "text",
@@ -71,16 +74,17 @@ def detect(
         raise BatchRefused("The file is empty: it has not even a header.", where=name)
     if "relabelled" not in known:
         known = {**known, "relabelled": relabelled(text)}
-    looks = [look(dialect, sampled(dialect, text, whole=whole), columns, types)
-         for dialect in candidates(text, known)]
+    tried = [each for each in candidates(text, known) if not _too_wide(each, text)]
+    looks = [look(each, sampled(each, text, whole=whole), columns, types) for each in tried]
     looks.sort(key=lambda each: -each.score)
-    best = looks[0]
-    if best.width > MOST_COLUMNS:
+    alone = not looks or looks[0].dialect.delimiter is None
+    if alone and any(_wide(mark, text) for mark in USUAL):
         raise BatchRefused(
             f"The table has more than {MOST_COLUMNS:,} columns.",
             where=name,
             hint="have the provider send it with rows and columns exchanged, or in parts",
         )
+    best = looks[0]
     rival = next((each for each in looks[1:] if _reads_otherwise(each, best)), None)
     confidence = 1 - rival.score / best.score if rival else 1.0
     if rival and confidence < 1 - _CLOSE and not best.block:
@@ -89,8 +93,19 @@ def detect(
             where=name,
             hint=f"declare one: {best.dialect}; or {rival.dialect}",
         )
-    dialect = _placed(best, known)
+    dialect = _placed(best, columns, known)
     return Detected(dialect, rival.dialect if rival else None, confidence)
+
+
+def _too_wide(dialect: Dialect, text: str) -> bool:
+    return dialect.delimiter is not None and _wide(dialect.delimiter, text)
+
+
+def _wide(delimiter: str, text: str) -> bool:
+    """Whether a line has more cells than tables have columns."""
+    if text.count(delimiter) < MOST_COLUMNS:
+        return False
+    return any(line.count(delimiter) >= MOST_COLUMNS for line in text.splitlines())
 
 
 def lines_of(text: io.TextIOBase | str, *, returns: bool) -> Iterator[str]:
@@ -127,13 +142,35 @@ def _reads_otherwise(one: Look, other: Look) -> bool:
     ]
 
 
-def _placed(best: Look, known: Declared) -> Dialect:
+def _placed(best: Look, columns: Sequence[str], known: Declared) -> Dialect:
     """The dialect with its encoding, preamble, header and width."""
     found = placed(best.records, best.width, best.block)
-    told = Declared(
-        preamble=found.preamble,
-        header=found.header,
-        width=found.width,
-        row_names=found.row_names,
+    preamble = [record for record in best.records if record.line <= found.preamble]
+    return replace(
+        best.dialect,
+        encoding=known.get("encoding", best.dialect.encoding),
+        comment=known.get("comment", _comment(preamble)),
+        preamble=known.get("preamble", found.preamble),
+        header=known.get("header", found.header),
+        width=known.get("width", found.width),
+        row_names=known.get("row_names", found.row_names),
+        trimmed=known.get("trimmed", _trims(best, columns)),
     )
-    return replace(best.dialect, **{**told, **known})
+
+
+def _comment(preamble: Sequence[Record]) -> str | None:
+    """How all lines before the header begin, if that is how comments do."""
+    texts = [record.text for record in preamble if record.text.strip()]
+    marks = (mark for mark in _COMMENTS if texts and all(text.startswith(mark) for text in texts))
+    return next(marks, None)
+
+
+def _trims(best: Look, columns: Sequence[str]) -> bool:
+    """Whether a blank follows every delimiter, and the names that are known begin with none."""
+    if not best.block or best.dialect.delimiter in {None, " ", "\t"}:
+        return False
+    if any(name[:1] == " " for name in columns):
+        return False
+    rest = [cell for record in best.records for cell in record.cells[1:] if cell]
+    heads = [cell for cells in best.block.cells for cell in cells[1:] if cell]
+    return bool(heads) and all(cell[0] == " " for cell in heads + rest)

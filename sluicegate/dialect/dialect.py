@@ -35,6 +35,7 @@ class Declared(TypedDict, total=False):
     width: int | None
     row_names: bool
     wrapped: bool
+    trimmed: bool
     relabelled: bool
 
 
@@ -54,9 +55,10 @@ class Dialect:
         preamble: lines before the header.
         header: lines of the header, 0 where there is none. Several name a column together.
         width: cells of a record; None if there are as many as the header has.
-        row_names: whether the header names all columns but the first, which numbers the rows.
+        row_names: whether the header names all columns but the first, which names the rows.
         wrapped: whether a line may be one quoted cell that holds a whole record, quotes doubled
             once more: somebody quoted lines of CSV.
+        trimmed: whether blanks after a delimiter are not part of the cell.
         relabelled: whether U+0080 to U+009F, which are no characters of a text, stand for those of
             Windows-1252: somebody took that for ISO 8859-1 before (WHATWG, Encoding Standard).
 
@@ -76,6 +78,7 @@ class Dialect:
     width: int | None = None
     row_names: bool = False
     wrapped: bool = False
+    trimmed: bool = False
     relabelled: bool = False
 
     def __post_init__(self) -> None:
@@ -100,6 +103,8 @@ class Dialect:
             said.append("one column")
         else:
             said.append(f"{'runs of ' if self.runs else ''}{_name(self.delimiter)} between cells")
+        if self.trimmed:
+            said[-1] += ", with blanks after it"
         said.append(f"{_name(self.quote)} around them" if self.quote else "no quotes")
         if self.wrapped:
             said.append("lines quoted once more")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import codecs
 import re
-import unicodedata
 from collections.abc import Sequence
 
 from sluicegate.errors import BatchRefused, ContractError
@@ -45,11 +44,13 @@ _MAGIC = (
     (b"MZ\x90", "a program"),
 )
 
-_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_SEQUENCE = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a]")
 
-_MOSTLY_ASCII = 0.08
+_MOSTLY_ASCII = 0.3
 """Share of bytes beyond ASCII up to which Windows-1252 is thought of first."""
 
 _FEW = 0.01
@@ -78,18 +79,18 @@ def encoding_of(samples: Sequence[bytes], *, name: str, declared: str | None = N
         BatchRefused: it is no text, or nothing tells its encoding.
         ContractError: there is no such encoding.
     """
-    head = samples[0]
     if declared is not None:
         return _known(declared)
-    for mark, encoding in _BOMS:
-        if head.startswith(mark):
-            return encoding
-    if wide := _wide(head):
-        return wide
+    head = samples[0]
+    marked = next((encoding for mark, encoding in _BOMS if head.startswith(mark)), None)
+    if marked := marked or _wide(head):
+        return marked
     _refuse_binary(head, name)
-    joined = b"\n".join(map(_trimmed, samples))
-    if joined.isascii():
-        return "utf-8"
+    return _narrow(b"\n".join(map(_trimmed, samples)), name)
+
+
+def _narrow(joined: bytes, name: str) -> str:
+    """The encoding of a text whose ASCII is that of ASCII."""
     sequences = len(_SEQUENCE.findall(joined))
     bad = len(_HIGH.findall(_SEQUENCE.sub(b"", joined)))
     if sequences >= bad:
@@ -118,6 +119,10 @@ def _trimmed(sample: bytes) -> bytes:
         if sample[-at] < 0x80:
             break
     return sample[start:end]
+
+
+_NOT = ["ascii", "utf_8", "cp1252", "latin_1"]
+"""What a text is not that was not taken for it before."""
 
 
 def _known(declared: str) -> str:
@@ -149,15 +154,15 @@ def _refuse_binary(head: bytes, name: str) -> None:
                 where=name,
                 hint="have the provider send delimited text, or unpack it first",
             )
-    if len(_CONTROL.findall(head)) > len(head) * 0.02:
+    if len(_CONTROL.findall(head)) > max(8, len(head) * 0.02):
         raise BatchRefused("The file is binary, not text.", where=name)
 
 
 def _foreign(joined: bytes, name: str) -> str:
     from charset_normalizer import from_bytes
 
-    best = from_bytes(joined[: 1 << 18]).best()
-    if best is not None and best.encoding not in {"ascii", "utf_8"}:
+    best = from_bytes(joined[: 1 << 18], cp_exclusion=_NOT).best()
+    if best is not None:
         return _known(best.encoding)
     raise BatchRefused(
         "Nothing tells the encoding of the file: it is not UTF-8.",
@@ -166,7 +171,10 @@ def _foreign(joined: bytes, name: str) -> str:
     )
 
 
-_RARE = frozenset("ÿþðÞÐýÝ")
+_LETTERS = frozenset("àâäáãåæçèéêëìíîïñòóôöõøœùúûüßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŠšŽž")
+_WITHIN = frozenset("\u2018\u2019\u2013\u2014\u00b7\u00ad")
+"""Marks that stand between letters, too."""
+_MARKS = _WITHIN | frozenset("£€¥©®™°²³¹½¼¾§«»“”„•…†‡±\u00d7÷µ¿¡\u00b4ºª¢\u00a0")
 
 
 def _western(joined: bytes) -> bool:
@@ -177,14 +185,25 @@ def _western(joined: bytes) -> bool:
         return False
     good = bad = 0
     for found in re.finditer("[^\x00-\x7f]+", text):
-        run = found.group()
-        letters = [char for char in run if char.isalpha()]
-        odd = len(run) > 2 or any(
-            unicodedata.category(char) == "Lu" and before.islower()
-            for before, char in zip(text[found.start() - 1 :], run, strict=False)
-        )
-        if (letters and odd) or _RARE & set(run):
-            bad += 1
-        else:
+        before = text[max(0, found.start() - 3) : found.start()]
+        after = text[found.end() : found.end() + 1]
+        if _reads(found.group(), before, after):
             good += 1
-    return good > bad
+        else:
+            bad += 1
+    return good > 4 * bad
+
+
+def _reads(run: str, before: str, after: str) -> bool:
+    """Whether some characters beyond ASCII look right between those beside them."""
+    letters = [char for char in run if char in _LETTERS]
+    if len(letters) > 2 or not set(run) <= _LETTERS | _MARKS:
+        return False
+    if letters and letters[0].isupper() and before[-1:].islower():
+        return False
+    if set(run) <= set("¹²³") and re.search("[^\\W\\d_]{3}$", before):
+        return False
+    marks = [char for char in run if char in _MARKS - _WITHIN]
+    return not (
+        marks and not letters and (before[-1:].isalpha() or marks[0] == "£") and after.isalpha()
+    )

@@ -17,6 +17,9 @@ _MOST_BEFORE = 200
 _MOST_DEEP = 8
 """Records, blank ones included, that name columns together."""
 
+_MOST_WORDS = 24
+"""Words of a name that are thought of."""
+
 _ENOUGH = 0.5
 """Share of the known names that a header has."""
 
@@ -77,18 +80,12 @@ class _Wanted:
         self.folds = [folded(name) for name in names]
         self.counts = Counter(filter(None, self.folds))
         self.count = self.counts.total()
-        self._all = "\n".join(self.counts)
-        self._words = {word for name in names for word in re.findall(r"\w+", name.casefold())}
+        self._parts = {part for name in names for part in _parts(name)}
 
     def touched_by(self, record: Record) -> bool:
         """Whether half of what a record has are names, or parts of them."""
         folds = [fold for fold in map(folded, record.cells) if fold]
-        parts = sum(
-            fold in self.counts
-            or fold in self._words
-            or (len(fold) > 1 and fold in self._all)
-            for fold in folds
-        )
+        parts = sum(fold in self.counts or fold in self._parts for fold in folds)
         return parts * 2 >= len(folds) > 0
 
     def found(self, cells: Sequence[tuple[str, ...]]) -> float:
@@ -97,6 +94,14 @@ class _Wanted:
         for names in _merged(cells):
             most = max(most, (Counter(filter(None, map(folded, names))) & self.counts).total())
         return most / self.count
+
+
+def _parts(name: str) -> Iterator[str]:
+    """Words of a name that stand beside each other: what one line of a header may have of it."""
+    words = [folded(word) for word in re.findall(r"\w+", name)][:_MOST_WORDS]
+    for start in range(len(words)):
+        for end in range(start + 1, len(words) + 1):
+            yield "".join(words[start:end])
 
 
 def _blocks(heads: Sequence[Record], wanted: _Wanted) -> Iterator[Block]:
@@ -116,9 +121,7 @@ def folded(name: str) -> str:
     return "".join(_WORD.findall(name.casefold())) or " ".join(name.split())
 
 
-def named(
-    cells: Sequence[tuple[str, ...]], columns: Sequence[str], width: int
-) -> tuple[str, ...]:
+def named(cells: Sequence[tuple[str, ...]], columns: Sequence[str], width: int) -> tuple[str, ...]:
     """What the columns are called: as they are known, where the header says the same.
 
     Names of several records are joined by a blank; a name above stands for all columns up to the
@@ -133,7 +136,7 @@ def named(
         if folded(place) in folds:
             found.append(place)
         else:
-            found.append(next((known[fold] for fold in folds if fold in known), said[0]))
+            found.append(next((known[fold] for fold in folds if fold in known), said[0].strip()))
     return tuple(found)
 
 
@@ -176,7 +179,9 @@ def guessed(body: Sequence[Record], width: int) -> bool:
     where the column below has the same. A table of texts has a header if all its cells are texts,
     each another one, and stand nowhere below.
     """
-    first, rest = body[0].cells, [r.cells for r in body[1:] if not r.flaw and len(r.cells) == width]
+    first = body[0].cells
+    rows = (record.cells for record in body[1:] if not record.flaw)
+    rest = [cells for cells in rows if len(cells) == width and cells != first]
     if not rest:
         return all(kind_of(cell) in {Kind.TEXT, Kind.EMPTY} for cell in first)
     votes = 0

@@ -31,7 +31,8 @@ _DATE = (
     rf"|{_MONTH} \d{{1,2}},? \d{{4}}"
 )
 _EXPONENT = r"(?:e[+-]?\d+)?"
-_SIGN = r"[-+−]?"
+_SIGN = "[-+\u2212]?"
+_GROUPS = "([,.' \u00a0\u202f])\\d{3}(?:\\1\\d{3})*"
 _MONEY = r"[£$€¥]? ?"
 
 _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
@@ -44,8 +45,7 @@ _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
         ),
         (
             Kind.DECIMAL,
-            rf"\(?{_SIGN}{_MONEY}{_SIGN}\d{{1,3}}(?:([,.'  ])\d{{3}})(?:\1\d{{3}})*"
-            r"(?:[.,]\d+)? ?[%€£$]?\)?",
+            rf"\(?{_SIGN}{_MONEY}{_SIGN}\d{{1,3}}{_GROUPS}(?:[.,]\d+)? ?[%€£$]?\)?",
         ),
         (Kind.DECIMAL, rf"{_SIGN}(?:nan|inf(?:inity)?)"),
         (Kind.BOOLEAN, "true|false|yes|no"),
@@ -54,6 +54,9 @@ _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
         (Kind.TIME, _TIME),
     )
 )
+
+_LONGEST = 40
+"""Characters of the longest number or moment."""
 
 _MISSING = frozenset({"n/a", "na", "null", "none", "nil", "-", "--", "..", ".", "?", "*"})
 _ORDINARY = re.compile(r"[^\W_][^,;|\t\"\x00-\x1f]*|[(\[<#/@.*&+~_-]+ ?[^\W_][^,;|\t\"\x00-\x1f]*")
@@ -65,7 +68,7 @@ def kind_of(cell: str) -> Kind:
     text = cell.strip()
     if not text or text.casefold() in _MISSING:
         return Kind.EMPTY
-    if len(text) <= 40 and any(char.isdigit() for char in text) or text.isalpha():
+    if len(text) <= _LONGEST and (text.isalpha() or any(char.isdigit() for char in text)):
         for kind, pattern in _PATTERNS:
             if pattern.fullmatch(text):
                 return kind

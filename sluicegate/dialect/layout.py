@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sluicegate.dialect.header import Block, guessed
+from sluicegate.dialect.kinds import Kind, kind_of
 from sluicegate.dialect.records import Record
 
 _NEAR = 100
@@ -21,7 +22,7 @@ class Layout:
         preamble: lines before the header.
         header: lines of the header.
         width: cells of a record.
-        row_names: whether the header names all columns but the first, which numbers the rows.
+        row_names: whether the header names all columns but the first, which names the rows.
     """
 
     preamble: int
@@ -67,8 +68,17 @@ def placed(records: Sequence[Record], width: int, block: Block | None) -> Layout
     if above and len(above.cells) == width - 1 and _goes_with(above.cells, width, body):
         lines = above.last - above.line + 1
         return Layout(above.line - 1, lines, width, _rows_named(above.cells, body, width))
-    lines = first.last - first.line + 1 if guessed(body, width) else 0
-    return Layout(first.line - 1, lines, width)
+    if guessed(body, width):
+        return Layout(first.line - 1, first.last - first.line + 1, width)
+    if above and above is filled[0] and above.last == first.line - 1 and _names(above):
+        # Rows that are not as wide as their header cannot be read: they are not given other names.
+        return Layout(above.line - 1, above.last - above.line + 1, len(above.cells))
+    return Layout(first.line - 1, 0, width)
+
+
+def _names(record: Record) -> bool:
+    """Whether a record has nothing but texts, as the names of columns are."""
+    return len(record.cells) > 1 and all(kind_of(cell) is Kind.TEXT for cell in record.cells)
 
 
 def _goes_with(header: Sequence[str], width: int, below: Sequence[Record]) -> bool:
@@ -87,7 +97,7 @@ def _rows_named(header: Sequence[str], below: Sequence[Record], width: int) -> b
     """Whether the first cells of records are names of rows, for which the header has no name.
 
     R writes tables so. A delimiter within a text that is not quoted looks the same, so the names
-    must be quoted, and each another one, or count the rows.
+    must be quoted, and each another one.
     """
     fits = [record for record in below if len(record.cells) == width]
     if width != len(header) + 1 or sum(map(bool, header)) < 2 or len(fits) < 2:
@@ -96,8 +106,7 @@ def _rows_named(header: Sequence[str], below: Sequence[Record], width: int) -> b
         return False
     names = [record.cells[0].strip() for record in fits]
     quoted = all(record.text.lstrip()[:1] in {'"', "'"} for record in fits)
-    counted = any(names == [str(first + at) for at in range(len(names))] for first in (0, 1))
-    return counted or (quoted and all(names) and len(set(names)) == len(names))
+    return quoted and all(names) and len(set(names)) == len(names)
 
 
 def _body(filled: Sequence[Record], width: int) -> Sequence[Record]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import chain
 
 from sluicegate.dialect.dialect import Dialect
 from sluicegate.dialect.header import folded, named
@@ -56,25 +57,32 @@ class Reading:
             yield part, record
 
     def _parts(self, lines: Iterable[str]) -> Iterator[tuple[Part, Record]]:
+        begin, end = self.dialect.preamble, self.dialect.preamble + self.dialect.header
         records = self._lexed(iter(lines))
-        begin = self.dialect.preamble
-        end = begin + self.dialect.header
+        first: Record | None = None
+        for record in records:
+            if record.line > end and not record.blank:
+                first = record
+                break
+            if not record.blank:
+                yield self._above(record, begin), record
+        self._begin(first)
+        yield from self._table(chain([first], records) if first else ())
+
+    def _above(self, record: Record, begin: int) -> Part:
+        """What stands before the table, or names its columns."""
+        if record.line <= begin:
+            return Part.PREAMBLE
+        self._require(record)
+        self._heads.append(record.cells)
+        self._folds.add(tuple(map(folded, record.cells)))
+        return Part.HEADER
+
+    def _table(self, records: Iterable[Record]) -> Iterator[tuple[Part, Record]]:
+        """The table and what stands between its rows; notes wait until it is known what follows."""
         held: list[tuple[Record, bool]] = []
         gap = False
         for record in records:
-            if record.line <= begin:
-                if not record.blank:
-                    yield Part.PREAMBLE, record
-                continue
-            if record.line <= end:
-                if not record.blank:
-                    self._require(record)
-                    self._heads.append(record.cells)
-                    self._folds.add(tuple(map(folded, record.cells)))
-                    yield Part.HEADER, record
-                continue
-            if not self._width:
-                self._begin(record)
             if record.blank:
                 gap = True
                 continue
@@ -86,8 +94,6 @@ class Reading:
                 yield (Part.PREAMBLE, each) if repeated and self._lone(each) else self._judged(each)
             held, gap = [], False
             yield (Part.HEADER, record) if repeated else self._judged(record)
-        if not self._width:
-            self._begin(None)
         yield from self._ended(held)
 
     def _lexed(self, lines: Iterator[str]) -> Iterator[Record]:
@@ -135,10 +141,10 @@ class Reading:
             self.header = tuple(f"column_{at}" for at in range(1, width + 1))
 
     def _judged(self, record: Record) -> tuple[Part, Record]:
-        if record.flaw:
-            return Part.REJECT, record
         if self.dialect.comment and record.text.startswith(self.dialect.comment):
             return Part.COMMENT, record
+        if record.flaw:
+            return Part.REJECT, record
         if len(record.cells) != self._width or self._beyond(record):
             return Part.REJECT, replace(record, flaw=FIELDS)
         self._sparse = self._sparse or self._lone(record)
@@ -153,6 +159,8 @@ class Reading:
         return self._width > 1 and record.filled == 1 and bool(record.cells[0].strip())
 
     def _held_back(self, record: Record) -> bool:
+        if self.dialect.comment and record.text.startswith(self.dialect.comment):
+            return False
         return not record.flaw and (
             self._lone(record) or (self._width > 1 and len(record.cells) != self._width)
         )

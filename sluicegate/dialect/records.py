@@ -100,7 +100,7 @@ class Lexer:
             if _DAMAGED.search(text):
                 return Record(number, number, spelled(text), (), ENCODING)
         if self._grammar.plain(text):
-            return Record(number, number, text, self._split(text))
+            return Record(number, number, text, self._trimmed(self._split(text)))
         inner = self._grammar.unwrapped(text) if self.dialect.wrapped else text
         cells, open_at = self._grammar.cells(inner)
         if open_at is not None and inner is text:
@@ -109,11 +109,11 @@ class Lexer:
 
     def _judged(self, number: int, text: str, cells: tuple[str, ...] | None) -> Record:
         if cells is not None:
-            return Record(number, number, text, cells)
+            return Record(number, number, text, self._trimmed(cells))
         loose = self._grammar.loose(text)
         if loose is not None and self.width in {None, len(loose)}:
             flaw = None if self.width else QUOTING
-            return Record(number, number, text, loose, flaw)
+            return Record(number, number, text, self._trimmed(loose), flaw)
         return Record(number, number, text, (), QUOTING)
 
     def _spanning(
@@ -139,9 +139,12 @@ class Lexer:
             cells = cells and tuple(cell.translate(_C1) for cell in cells)
         if at is None and cells and self.width in {None, len(cells)}:
             if not _DAMAGED.search(whole):
-                return Record(number, number + taken, whole, cells)
+                return Record(number, number + taken, whole, self._trimmed(cells))
             return Record(number, number + taken, spelled(whole), (), ENCODING)
         return self._judged(number, first.rstrip("\r\n"), None)
+
+    def _trimmed(self, cells: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(cell.lstrip(" ") for cell in cells) if self.dialect.trimmed else cells
 
     def _split(self, text: str) -> tuple[str, ...]:
         if self._delimiter is None:
@@ -163,9 +166,7 @@ class _Grammar:
         bare = f"(?:(?!{mark}).)*+" if len(dialect.delimiter or "") > 1 else f"[^{mark}]*+"
         if dialect.escape:
             escape = re.escape(dialect.escape)
-            inner = (
-                f"[^{quote}{escape}]*+(?:(?:{quote * 2}|{escape}.)[^{quote}{escape}]*+)*+"
-            )
+            inner = f"[^{quote}{escape}]*+(?:(?:{quote * 2}|{escape}.)[^{quote}{escape}]*+)*+"
             bare = f"(?:(?!{mark})[^{escape}]|{escape}.)*+"
             self._escaped = re.compile(f"{escape}([{escape}{quote}]|{mark})", re.DOTALL)
         blank = "" if dialect.delimiter in {" ", "\t"} else " *+"
@@ -233,7 +234,7 @@ class _Grammar:
 
 
 def spelled(text: str) -> str:
-    """A text whose damaged bytes are written as ``\\xNN``: nothing of them is lost."""
+    r"""A text whose damaged bytes are written as ``\xNN``: nothing of them is lost."""
     return _DAMAGED.sub(lambda found: f"\\x{ord(found.group()) & 0xFF:02x}", text)
 
 
