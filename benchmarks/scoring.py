@@ -14,13 +14,16 @@ which only the names of the columns are used).
 
 from __future__ import annotations
 
+import argparse
 import csv
+import json
 import sys
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from tempfile import TemporaryDirectory
 
 csv.field_size_limit(sys.maxsize)
 
@@ -83,12 +86,10 @@ def compared(read: Iterable[Hashable], meant: Iterable[Hashable]) -> Measure:
 
 
 def score(read: Sequence[Row], meant: Sequence[Row]) -> Score:
-    """The score of a reading: rows of cells, the header first."""
-    if not read:
-        return FAILED
+    """The score of a reading: rows of cells, the header first; of nothing, nothing is right."""
     return Score(
         success=True,
-        header=compared(read[0], meant[0] if meant else ()),
+        header=compared(*(rows[0] if rows else () for rows in (read, meant))),
         records=compared(read[1:], meant[1:]),
         cells=compared(_cells(read[1:]), _cells(meant[1:])),
     )
@@ -107,3 +108,76 @@ def total(scores: Iterable[Score]) -> float:
 
 def _cells(rows: Iterable[Row]) -> Iterable[str]:
     return (cell for row in rows for cell in row)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A folder of messy files with the tables that they mean.
+
+    Attributes:
+        files: by name.
+    """
+
+    folder: Path
+    files: tuple[Path, ...]
+
+    @classmethod
+    def at(cls, folder: Path) -> Found:
+        """Look for it.
+
+        Raises:
+            FileNotFoundError: it is not there, or not whole.
+        """
+        files = tuple(sorted(file for file in (folder / "csv").iterdir() if file.is_file()))
+        missing = [file.name for file in files if not (folder / "clean" / file.name).is_file()]
+        if missing or not files:
+            raise FileNotFoundError(f"{folder} has no clean table of {missing or 'anything'}")
+        return cls(folder, files)
+
+    def names(self, file: Path) -> list[str]:
+        """Names of the columns of a file: all that a reader is told of it."""
+        parameters = self.folder / "parameters" / f"{file.name}_parameters.json"
+        names: list[str] = json.loads(parameters.read_text(encoding="utf-8"))["column_names"]
+        return names
+
+    def scores(self, readings: Path) -> dict[str, Score]:
+        """The score of each file by a folder of readings; one that is not there has failed."""
+        found = {}
+        for file in self.files:
+            reading = readings / file.name
+            meant = rows_of(self.folder / "clean" / file.name)
+            found[file.name] = score(rows_of(reading), meant) if reading.is_file() else FAILED
+        return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Score readings and print the numbers, the worst files first. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scoring", description=__doc__)
+    parser.add_argument("folder", type=Path, help="with csv/, clean/ and parameters/")
+    parser.add_argument("--readings", type=Path, help="score these, instead of reading the files")
+    chosen = parser.parse_args(arguments)
+    found = Found.at(chosen.folder)
+    if chosen.readings:
+        _tell(found.scores(chosen.readings))
+        return 0
+    from benchmarks.messy import READERS, read
+
+    for name in READERS:
+        with TemporaryDirectory() as readings:
+            read(name, found, Path(readings))
+            sys.stdout.write(f"{name}: ")
+            _tell(found.scores(Path(readings)), worst=20 if name == "ours" else 0)
+    return 0
+
+
+def _tell(scores: Mapping[str, Score], worst: int = 20) -> None:
+    sys.stdout.write(f"{total(scores.values()):.3f} of {BEST:.0f}, {len(scores)} files\n")
+    for name, each in sorted(scores.items(), key=lambda item: item[1].sum)[:worst]:
+        if each.sum < BEST:
+            parts = (each.header.f1, each.records.f1, each.cells.f1)
+            told = "  ".join(f"{part:.2f}" for part in parts)
+            sys.stdout.write(f"  {each.sum:6.3f}  {told}  {name}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,6 +11,7 @@ from benchmarks.cases import (
     cold,
     diff,
     environment,
+    messy,
     noop,
     pipeline,
     validate,
@@ -32,5 +33,6 @@ CASES: dict[str, Prepare] = {
     "validate": validate.prepared,
     "validate_dirty": validate.prepared_dirty,
     "audit": audit.prepared,
+    "messy": messy.prepared,
 }
 """What ``CASE=`` may say."""

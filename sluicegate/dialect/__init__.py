@@ -11,6 +11,7 @@ from sluicegate.dialect.kinds import Kind, kind_of
 from sluicegate.dialect.opening import detect_file, lines_of_file, sample_of
 from sluicegate.dialect.reading import Part, Reading
 from sluicegate.dialect.records import ENCODING, FIELDS, QUOTING, Lexer, Record
+from sluicegate.dialect.shapes import Shape, shape_of
 
 __all__ = [
     "ENCODING",
@@ -24,6 +25,7 @@ __all__ = [
     "Part",
     "Reading",
     "Record",
+    "Shape",
     "detect",
     "detect_file",
     "encoding_of",
@@ -31,4 +33,5 @@ __all__ = [
     "lines_of",
     "lines_of_file",
     "sample_of",
+    "shape_of",
 ]

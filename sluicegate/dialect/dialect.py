@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypedDict
 
 from sluicegate.errors import ContractError
@@ -95,6 +95,10 @@ class Dialect:
 
     def __str__(self) -> str:
         return ", ".join(self.told())
+
+    def to_dict(self) -> dict[str, object]:
+        """For programs, and to declare it by."""
+        return asdict(self)
 
     def told(self) -> list[str]:
         """For people, a few words each."""
