@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from types import MappingProxyType
 
 from sluicegate.dialect.candidates import USUAL, candidates
@@ -25,6 +26,8 @@ MOST_COLUMNS = 1 << 14
 
 _COMMENTS = ("# ", "#", "% ", "%", "//", "! ", "* ")
 """How comments begin."""
+
+_NO_RECORD = Record(0, 0, "", ())
 
 _CLOSE = 0.9
 """A second dialect this near to the first leaves the text undecided."""
@@ -132,14 +135,14 @@ def _some(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _reads_otherwise(one: Look, other: Look) -> bool:
-    """Whether two looks cut the text in other places."""
-    return (one.dialect.delimiter, one.dialect.runs, one.dialect.returns) != (
-        other.dialect.delimiter,
-        other.dialect.runs,
-        other.dialect.returns,
-    ) and [len(record.cells) for record in one.records] != [
-        len(record.cells) for record in other.records
+    """Whether two looks cut the text in other places; quotes alone are no reason for doubt."""
+    marks = [
+        (each.dialect.delimiter, each.dialect.runs, each.dialect.returns) for each in (one, other)
     ]
+    return marks[0] != marks[1] and any(
+        ours.cells != theirs.cells
+        for ours, theirs in zip_longest(one.records, other.records, fillvalue=_NO_RECORD)
+    )
 
 
 def _placed(best: Look, columns: Sequence[str], known: Declared) -> Dialect:

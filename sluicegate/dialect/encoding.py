@@ -97,7 +97,7 @@ def _narrow(joined: bytes, name: str) -> str:
         return "utf-8"
     high = sum(len(run) for run in _HIGH.findall(joined))
     if high <= len(joined) * _MOSTLY_ASCII and _western(joined):
-        return "cp1252"
+        return _neighbour(joined) or "cp1252"
     if bad <= 1 + joined.count(b"\n") * _FEW:
         return "utf-8"
     return _foreign(joined, name)
@@ -120,6 +120,12 @@ def _trimmed(sample: bytes) -> bytes:
             break
     return sample[start:end]
 
+
+_MOST_GUESSED = 1 << 16
+"""Bytes that charset-normalizer looks at."""
+
+_ENOUGH_LETTERS = 10
+"""Letters beyond ASCII that tell a language."""
 
 _NOT = ["ascii", "utf_8", "cp1252", "latin_1"]
 """What a text is not that was not taken for it before."""
@@ -158,10 +164,32 @@ def _refuse_binary(head: bytes, name: str) -> None:
         raise BatchRefused("The file is binary, not text.", where=name)
 
 
+def _neighbour(joined: bytes) -> str | None:
+    """The encoding of a text with many letters beyond ASCII that make other words than ours.
+
+    Central European and Turkish encodings share most letters with Windows-1252; which language it
+    is tells them apart, and that is what charset-normalizer calls coherence.
+    """
+    part = joined[:_MOST_GUESSED]
+    letters = sum(char in _LETTERS for char in part.decode("cp1252", "replace"))
+    if letters < _ENOUGH_LETTERS:
+        return None
+    from charset_normalizer import from_bytes
+
+    found = from_bytes(part, cp_exclusion=["ascii", "utf_8"])
+    best = found.best()
+    western = next((each for each in found if each.encoding == "cp1252"), None)
+    if best is None or best.coherence < 0.3:
+        return None
+    if western and best.coherence - western.coherence < 0.02:
+        return None
+    return _known(best.encoding)
+
+
 def _foreign(joined: bytes, name: str) -> str:
     from charset_normalizer import from_bytes
 
-    best = from_bytes(joined[: 1 << 18], cp_exclusion=_NOT).best()
+    best = from_bytes(joined[:_MOST_GUESSED], cp_exclusion=_NOT).best()
     if best is not None:
         return _known(best.encoding)
     raise BatchRefused(

@@ -221,6 +221,8 @@ class _Grammar:
         found, at = [], 0
         while match := self._loose.match(text, at):
             quoted, bare = match.group(1), match.group(4)
+            if quoted is None and self.quote in bare:
+                return None
             found.append(self._meant(bare) if quoted is None else self._meant(quoted, quoted=True))
             at = match.end()
             if not (match.group(3) if quoted is not None else match.group(5)):
