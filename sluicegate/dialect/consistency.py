@@ -20,7 +20,7 @@ from sluicegate.dialect.dialect import Dialect
 from sluicegate.dialect.header import Block, find, named
 from sluicegate.dialect.kinds import TYPED, Kind, kind_of, passes
 from sluicegate.dialect.layout import width_of
-from sluicegate.dialect.records import Record
+from sluicegate.dialect.records import QUOTING, Record
 
 _MOST_CELLS = 4000
 """Cells whose looks are judged."""
@@ -30,6 +30,9 @@ _MOST_TYPED = 100
 
 _LEAST = 1e-3
 """Uniformity of a table of one column: any text is one."""
+
+_LOOSE = 0.2
+"""What it costs if quotes are not as they should be, though cells can be told."""
 
 _NO_QUOTES = 0.5
 """How likely it is that double quotes in a text are characters like others."""
@@ -66,6 +69,8 @@ def look(
     fits = [record.cells for record in filled if len(record.cells) == width]
     score = likelihood(dialect.delimiter) * _uniformity(filled, width) * _looks(fits)
     score *= _worth(width, fits, len(names))
+    loose = sum(record.flaw == QUOTING for record in filled)
+    score *= 1 - _LOOSE * loose / max(1, len(filled))
     if dialect.quote is None and any('"' in record.text for record in filled):
         score *= _NO_QUOTES
     if names and width in {len(names), block.width if block else 0}:

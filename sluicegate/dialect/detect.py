@@ -13,7 +13,7 @@ from sluicegate.dialect.consistency import Look, look
 from sluicegate.dialect.dialect import Declared, Dialect
 from sluicegate.dialect.encoding import relabelled
 from sluicegate.dialect.kinds import Kind
-from sluicegate.dialect.layout import placed
+from sluicegate.dialect.layout import comment_of, placed
 from sluicegate.dialect.records import Lexer, Record
 from sluicegate.errors import BatchRefused
 
@@ -23,9 +23,6 @@ MOST_CHARACTERS = 1 << 17
 
 MOST_COLUMNS = 1 << 14
 """Columns of a table; no spreadsheet has more."""
-
-_COMMENTS = ("# ", "#", "% ", "%", "//", "! ", "* ")
-"""How comments begin."""
 
 _NO_RECORD = Record(0, 0, "", ())
 
@@ -152,7 +149,7 @@ def _placed(best: Look, columns: Sequence[str], known: Declared) -> Dialect:
     return replace(
         best.dialect,
         encoding=known.get("encoding", best.dialect.encoding),
-        comment=known.get("comment", _comment(preamble)),
+        comment=known.get("comment", comment_of(preamble)),
         preamble=known.get("preamble", found.preamble),
         header=known.get("header", found.header),
         width=known.get("width", found.width),
@@ -161,19 +158,13 @@ def _placed(best: Look, columns: Sequence[str], known: Declared) -> Dialect:
     )
 
 
-def _comment(preamble: Sequence[Record]) -> str | None:
-    """How all lines before the header begin, if that is how comments do."""
-    texts = [record.text for record in preamble if record.text.strip()]
-    marks = (mark for mark in _COMMENTS if texts and all(text.startswith(mark) for text in texts))
-    return next(marks, None)
-
-
 def _trims(best: Look, columns: Sequence[str]) -> bool:
     """Whether a blank follows every delimiter, and the names that are known begin with none."""
     if not best.block or best.dialect.delimiter in {None, " ", "\t"}:
         return False
     if any(name[:1] == " " for name in columns):
         return False
-    rest = [cell for record in best.records for cell in record.cells[1:] if cell]
+    plain = (record for record in best.records if (best.dialect.quote or '"') not in record.text)
+    rest = [cell for record in plain for cell in record.cells[1:] if cell]
     heads = [cell for cells in best.block.cells for cell in cells[1:] if cell]
     return bool(heads) and all(cell[0] == " " for cell in heads + rest)

@@ -179,7 +179,7 @@ def _neighbour(joined: bytes) -> str | None:
     found = from_bytes(part, cp_exclusion=["ascii", "utf_8"])
     best = found.best()
     western = next((each for each in found if each.encoding == "cp1252"), None)
-    if best is None or best.coherence < 0.3:
+    if best is None or best.coherence < 0.3 or str(best) == part.decode("cp1252", "replace"):
         return None
     if western and best.coherence - western.coherence < 0.02:
         return None

@@ -14,6 +14,9 @@ from sluicegate.dialect.records import Record
 _MOST_BEFORE = 200
 """Records that are looked at for a header."""
 
+_MOST_GUESSED = 3
+"""Records that are taken for a header by their looks."""
+
 _MOST_DEEP = 8
 """Records, blank ones included, that name columns together."""
 
@@ -172,30 +175,48 @@ def _joined(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def guessed(body: Sequence[Record], width: int) -> bool:
-    """Whether the first record of a table is its header, going by its looks.
+def guessed(body: Sequence[Record], width: int) -> int:
+    """How many records at the beginning of a table are its header, going by their looks.
 
-    It is one if a column below has a type that it has not, and it is none if it has a type itself
-    where the column below has the same. A table of texts has a header if all its cells are texts,
-    each another one, and stand nowhere below.
+    Several are if the last of them has something else in each column below that has a type, and
+    none above is like a row. The first alone is one if most such columns have something else there, and in a
+    table of texts, if all its cells are texts, each another one, that stand nowhere below.
+    """
+    if len(body) == 1:
+        return int(all(kind_of(cell) in {Kind.TEXT, Kind.EMPTY} for cell in body[0].cells))
+    for count in range(min(_MOST_GUESSED, len(body) - 1), 1, -1):
+        against, alike, _ = _held_against(body[count - 1 :], width)
+        above = [_held_against([each, *body[count:]], width)[1] for each in body[: count - 1]]
+        if against > 1 and not alike and max(above) < against:
+            return count
+    against, alike, texts = _held_against(body, width)
+    if against or alike:
+        return int(against > alike)
+    once = len({cell for cell, _ in texts}) == len(texts)
+    return int(once and not any(cell in below for cell, below in texts))
+
+
+def _held_against(
+    body: Sequence[Record], width: int
+) -> tuple[int, int, list[tuple[str, tuple[str, ...]]]]:
+    """The first record beside those below.
+
+    Returns:
+        columns with a type that it has not, those that have it there too, and the others, each as
+        its cell and the cells below.
     """
     first = body[0].cells
     rows = (record.cells for record in body[1:] if not record.flaw)
     rest = [cells for cells in rows if len(cells) == width and cells != first]
-    if not rest:
-        return all(kind_of(cell) in {Kind.TEXT, Kind.EMPTY} for cell in first)
-    votes = 0
+    against = alike = 0
     texts: list[tuple[str, tuple[str, ...]]] = []
     for cell, *column in zip(first, *rest, strict=False):
         below = tuple(each.strip() for each in column if each.strip())
         typed = sum(kind_of(each) in TYPED for each in below)
         kind = kind_of(cell)
         if typed > 0.6 * len(below):
-            votes += -1 if kind in TYPED else int(kind is not Kind.EMPTY)
+            alike += kind in TYPED
+            against += kind not in TYPED | {Kind.EMPTY}
         elif kind is not Kind.EMPTY:
             texts.append((cell.strip(), below))
-    if votes:
-        return votes > 0
-    return len({cell for cell, _ in texts}) == len(texts) and not any(
-        cell in below for cell, below in texts
-    )
+    return against, alike, texts

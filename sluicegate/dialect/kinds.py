@@ -68,7 +68,9 @@ def kind_of(cell: str) -> Kind:
     text = cell.strip()
     if not text or text.casefold() in _MISSING:
         return Kind.EMPTY
-    if len(text) <= _LONGEST and (text.isalpha() or any(char.isdigit() for char in text)):
+    if len(text) <= _LONGEST and (
+        text.lstrip("+-").isalpha() or any(char.isdigit() for char in text)
+    ):
         for kind, pattern in _PATTERNS:
             if pattern.fullmatch(text):
                 return kind

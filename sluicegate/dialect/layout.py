@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sluicegate.dialect.header import Block, guessed
 from sluicegate.dialect.kinds import Kind, kind_of
 from sluicegate.dialect.records import Record
+
+_COMMENTS = ("# ", "#", "% ", "%", "//", "! ", "* ")
+"""How comments begin."""
 
 _NEAR = 100
 """Records below a header that tell the width of its table."""
@@ -64,12 +67,14 @@ def placed(records: Sequence[Record], width: int, block: Block | None) -> Layout
     if not body:
         return Layout(0, 1, width)
     first = body[0]
+    comment = comment_of(record for record in records if record.line < first.line)
+    body = [record for record in body if not (comment and record.text.startswith(comment))]
     above = next((each for each in reversed(filled) if each.line < first.line), None)
     if above and len(above.cells) == width - 1 and _goes_with(above.cells, width, body):
         lines = above.last - above.line + 1
         return Layout(above.line - 1, lines, width, _rows_named(above.cells, body, width))
-    if guessed(body, width):
-        return Layout(first.line - 1, first.last - first.line + 1, width)
+    if heads := guessed(body, width):
+        return Layout(first.line - 1, body[heads - 1].last - first.line + 1, width)
     if above and above is filled[0] and above.last == first.line - 1 and _names(above):
         # Rows that are not as wide as their header cannot be read: they are not given other names.
         return Layout(above.line - 1, above.last - above.line + 1, len(above.cells))
@@ -79,6 +84,13 @@ def placed(records: Sequence[Record], width: int, block: Block | None) -> Layout
 def _names(record: Record) -> bool:
     """Whether a record has nothing but texts, as the names of columns are."""
     return len(record.cells) > 1 and all(kind_of(cell) is Kind.TEXT for cell in record.cells)
+
+
+def comment_of(preamble: Iterable[Record]) -> str | None:
+    """How all lines before a header begin, if that is how comments do."""
+    texts = [record.text for record in preamble if record.text.strip()]
+    marks = (mark for mark in _COMMENTS if texts and all(text.startswith(mark) for text in texts))
+    return next(marks, None)
 
 
 def _goes_with(header: Sequence[str], width: int, below: Sequence[Record]) -> bool:

@@ -92,6 +92,8 @@ def test_types_decide_where_looks_do_not() -> None:
         ('a,b\n1,"say \\"hi\\", you"\n2,"z"\n', [("1", 'say "hi", you'), ("2", "z")]),
         ("a,b\n1,x\\, y\n2,z\n", [("1", "x, y"), ("2", "z")]),
         ('a, b\n1, "x, y"\n2, "z"\n', [("1", "x, y"), ("2", "z")]),
+        ('a,b\n1,"5\\" pipe"\n2,"z"\n', [("1", '5" pipe'), ("2", "z")]),
+        ("a, b\n1, x\n2, y\n", AB),
         ('"a,""b"""\n"1,""x, y"""\n"2,z"\n', [("1", "x, y"), ("2", "z")]),
         ('a,b\n"1,""x, y"""\n"2,""z"""\n', [("1", "x, y"), ("2", "z")]),
     ],
@@ -142,6 +144,28 @@ def test_several_lines_name_columns_together() -> None:
     found = read(text, names)
     assert (found.header, found.rows) == (tuple(names), [("North", "1", "2", "3", "4", "")])
     assert (found.dialect.preamble, found.dialect.header) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("above", "named"),
+    [
+        ("t,v\n", ("t", "v")),
+        ("t,v\n[s],[m]\n", ("t [s]", "v [m]")),
+        ("Area,2026\nregion,sales\n", ("Area region", "2026 sales")),
+    ],
+)
+def test_a_header_is_told_by_its_looks(above: str, named: tuple[str, ...]) -> None:
+    """Of one line or of several: units below names, years above them."""
+    found = read(above + "1,2.5\n3,4.5\n5,6.5\n")
+    assert (found.header, len(found.rows)) == (named, 3)
+
+
+def test_a_row_that_misses_a_number_is_no_header() -> None:
+    """A text in one column does not make a row of numbers one."""
+    found = read("1,x,2\n3,unknown,4\nwrong,y,6\n7,z,8\n")
+    assert (found.dialect.header, len(found.rows)) == (0, 4)
+    found = read("a,b\n1,2\nlost,lost\n3,4\n5,6\n")
+    assert (found.dialect.header, len(found.rows)) == (1, 4)
 
 
 def test_names_may_hold_line_ends() -> None:
