@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -23,6 +24,8 @@ MOST_CHARACTERS = 1 << 17
 
 MOST_COLUMNS = 1 << 14
 """Columns of a table; no spreadsheet has more."""
+
+_ONE_BLANK = re.compile(r" (?! )")
 
 _NO_RECORD = Record(0, 0, "", ())
 
@@ -93,7 +96,7 @@ def detect(
             where=name,
             hint=f"declare one: {best.dialect}; or {rival.dialect}",
         )
-    dialect = _placed(best, columns, known)
+    dialect = _placed(best, known)
     return Detected(dialect, rival.dialect if rival else None, confidence)
 
 
@@ -142,10 +145,12 @@ def _reads_otherwise(one: Look, other: Look) -> bool:
     )
 
 
-def _placed(best: Look, columns: Sequence[str], known: Declared) -> Dialect:
+def _placed(best: Look, known: Declared) -> Dialect:
     """The dialect with its encoding, preamble, header and width."""
     found = placed(best.records, best.width, best.block)
     preamble = [record for record in best.records if record.line <= found.preamble]
+    end = found.preamble + found.header
+    header = [record for record in best.records if found.preamble < record.line <= end]
     return replace(
         best.dialect,
         encoding=known.get("encoding", best.dialect.encoding),
@@ -154,17 +159,20 @@ def _placed(best: Look, columns: Sequence[str], known: Declared) -> Dialect:
         header=known.get("header", found.header),
         width=known.get("width", found.width),
         row_names=known.get("row_names", found.row_names),
-        trimmed=known.get("trimmed", _trims(best, columns)),
+        trimmed=known.get("trimmed", _trims(best, header)),
     )
 
 
-def _trims(best: Look, columns: Sequence[str]) -> bool:
-    """Whether a blank follows every delimiter, and the names that are known begin with none."""
-    if not best.block or best.dialect.delimiter in {None, " ", "\t"}:
+def _trims(best: Look, header: Sequence[Record]) -> bool:
+    """Whether one blank follows every delimiter: it is part of that then, not of the cells.
+
+    A header must say so, too: no name begins with a blank, but a number that is aligned may. More
+    than one blank align columns, and are left as they are.
+    """
+    if best.dialect.delimiter in {None, " ", "\t"} or not header:
         return False
-    if any(name[:1] == " " for name in columns):
-        return False
-    plain = (record for record in best.records if (best.dialect.quote or '"') not in record.text)
-    rest = [cell for record in plain for cell in record.cells[1:] if cell]
-    heads = [cell for cells in best.block.cells for cell in cells[1:] if cell]
-    return bool(heads) and all(cell[0] == " " for cell in heads + rest)
+    quote = best.dialect.quote or '"'
+    plain = [record.cells for record in best.records if quote not in record.text]
+    rows = [cells[1:] for cells in plain if len(cells) == best.width > 1]
+    cells = [cell for row in rows for cell in row if cell]
+    return len(rows) > 1 and bool(cells) and all(_ONE_BLANK.match(cell) for cell in cells)

@@ -179,11 +179,12 @@ def guessed(body: Sequence[Record], width: int) -> int:
     """How many records at the beginning of a table are its header, going by their looks.
 
     Several are if the last of them has something else in each column below that has a type, and
-    none above is like a row. The first alone is one if most such columns have something else there, and in a
-    table of texts, if all its cells are texts, each another one, that stand nowhere below.
+    none above is like a row. The first alone is one if most such columns have something else there,
+    and in a table of texts, if all its cells are texts, each another one, that stand nowhere below.
     """
     if len(body) == 1:
-        return int(all(kind_of(cell) in {Kind.TEXT, Kind.EMPTY} for cell in body[0].cells))
+        kinds = {kind_of(cell) for cell in body[0].cells}
+        return int(kinds <= {Kind.TEXT, Kind.EMPTY})
     for count in range(min(_MOST_GUESSED, len(body) - 1), 1, -1):
         against, alike, _ = _held_against(body[count - 1 :], width)
         above = [_held_against([each, *body[count:]], width)[1] for each in body[: count - 1]]

@@ -68,7 +68,9 @@ def placed(records: Sequence[Record], width: int, block: Block | None) -> Layout
         return Layout(0, 1, width)
     first = body[0]
     comment = comment_of(record for record in records if record.line < first.line)
-    body = [record for record in body if not (comment and record.text.startswith(comment))]
+    if comment:
+        rest = (record for record in body[1:] if not record.text.startswith(comment))
+        body = [first, *rest]
     above = next((each for each in reversed(filled) if each.line < first.line), None)
     if above and len(above.cells) == width - 1 and _goes_with(above.cells, width, body):
         lines = above.last - above.line + 1

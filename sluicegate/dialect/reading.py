@@ -134,7 +134,10 @@ class Reading:
         shift = int(self.dialect.row_names)
         if self._heads:
             self._named = shift * width or max(map(len, self._heads))
-            self.header = ("",) * shift + named(self._heads, self.columns, width - shift)
+            header = named(self._heads, self.columns, width - shift)
+            if self.dialect.trimmed:
+                header = tuple(name.lstrip(" ") for name in header)
+            self.header = ("",) * shift + header
         elif len(self.columns) == width:
             self.header = tuple(self.columns)
         else:

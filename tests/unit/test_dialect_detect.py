@@ -104,6 +104,13 @@ def test_quotes_and_escapes_are_found(text: str, rows: list[tuple[str, ...]]) ->
     assert (found.header, found.rows, found.rejects) == (("a", "b"), rows, [])
 
 
+def test_blanks_that_align_columns_stay_in_their_cells() -> None:
+    """One after every delimiter is part of that; several are written there on purpose."""
+    assert read("a, b\n1, 20\n2, 3\n").rows == [("1", "20"), ("2", "3")]
+    assert read("1, 20\n2, 3\n").rows == [("1", " 20"), ("2", " 3")]
+    assert read("a,  b\n1, 20\n2,  3\n").rows == [("1", " 20"), ("2", "  3")]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_line_ends_are_found(end: str) -> None:
     """Those of Unix, Windows and old Macs."""
