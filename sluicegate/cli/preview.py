@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,13 +51,13 @@ def preview(
 
 
 def _names(columns: str) -> list[str]:
-    """Names out of one record of CSV: a name may hold a comma, or a line end."""
-    if not columns:
-        return []
-    try:
-        return [name for record in csv.reader([columns], strict=True) for name in record]
-    except csv.Error as error:
+    """Names out of one record of CSV: a name may hold a comma, a quote or a line end."""
+    from sluicegate.dialect import Dialect, Lexer
+
+    (record,) = Lexer(Dialect()).records([columns])
+    if record.flaw:
         raise ConfigurationError(
-            "The names of --columns are not a line of CSV: a quote is open.",
+            "The names of --columns are not a line of CSV: their quotes do not match.",
             hint='write them as a,b,"c, with a comma"',
-        ) from error
+        )
+    return [] if record.blank else list(record.cells)

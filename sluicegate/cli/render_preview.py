@@ -31,7 +31,7 @@ _PARTS = {
     Part.REJECT: "rejected",
     Part.PREAMBLE: "before a header",
     Part.COMMENT: "comments",
-    Part.FOOTER: "notes at the end",
+    Part.FOOTER: "after the last row",
 }
 
 

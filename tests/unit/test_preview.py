@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
+import shlex
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from sluicegate.cli.main import app
+from sluicegate.dialect import Dialect
 from sluicegate.errors import BatchRefused, ConfigurationError, EnvironmentFailed
+from tests.support import ROOT
 
 SALES = "Sales of May\n\nid;name;amount;on\n1;Hill;1,5;31/05/2026\n2;Lake;2,5;30/05/2026\n3;x\n"
 
@@ -83,6 +88,8 @@ def test_names_help(tmp_path: Path) -> None:
     ]
     (found,) = told(file, "--columns", 'a,"b, in EUR","c\nd"')
     assert [column["name"] for column in found["columns"]] == ["a", "b, in EUR", "c\nd"]
+    (found,) = told(file, "--columns", 'a,5" pipe,c\nd')
+    assert [column["name"] for column in found["columns"]] == ["a", '5" pipe', "c\nd"]
     wrong = preview(file, "--columns", 'a,"b')
     assert isinstance(wrong.exception, ConfigurationError)
 
@@ -175,3 +182,14 @@ def test_what_was_written_is_read_back_as_it_is(tmp_path: Path) -> None:
     preview(file, "--output", place)
     with place.open(newline="") as source:
         assert list(csv.reader(source)) == rows
+
+
+def test_the_page_shows_what_the_command_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it names every part of a dialect."""
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs" / "reading-files.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^\$ \.venv/bin/sluicegate preview (.+)$", page, re.MULTILINE)
+    (shown,) = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    printed = preview(*shlex.split(command)).stdout
+    assert shown.splitlines() == [line.rstrip() for line in printed.splitlines()]
+    assert {each.name for each in fields(Dialect)} <= set(re.findall(r"`(\w+)`", page))
