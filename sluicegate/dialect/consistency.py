@@ -5,6 +5,7 @@ is the product of both, after van den Burg, Nazábal and Sutton, "Wrangling mess
 detecting row and type patterns" (2019), with the dispersion of the widths in place of the number of
 patterns (García, "Detecting CSV file dialects by table uniformity measurement and data type
 inference", 2024), so that a preamble or a second table costs what it takes of the text, no more.
+Looks count twice: a decimal comma cuts numbers in two as regularly as a delimiter does.
 Names of columns that are known count more than either, where the text has them.
 """
 
@@ -67,7 +68,9 @@ def look(
     block = find(records, names)
     width = width_of(filled, len(names), block)
     fits = [record.cells for record in filled if len(record.cells) == width]
-    score = likelihood(dialect.delimiter) * _uniformity(filled, width) * _looks(fits)
+    score = likelihood(dialect.delimiter) * _uniformity(filled, width)
+    # Any text may stand in a column that is known to be alone.
+    score *= 1.0 if dialect.delimiter is None and len(names) == 1 else _looks(fits) ** 2
     score *= _worth(width, fits, len(names))
     loose = sum(record.flaw == QUOTING for record in filled)
     score *= 1 - _LOOSE * loose / max(1, len(filled))

@@ -96,7 +96,7 @@ def detect(
             where=name,
             hint=f"declare one: {best.dialect}; or {rival.dialect}",
         )
-    dialect = _placed(best, known)
+    dialect = _placed(best, len(columns), known)
     return Detected(dialect, rival.dialect if rival else None, confidence)
 
 
@@ -145,9 +145,9 @@ def _reads_otherwise(one: Look, other: Look) -> bool:
     )
 
 
-def _placed(best: Look, known: Declared) -> Dialect:
+def _placed(best: Look, names: int, known: Declared) -> Dialect:
     """The dialect with its encoding, preamble, header and width."""
-    found = placed(best.records, best.width, best.block)
+    found = placed(best.records, best.width, best.block, known=names == best.width)
     preamble = [record for record in best.records if record.line <= found.preamble]
     end = found.preamble + found.header
     header = [record for record in best.records if found.preamble < record.line <= end]

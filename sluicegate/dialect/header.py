@@ -175,12 +175,13 @@ def _joined(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def guessed(body: Sequence[Record], width: int) -> int:
+def guessed(body: Sequence[Record], width: int, *, known: bool = False) -> int:
     """How many records at the beginning of a table are its header, going by their looks.
 
     Several are if the last of them has something else in each column below that has a type, and
     none above is like a row. The first alone is one if most such columns have something else there,
     and in a table of texts, if all its cells are texts, each another one, that stand nowhere below.
+    Where other names are known, that is not enough: a row must not be lost.
     """
     if len(body) == 1:
         kinds = {kind_of(cell) for cell in body[0].cells}
@@ -191,7 +192,7 @@ def guessed(body: Sequence[Record], width: int) -> int:
         if against > 1 and not alike and max(above) < against:
             return count
     against, alike, texts = _held_against(body, width)
-    if against or alike:
+    if against or alike or known:
         return int(against > alike)
     once = len({cell for cell, _ in texts}) == len(texts)
     return int(once and not any(cell in below for cell, below in texts))

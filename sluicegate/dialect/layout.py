@@ -51,12 +51,15 @@ def width_of(filled: Sequence[Record], known: int, block: Block | None) -> int:
     return most
 
 
-def placed(records: Sequence[Record], width: int, block: Block | None) -> Layout:
+def placed(
+    records: Sequence[Record], width: int, block: Block | None, *, known: bool = False
+) -> Layout:
     """Find the table among the records of a text.
 
     Args:
         width: cells of its records.
         block: its header, where the names that are known say so; else it is told by its looks.
+        known: whether as many names are known, and stand nowhere: a header is less likely then.
     """
     filled = [record for record in records if not record.blank]
     if block:
@@ -75,7 +78,7 @@ def placed(records: Sequence[Record], width: int, block: Block | None) -> Layout
     if above and len(above.cells) == width - 1 and _goes_with(above.cells, width, body):
         lines = above.last - above.line + 1
         return Layout(above.line - 1, lines, width, _rows_named(above.cells, body, width))
-    if heads := guessed(body, width):
+    if heads := guessed(body, width, known=known):
         return Layout(first.line - 1, body[heads - 1].last - first.line + 1, width)
     if above and above is filled[0] and above.last == first.line - 1 and _names(above):
         # Rows that are not as wide as their header cannot be read: they are not given other names.

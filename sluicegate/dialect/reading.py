@@ -175,14 +175,19 @@ class Reading:
         return tuple(map(folded, record.cells)) in self._folds
 
     def _ended(self, held: list[tuple[Record, bool]]) -> Iterator[tuple[Part, Record]]:
-        """What stood after the last row: notes, or records that are none."""
+        """What stood after the last row: notes, or records that are none.
+
+        A note is prose: some words behind a blank line, more of them without one. As wide as the
+        table it is one only where no row has but its first cell filled.
+        """
         apart = False
         for record, gap in held:
             apart = apart or gap
-            fits = len(record.cells) == self._width
             words = len(record.text.split())
             prose = words > 1 if apart else words > 2 and self._lone(record)
-            if prose and not (fits and (self._sparse or not apart)):
+            if len(record.cells) == self._width:
+                prose = self._width > 2 and not self._sparse and words > (1 if apart else 3)
+            if prose:
                 yield Part.FOOTER, record
             else:
                 yield self._judged(record)

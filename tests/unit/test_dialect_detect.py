@@ -202,6 +202,8 @@ def test_a_file_without_header_has_the_names_that_are_known() -> None:
     assert read("1,x\n2,y\n", ["a", "b"]).header == ("a", "b")
     assert read("1,x\n2,y\n", ["a", "b", "c"]).header == ("column_1", "column_2")
     assert read("1,x\n2,y\n", ["a", "b"]).rows == AB
+    assert read("u,x\nv,y\n", ["a", "b"]).rows == [("u", "x"), ("v", "y")]
+    assert read("u,x\nv,y\n").rows == [("v", "y")]
 
 
 def test_lines_may_end_in_a_delimiter() -> None:

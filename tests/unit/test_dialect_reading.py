@@ -93,6 +93,7 @@ def test_a_row_of_one_cell_is_a_row() -> None:
         "\nSource: the office, its branch, its house, and others\nNotes: see there\n",
         "\nAll of these were paid by card.,,\n",
         "* figures are provisional until May\n",
+        "* figures are provisional until May,,\n",
     ],
 )
 def test_notes_at_the_end_are_no_rows(notes: str) -> None:
@@ -106,6 +107,8 @@ def test_what_is_not_prose_is_rejected_at_the_end_too() -> None:
     """A record that was cut off is not taken for a note; a total is a row."""
     assert read(HEAD + ROWS + "\n3,z\n").rejects == [(5, "fields", "3,z")]
     assert read(HEAD + ROWS + "Total,,6.0\n").rows == [*TWO, ("Total", "", "6.0")]
+    assert read(HEAD + "x,,\n" + ROWS + "\nA fee that is not known,,\n").rows[-1][0][:5] == "A fee"
+    assert read("title,note\nEmma,read\n\nThe Mill on the Floss,\n").rows[-1][1] == ""
 
 
 def test_a_second_table_of_another_width_is_rejected() -> None:
