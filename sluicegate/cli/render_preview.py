@@ -80,6 +80,9 @@ def _columns(found: Previewed) -> None:
     out.print(table)
     if (more := len(found.header) - _MOST_SHAPES) > 0:
         out.print(f"[dim]… and {more:,} more columns[/dim]")
+    if found.absent:
+        names = ", ".join(map(_shown, found.absent[:_MOST_COLUMNS]))
+        out.print(f"[yellow]named, but in no row:[/yellow] {names}")
 
 
 def _rows(found: Previewed) -> None:

@@ -115,10 +115,10 @@ def _may_delimit(char: str) -> bool:
 def _quotes(text: str, delimiter: str | None, known: Declared) -> list[str | None]:
     if "quote" in known:
         return [known["quote"]]
-    quotes: list[str | None] = ['"']
-    if '"' in text:
+    quotes: list[str | None] = [None] if delimiter == '"' else ['"']
+    if '"' in text and delimiter != '"':
         quotes.append(None)
-    if "'" in text:
+    if "'" in text and delimiter != "'":
         mark = re.escape(delimiter or "\n")
         if re.search(rf"(?:^|{mark}) *'[^'\r\n]*' *(?:$|{mark})", text, re.MULTILINE):
             quotes.append("'")

@@ -10,6 +10,7 @@ from itertools import chain
 
 from sluicegate.dialect.dialect import Dialect
 from sluicegate.dialect.header import folded, named
+from sluicegate.dialect.kinds import TYPED, kind_of
 from sluicegate.dialect.records import FIELDS, Lexer, Record
 from sluicegate.errors import BatchRefused
 
@@ -35,7 +36,11 @@ class Reading:
     """A text, read once, record by record.
 
     Attributes:
+        dialect: how it is read.
+        columns: names of its columns, as far as they are known.
+        name: of the file, for messages.
         header: names of the columns; known when the first row is.
+        absent: names in the header of columns at its end that no record has.
         counts: records of each part so far.
     """
 
@@ -43,6 +48,7 @@ class Reading:
     columns: Sequence[str] = ()
     name: str = "text"
     header: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
     counts: Counter[Part] = field(default_factory=Counter)
     _heads: list[tuple[str, ...]] = field(default_factory=list)
     _folds: set[tuple[str, ...]] = field(default_factory=set)
@@ -133,11 +139,14 @@ class Reading:
         self._width = width
         shift = int(self.dialect.row_names)
         if self._heads:
-            self._named = shift * width or max(map(len, self._heads))
-            header = named(self._heads, self.columns, width - shift)
+            self._named = max(map(len, self._heads))
+            header = named(self._heads, self.columns, max(width - shift, self._named))
+            header, beyond = header[: width - shift], header[width - shift :]
+            self.absent = tuple(name for name in beyond if name)
             if self.dialect.trimmed:
                 header = tuple(name.lstrip(" ") for name in header)
             self.header = ("",) * shift + header
+            self._named += shift
         elif len(self.columns) == width:
             self.header = tuple(self.columns)
         else:
@@ -169,25 +178,29 @@ class Reading:
         )
 
     def _repeats(self, record: Record) -> bool:
-        """Whether it is the header once more."""
-        if not self._heads or record.filled < min(2, self._width):
-            return False
-        return tuple(map(folded, record.cells)) in self._folds
+        """Whether it is the header once more; one cell alone may well be a value."""
+        return record.filled > 1 and tuple(map(folded, record.cells)) in self._folds
 
     def _ended(self, held: list[tuple[Record, bool]]) -> Iterator[tuple[Part, Record]]:
-        """What stood after the last row: notes, or records that are none.
-
-        A note is prose: some words behind a blank line, more of them without one. As wide as the
-        table it is one only where no row has but its first cell filled.
-        """
+        """What stood after the last row: notes, or records that are none."""
         apart = False
         for record, gap in held:
             apart = apart or gap
-            words = len(record.text.split())
-            prose = words > 1 if apart else words > 2 and self._lone(record)
-            if len(record.cells) == self._width:
-                prose = self._width > 2 and not self._sparse and words > (1 if apart else 3)
-            if prose:
+            if self._noted(record, apart=apart):
                 yield Part.FOOTER, record
             else:
                 yield self._judged(record)
+
+    def _noted(self, record: Record, *, apart: bool) -> bool:
+        """Whether a record after the last row is a note: prose, behind a blank line or alone.
+
+        As wide as the table it is one only where no row has but its first cell filled.
+        """
+        words = len(record.text.split())
+        if kind_of(record.cells[0]) in TYPED:
+            return False
+        if len(record.cells) == self._width:
+            return self._width > 2 and not self._sparse and words > (1 if apart else 3)
+        if self._lone(record):
+            return words > (1 if apart else 2)
+        return apart and words > 3

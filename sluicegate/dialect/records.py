@@ -167,7 +167,7 @@ class _Grammar:
         if dialect.escape:
             escape = re.escape(dialect.escape)
             inner = f"[^{quote}{escape}]*+(?:(?:{quote * 2}|{escape}.)[^{quote}{escape}]*+)*+"
-            bare = f"(?:(?!{mark})[^{escape}]|{escape}.)*+"
+            bare = f"(?:(?!{mark})[^{escape}]|{escape}(?:.|$))*+"
             self._escaped = re.compile(f"{escape}([{escape}{quote}]|{mark})", re.DOTALL)
         blank = "" if dialect.delimiter in {" ", "\t"} else " *+"
         end = f"({mark}+|$)" if dialect.runs else f"({mark}|$)"

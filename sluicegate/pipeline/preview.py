@@ -45,6 +45,7 @@ class Previewed:
     Attributes:
         detected: its dialect; None of an empty file, which has none.
         header: names of the columns.
+        absent: names in the header of columns that no row has.
         shapes: what each of them looks like.
         rows: the first ones.
         rejected: lines that could not be read, up to a number of them.
@@ -62,6 +63,7 @@ class Previewed:
     counts: Counter[Part] = field(default_factory=Counter)
     whole: bool = True
     written: Path | None = None
+    absent: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For programs."""
@@ -74,6 +76,7 @@ class Previewed:
                 {"name": name, "type": shape.kind.value, "notes": list(shape.notes)}
                 for name, shape in zip(self.header, self.shapes, strict=True)
             ],
+            "absent": list(self.absent),
             "rows": [list(row) for row in self.rows],
             "rejected": [
                 {"line": record.line, "rule": record.flaw, "text": record.text}
@@ -127,6 +130,7 @@ def preview(
         reading.counts,
         whole,
         output,
+        reading.absent,
     )
 
 

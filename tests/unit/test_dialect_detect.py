@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluicegate.dialect import Dialect, Kind, detect
+from sluicegate.dialect import Dialect, Kind, Reading, detect, lines_of
 from sluicegate.errors import BatchRefused, ContractError
 from tests.unit.dialects import read
 
@@ -90,6 +90,7 @@ def test_types_decide_where_looks_do_not() -> None:
         ("a,b\n1,'x, y'\n2,'z'\n", [("1", "x, y"), ("2", "z")]),
         ("a,b\n1,O'Hara\n2,'t Hooft\n", [("1", "O'Hara"), ("2", "'t Hooft")]),
         ('a,b\n1,"say \\"hi\\", you"\n2,"z"\n', [("1", 'say "hi", you'), ("2", "z")]),
+        ("a,b\n1,x\\, y\n2,z\\\n", [("1", "x, y"), ("2", "z\\")]),
         ("a,b\n1,x\\, y\n2,z\n", [("1", "x, y"), ("2", "z")]),
         ('a, b\n1, "x, y"\n2, "z"\n', [("1", "x, y"), ("2", "z")]),
         ('a,b\n1,"5\\" pipe"\n2,"z"\n', [("1", '5" pipe'), ("2", "z")]),
@@ -212,6 +213,16 @@ def test_lines_may_end_in_a_delimiter() -> None:
     assert found.header == ("a", "b", "")
     assert found.rows == [("1", "x", "")] * 30
     assert found.rejects == [(32, "fields", "2,y,z")]
+
+
+def test_columns_that_no_row_has_are_told() -> None:
+    """A header may name more than there is; the rest is not given other names."""
+    text = "id,name,approve,reject\n1,x\n2,y\n"
+    found = detect(text, columns=["id", "name", "approve", "reject"]).dialect
+    reading = Reading(found)
+    rows = [record.cells for part, record in reading.parts(lines_of(text, returns=False))]
+    assert (reading.header, reading.absent) == (("id", "name"), ("approve", "reject"))
+    assert rows[1:] == AB
 
 
 def test_names_of_rows_have_no_name() -> None:

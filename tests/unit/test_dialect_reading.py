@@ -77,6 +77,12 @@ def test_the_header_may_come_again() -> None:
     assert found.lines(Part.PREAMBLE) == [5]
 
 
+def test_a_value_may_be_the_name_of_its_column() -> None:
+    """In a table of one column nothing is taken for a second header."""
+    found = read("word\nother\nword\nWord\n", ["word"])
+    assert found.rows == [("other",), ("word",), ("Word",)]
+
+
 def test_a_row_of_one_cell_is_a_row() -> None:
     """Only a header below it makes it a title."""
     assert read(HEAD + ROWS + "\nOf which,,\n3,z,1\n").rows == [
@@ -106,6 +112,8 @@ def test_notes_at_the_end_are_no_rows(notes: str) -> None:
 def test_what_is_not_prose_is_rejected_at_the_end_too() -> None:
     """A record that was cut off is not taken for a note; a total is a row."""
     assert read(HEAD + ROWS + "\n3,z\n").rejects == [(5, "fields", "3,z")]
+    cut = "3,the name of somebody"
+    assert read(f"{HEAD}{ROWS}\n{cut}").rejects == [(5, "fields", cut)]
     assert read(HEAD + ROWS + "Total,,6.0\n").rows == [*TWO, ("Total", "", "6.0")]
     assert read(HEAD + "x,,\n" + ROWS + "\nA fee that is not known,,\n").rows[-1][0][:5] == "A fee"
     assert read("title,note\nEmma,read\n\nThe Mill on the Floss,\n").rows[-1][1] == ""
