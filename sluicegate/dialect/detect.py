@@ -12,7 +12,7 @@ from types import MappingProxyType
 from sluicegate.dialect.candidates import USUAL, candidates
 from sluicegate.dialect.consistency import Look, look
 from sluicegate.dialect.dialect import Declared, Dialect
-from sluicegate.dialect.encoding import relabelled
+from sluicegate.dialect.encoding import other_format, relabelled
 from sluicegate.dialect.kinds import Kind
 from sluicegate.dialect.layout import comment_of, placed
 from sluicegate.dialect.records import Lexer, Record
@@ -70,11 +70,18 @@ def detect(
         name: of the file, for messages.
 
     Raises:
-        BatchRefused: it is empty, it has too many columns, or two dialects are as good.
+        BatchRefused: it is empty or of another format, it has too many columns, or two dialects are
+            as good.
     """
     known = declared or Declared()
     if not text.strip():
         raise BatchRefused("The file is empty: it has not even a header.", where=name)
+    if what := other_format(text):
+        raise BatchRefused(
+            f"The file is not delimited text: it is {what}.",
+            where=name,
+            hint="look at what the provider sent: it may be an error message",
+        )
     if "relabelled" not in known:
         known = {**known, "relabelled": relabelled(text)}
     tried = [each for each in candidates(text, known) if not _too_wide(each, text)]

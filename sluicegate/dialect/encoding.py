@@ -9,6 +9,7 @@ charset-normalizer makes of it.
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from collections.abc import Sequence
 
@@ -47,6 +48,10 @@ _MAGIC = (
 _SEQUENCE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
+_PAGE = re.compile(r"<(?:!doctype|html|head|body|\?xml|!--)", re.IGNORECASE)
+_GLANCE = 1 << 16
+"""Characters of the beginning that tell another format."""
+
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a]")
 
@@ -101,6 +106,22 @@ def _narrow(joined: bytes, name: str) -> str:
     if bad <= 1 + joined.count(b"\n") * _FEW:
         return "utf-8"
     return _foreign(joined, name)
+
+
+def other_format(text: str) -> str | None:
+    """What a text is, if it is no delimited text: a page, a document."""
+    begin = text[:_GLANCE].lstrip("\ufeff \t\r\n")
+    if _PAGE.match(begin):
+        return "HTML or XML"
+    line = begin.partition("\n")[0].strip()
+    if line[:1] not in {"{", "["}:
+        return None
+    if line in {"{", "[", "[{"}:
+        return "JSON"
+    try:
+        return "JSON" if isinstance(json.loads(line), list | dict) else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def relabelled(text: str) -> bool:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from sluicegate.dialect.kinds import TYPED, Kind, kind_of
 from sluicegate.dialect.records import Record
@@ -28,6 +29,8 @@ _ENOUGH = 0.5
 
 _NEARLY = 0.1
 """Share of the names by which a header may fall short of the best."""
+
+_YEAR = re.compile("(?:19|20)[0-9]{2}")
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -212,13 +215,25 @@ def _held_against(
     rest = [cells for cells in rows if len(cells) == width and cells != first]
     against = alike = 0
     texts: list[tuple[str, tuple[str, ...]]] = []
-    for cell, *column in zip(first, *rest, strict=False):
+    years = _years(first)
+    for at, (cell, *column) in enumerate(zip(first, *rest, strict=False)):
         below = tuple(each.strip() for each in column if each.strip())
         typed = sum(kind_of(each) in TYPED for each in below)
         kind = kind_of(cell)
         if typed > 0.6 * len(below):
-            alike += kind in TYPED
-            against += kind not in TYPED | {Kind.EMPTY}
+            named_by_year = at in years and not all(map(_YEAR.fullmatch, below))
+            alike += kind in TYPED and not named_by_year
+            against += named_by_year or kind not in TYPED | {Kind.EMPTY}
         elif kind is not Kind.EMPTY:
             texts.append((cell.strip(), below))
     return against, alike, texts
+
+
+def _years(cells: Sequence[str]) -> set[int]:
+    """Where in a record years follow each other, as names of columns do."""
+    numbers = [int(cell) if _YEAR.fullmatch(cell.strip()) else 0 for cell in cells]
+    found: set[int] = set()
+    for at, (one, other) in enumerate(pairwise(numbers)):
+        if one and other and abs(one - other) == 1:
+            found |= {at, at + 1}
+    return found

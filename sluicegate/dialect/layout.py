@@ -13,6 +13,9 @@ from sluicegate.dialect.records import Record
 _COMMENTS = ("# ", "#", "% ", "%", "//", "! ", "* ")
 """How comments begin."""
 
+MARKS = frozenset({"#", "%", "//", "##"})
+"""What stands before the names where a header is written as a comment: it is none of them."""
+
 _NEAR = 100
 """Records below a header that tell the width of its table."""
 

@@ -11,6 +11,7 @@ from itertools import chain
 from sluicegate.dialect.dialect import Dialect
 from sluicegate.dialect.header import folded, named
 from sluicegate.dialect.kinds import TYPED, kind_of
+from sluicegate.dialect.layout import MARKS
 from sluicegate.dialect.records import FIELDS, Lexer, Record
 from sluicegate.errors import BatchRefused
 
@@ -80,7 +81,10 @@ class Reading:
         if record.line <= begin:
             return Part.PREAMBLE
         self._require(record)
-        self._heads.append(record.cells)
+        cells = record.cells
+        if len(cells) - 1 == self.dialect.width and cells[0].strip() in MARKS:
+            cells = cells[1:]
+        self._heads.append(cells)
         self._folds.add(tuple(map(folded, record.cells)))
         return Part.HEADER
 

@@ -160,6 +160,7 @@ def test_several_lines_name_columns_together() -> None:
         ("t,v\n", ("t", "v")),
         ("t,v\n[s],[m]\n", ("t [s]", "v [m]")),
         ("Area,2026\nregion,sales\n", ("Area region", "2026 sales")),
+        ("2025,2026\n", ("2025", "2026")),
     ],
 )
 def test_a_header_is_told_by_its_looks(above: str, named: tuple[str, ...]) -> None:
@@ -185,6 +186,8 @@ def test_names_may_hold_line_ends() -> None:
 @pytest.mark.parametrize(
     ("header", "columns", "named"),
     [
+        ("#id,name", ["id", "name"], ("id", "name")),
+        ("#,id,name", ["id", "name"], ("id", "name")),
         ("ID , Name", ["id", "name"], ("id", "name")),
         ("name,id", ["id", "name"], ("name", "id")),
         ("customer-id,full name", ["customer_id", "full_name"], ("customer_id", "full_name")),

@@ -66,6 +66,10 @@ def test_a_declared_encoding_wins() -> None:
         (b"PAR1rest", "Parquet"),
         (b"%PDF-1.7", "PDF"),
         (bytes(range(256)), "binary"),
+        (b"\n<!DOCTYPE html><p>Not found, sorry</p>\n", "HTML"),
+        ('<?xml version="1.0"?>\n<a b="1"/>\n'.encode("utf-16"), "XML"),
+        (b'{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n', "JSON"),
+        (b'[\n  {"a": 1, "b": 2},\n  {"a": 3, "b": 4}\n]\n', "JSON"),
     ],
 )
 def test_what_is_no_text_is_refused_by_what_it_is(tmp_path: Path, raw: bytes, what: str) -> None:
@@ -86,6 +90,13 @@ def rows(file: Path) -> tuple[list[tuple[str, ...]], list[str]]:
         [record.cells for part, record in parts if part is Part.ROW],
         [record.text for part, record in parts if part is Part.REJECT],
     )
+
+
+def test_a_bracket_makes_no_document(tmp_path: Path) -> None:
+    """Titles have brackets, and cells may be documents."""
+    for text in ("[Data]\na,b\n1,2\n3,4\n", '{"a": 1};5\n{"a": 2};6\n', "[1;2\n[3;4\n"):
+        (tmp_path / "f.csv").write_text(text)
+        assert rows(tmp_path / "f.csv")[0]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252"])
