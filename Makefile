@@ -14,6 +14,7 @@ DAYS ?= 30
 SEED ?= 2026
 START ?= 2026-10-01
 CASE ?=
+FOLDER ?=
 RUNS ?= 3
 KILLS ?= 25
 VENV ?= .venv
@@ -114,8 +115,8 @@ test-mutations: $(DEV) ## Take one safeguard of the lake away at a time: a test 
 	$(say) 'Taking the safeguards of the lake away, one after the other: some minutes'
 	@$(BIN)/python -m tests.mutations
 
-bench: $(DEV) ## Measure cases beside their baselines (CASE=pipeline RUNS=3 ROWS=200000)
-	@$(BIN)/python -m benchmarks --case '$(CASE)' --runs '$(RUNS)' --rows '$(ROWS)'
+bench: $(DEV) ## Measure cases beside their baselines (CASE=pipeline RUNS=3 ROWS=200000 FOLDER=)
+	@FOLDER='$(FOLDER)' $(BIN)/python -m benchmarks --case '$(CASE)' --runs '$(RUNS)' --rows '$(ROWS)'
 
 lint: $(DEV) ## Check style, types, layers and locks
 	$(say) 'Checking style, types, layers and locks'

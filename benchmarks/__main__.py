@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.case import compare
+from benchmarks.case import SkippedError, compare
 from benchmarks.cases import CASES
 from benchmarks.measure import CommandFailedError
 from benchmarks.results import FILE, Conditions, section, write
@@ -24,12 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 beside = ", ".join(side.name for side in case.baselines)
                 _tell(f"{name}: {case.subject.name}, beside {beside}")
                 made = section(compare(case, chosen.runs, _tell), chosen.rows, conditions)
+        except SkippedError as why:
+            _tell(f"{name}: left out, {why}")
+            continue
         except CommandFailedError as error:
             sys.stderr.write(f"{name}: {error}\n")
             return 1
         write(made, chosen.results)
-        _tell(f"\n{made}\n")
-    _tell(f"Written to {chosen.results}")
+        _tell(f"\n{made}\n\nWritten to {chosen.results}")
     return 0
 
 

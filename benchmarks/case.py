@@ -9,6 +9,10 @@ from statistics import median
 from benchmarks.measure import Spent
 
 
+class SkippedError(Exception):
+    """A case that lacks something; the message says what it takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """One of those that are compared.

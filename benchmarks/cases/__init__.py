@@ -12,6 +12,7 @@ from benchmarks.cases import (
     diff,
     environment,
     ingest,
+    messy,
     noop,
     pipeline,
     validate,
@@ -35,5 +36,6 @@ CASES: dict[str, Prepare] = {
     "audit": audit.prepared,
     "ingest_csv": ingest.prepared_csv,
     "ingest_ndjson": ingest.prepared_ndjson,
+    "messy": messy.prepared,
 }
 """What ``CASE=`` may say."""

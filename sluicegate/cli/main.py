@@ -16,6 +16,7 @@ from sluicegate.cli import render
 from sluicegate.cli.contracts import contracts_app
 from sluicegate.cli.lake import lake_app
 from sluicegate.cli.options import Env, Json
+from sluicegate.cli.preview import preview
 from sluicegate.cli.quarantine import quarantine_app
 from sluicegate.errors import Bug, SluicegateError
 from sluicegate.settings import load_settings, project_root
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(lake_app, name="lake")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(quarantine_app, name="quarantine")
+app.command("preview")(preview)
 
 
 @app.command()

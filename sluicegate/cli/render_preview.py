@@ -1,0 +1,121 @@
+"""What the command of previews prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from sluicegate.cli import render
+from sluicegate.cli.render import out, print_json, table_of
+from sluicegate.dialect import Part
+from sluicegate.errors import SluicegateError
+
+if TYPE_CHECKING:
+    from sluicegate.pipeline.preview import Previewed
+
+_MOST_COLUMNS = 12
+"""Columns of rows that a terminal has room for."""
+
+_MOST_SHAPES = 60
+_MOST_REJECTED = 10
+_LONGEST_TEXT = 160
+_LONGEST_CELL = 32
+_UNSURE = 0.3
+"""Confidence below which the next best dialect is told."""
+
+_PARTS = {
+    Part.ROW: "rows",
+    Part.REJECT: "rejected",
+    Part.PREAMBLE: "before a header",
+    Part.COMMENT: "comments",
+    Part.FOOTER: "after the last row",
+}
+
+
+def told(found: Previewed | SluicegateError) -> None:
+    """How a file would be read, or why not."""
+    if isinstance(found, SluicegateError):
+        render.error(found, json=False)
+        return
+    if found.detected is None:
+        out.print(f"[bold]{escape(str(found.file))}[/bold]: empty; a batch like this is held")
+    else:
+        dialect = escape(str(found.detected.dialect))
+        out.print(f"[bold]{escape(str(found.file))}[/bold]: {dialect}")
+        if found.detected.rival and found.detected.confidence < _UNSURE:
+            out.print(f"[yellow]nearly as likely:[/yellow] {escape(str(found.detected.rival))}")
+        _columns(found)
+        _rows(found)
+        _rejected(found)
+        _counts(found)
+    if found.written:
+        out.print(f"written: {escape(str(found.written))}", soft_wrap=True)
+
+
+def all_told(files: Sequence[Path], found: Sequence[Previewed | SluicegateError]) -> None:
+    """How all files would be read, for programs."""
+    print_json([_plain(file, each) for file, each in zip(files, found, strict=True)])
+
+
+def _plain(file: Path, found: Previewed | SluicegateError) -> dict[str, Any]:
+    if not isinstance(found, SluicegateError):
+        return found.to_dict()
+    return {
+        "file": str(file),
+        "error": type(found).__name__,
+        "message": found.message,
+        "where": found.where,
+        "next": found.hint,
+        "exit_code": found.exit_code,
+    }
+
+
+def _columns(found: Previewed) -> None:
+    table = table_of("column", "looks like", "note")
+    for name, shape in list(zip(found.header, found.shapes, strict=True))[:_MOST_SHAPES]:
+        table.add_row(_shown(name), shape.kind.value, escape("; ".join(shape.notes)))
+    out.print(table)
+    if (more := len(found.header) - _MOST_SHAPES) > 0:
+        out.print(f"[dim]… and {more:,} more columns[/dim]")
+    if found.absent:
+        names = ", ".join(map(_shown, found.absent[:_MOST_COLUMNS]))
+        out.print(f"[yellow]named, but in no row:[/yellow] {names}")
+
+
+def _rows(found: Previewed) -> None:
+    if not found.rows:
+        return
+    table = table_of(*map(_shown, found.header[:_MOST_COLUMNS]))
+    for row in found.rows:
+        table.add_row(*map(_shown, row[:_MOST_COLUMNS]))
+    out.print(table)
+
+
+def _rejected(found: Previewed) -> None:
+    for record in found.rejected[:_MOST_REJECTED]:
+        text = _shown(record.text, _LONGEST_TEXT)
+        out.print(f"[yellow]line {record.line}[/yellow], {record.flaw}: {text}", soft_wrap=True)
+
+
+def _counts(found: Previewed) -> None:
+    counts = [
+        f"{found.counts[part]:,} {word}"
+        for part, word in _PARTS.items()
+        if found.counts[part] or part is Part.ROW
+    ]
+    if repeated := found.counts[Part.HEADER] - bool(
+        found.detected and found.detected.dialect.header
+    ):
+        counts.append(f"{repeated:,} more of the header")
+    read = "" if found.whole else f" in the first {found.counts.total():,} records"
+    out.print(f"{', '.join(counts)}{read}")
+
+
+def _shown(text: str, most: int = _LONGEST_CELL) -> str:
+    """A text of a file as a terminal may show it: no control character reaches it."""
+    short = text if len(text) <= most else f"{text[:most]}…"
+    plain = "".join(char if char.isprintable() else repr(char)[1:-1] for char in short)
+    return escape(plain)

@@ -1,0 +1,37 @@
+"""Dialects of delimited text: found, declared, and read under.
+
+:func:`detect_file` tells how a file is written; a :class:`Reading` under that dialect tells of
+every line of :func:`lines_of_file` what it is.
+"""
+
+from sluicegate.dialect.detect import Detected, detect, lines_of
+from sluicegate.dialect.dialect import Declared, Dialect
+from sluicegate.dialect.encoding import encoding_of
+from sluicegate.dialect.kinds import Kind, kind_of
+from sluicegate.dialect.opening import detect_file, lines_of_file, sample_of
+from sluicegate.dialect.reading import Part, Reading
+from sluicegate.dialect.records import ENCODING, FIELDS, QUOTING, Lexer, Record
+from sluicegate.dialect.shapes import Shape, shape_of
+
+__all__ = [
+    "ENCODING",
+    "FIELDS",
+    "QUOTING",
+    "Declared",
+    "Detected",
+    "Dialect",
+    "Kind",
+    "Lexer",
+    "Part",
+    "Reading",
+    "Record",
+    "Shape",
+    "detect",
+    "detect_file",
+    "encoding_of",
+    "kind_of",
+    "lines_of",
+    "lines_of_file",
+    "sample_of",
+    "shape_of",
+]

@@ -1,0 +1,153 @@
+"""Delimited files: samples of their bytes to tell a dialect by, and their lines."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from sluicegate.dialect.detect import NO_TYPES, Detected, detect
+from sluicegate.dialect.dialect import Declared, Dialect
+from sluicegate.dialect.encoding import KEEP, encoding_of
+from sluicegate.dialect.kinds import Kind
+from sluicegate.errors import BatchRefused
+
+_GZIP = b"\x1f\x8b"
+_HEAD = 1 << 18
+_LONGEST_HEAD = 1 << 22
+"""Bytes of the head that dialects are told by; more only of a file with long lines."""
+
+_ENOUGH_LINES = 20
+_PART = 1 << 15
+"""Bytes of the middle and of the end, where encodings show that the head does not have."""
+
+_LONGEST_LINE = 1 << 24
+"""Characters of a line that nobody means to be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Parts of the bytes of a file, decompressed.
+
+    Attributes:
+        head: its beginning.
+        whole: whether that is all of it.
+        others: parts from its middle and its end, where they can be reached.
+    """
+
+    head: bytes
+    whole: bool
+    others: tuple[bytes, ...] = ()
+
+
+def sample_of(file: Path, name: str | None = None) -> Sample:
+    """Take a sample of a file: a second's work, however large it is.
+
+    Raises:
+        BatchRefused: it is a damaged gzip.
+    """
+    with _bytes_of(file, name or file.name) as source:
+        head = source.read(_HEAD)
+        while head.count(b"\n") + head.count(b"\r") < _ENOUGH_LINES and len(head) < _LONGEST_HEAD:
+            if not (more := source.read(_HEAD)):
+                break
+            head += more
+        whole = not source.read(1)
+        others: list[bytes] = []
+        if not whole and not _packed(file):
+            size = source.seek(0, io.SEEK_END)
+            for at in (size // 2, size - _PART):
+                # Characters of UTF-16 and UTF-32 begin at multiples of two and four.
+                source.seek(max(len(head), at) // 4 * 4)
+                others.append(source.read(_PART))
+    return Sample(head, whole, tuple(others))
+
+
+def detect_file(
+    file: Path,
+    *,
+    columns: Sequence[str] = (),
+    types: Mapping[str, Kind] = NO_TYPES,
+    declared: Declared | None = None,
+    name: str | None = None,
+) -> Detected:
+    """Find the dialect of a file, gzip-compressed or not; see :func:`~.detect.detect`.
+
+    Raises:
+        BatchRefused: it is no text, it is empty, or nothing tells how to read it.
+    """
+    name = name or file.name
+    known = declared or Declared()
+    sample = sample_of(file, name)
+    if not sample.whole and not (b"\n" in sample.head or b"\r" in sample.head):
+        raise BatchRefused(
+            f"The file has no line end in its first {_LONGEST_HEAD >> 20} MiB.",
+            where=name,
+            hint="have the provider send one record a line",
+        )
+    encoding = encoding_of([sample.head, *sample.others], name=name, declared=known.get("encoding"))
+    return detect(
+        sample.head.decode(encoding, KEEP),
+        columns=columns,
+        types=types,
+        declared=cast(Declared, {**known, "encoding": encoding}),
+        whole=sample.whole,
+        name=name,
+    )
+
+
+@contextmanager
+def lines_of_file(file: Path, dialect: Dialect, name: str | None = None) -> Iterator[Iterator[str]]:
+    """The lines of a file, each with its line end; bytes that cannot be decoded are kept.
+
+    Raises:
+        BatchRefused: it is a damaged gzip, or a line has no end.
+    """
+    name = name or file.name
+    newline = "" if dialect.returns else "\n"
+    with (
+        _bytes_of(file, name) as source,
+        io.TextIOWrapper(source, dialect.encoding, KEEP, newline) as text,
+    ):
+        yield _bounded(text, name)
+
+
+def _bounded(text: io.TextIOWrapper, name: str) -> Iterator[str]:
+    number = 0
+    while line := text.readline(_LONGEST_LINE):
+        number += 1
+        if len(line) == _LONGEST_LINE and line[-1] not in "\r\n":
+            raise BatchRefused(
+                f"A line is longer than {_LONGEST_LINE >> 20} MiB.",
+                where=f"{name}, line {number}",
+                hint="have the provider send one record a line",
+            )
+        yield line
+
+
+def _packed(file: Path) -> bool:
+    with file.open("rb") as raw:
+        return raw.read(len(_GZIP)) == _GZIP
+
+
+@contextmanager
+def _bytes_of(file: Path, name: str) -> Iterator[BinaryIO]:
+    if not _packed(file):
+        with file.open("rb") as raw:
+            yield raw
+        return
+    with file.open("rb") as raw:
+        try:
+            with gzip.GzipFile(fileobj=raw) as unpacked:
+                yield cast(BinaryIO, unpacked)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise BatchRefused(
+                "The file is a damaged or truncated gzip.",
+                where=name,
+                hint="have the provider send it again",
+            ) from error

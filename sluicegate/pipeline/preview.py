@@ -1,0 +1,250 @@
+"""Preview: how files of delimited text would be read, without a contract."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+from sluicegate.dialect import (
+    Detected,
+    Kind,
+    Part,
+    Reading,
+    Record,
+    Shape,
+    detect_file,
+    lines_of_file,
+    sample_of,
+    shape_of,
+)
+from sluicegate.errors import ConfigurationError, EnvironmentFailed, SluicegateError
+
+MOST_READ = 100_000
+"""Records that are read where nothing is written."""
+
+_MOST_LOOKED_AT = 1_000
+"""Rows whose cells tell the types of columns."""
+
+_MOST_REJECTED = 1_000
+"""Rejected lines that are kept to be shown."""
+
+_NOTHING = b"\0\t\n\r \xef\xbb\xbf\xfe\xff"
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """How a file would be read.
+
+    Attributes:
+        detected: its dialect; None of an empty file, which has none.
+        header: names of the columns.
+        absent: names in the header of columns that no row has.
+        shapes: what each of them looks like.
+        rows: the first ones.
+        rejected: lines that could not be read, up to a number of them.
+        counts: records by what they are.
+        whole: whether all of the file was read.
+        written: where the reading is, if it was written.
+    """
+
+    file: Path
+    detected: Detected | None
+    header: tuple[str, ...]
+    shapes: tuple[Shape, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    rejected: tuple[Record, ...] = ()
+    counts: Counter[Part] = field(default_factory=Counter)
+    whole: bool = True
+    written: Path | None = None
+    absent: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """For programs."""
+        dialect = self.detected.dialect if self.detected else None
+        return {
+            "file": str(self.file),
+            "dialect": dialect and dialect.to_dict(),
+            "confidence": self.detected and round(self.detected.confidence, 3),
+            "columns": [
+                {"name": name, "type": shape.kind.value, "notes": list(shape.notes)}
+                for name, shape in zip(self.header, self.shapes, strict=True)
+            ],
+            "absent": list(self.absent),
+            "rows": [list(row) for row in self.rows],
+            "rejected": [
+                {"line": record.line, "rule": record.flaw, "text": record.text}
+                for record in self.rejected
+            ],
+            "records": {part.value: self.counts[part] for part in Part},
+            "whole": self.whole,
+            "written": self.written and str(self.written),
+        }
+
+
+def preview(
+    file: Path, *, columns: Sequence[str] = (), output: Path | None = None, rows: int = 10
+) -> Previewed:
+    """Read a file as ingestion would, and write the reading if there is a place for it.
+
+    Args:
+        columns: names of its columns, as far as they are known.
+        output: the file to write: CSV by RFC 4180 with a header, UTF-8, line feeds. It is there
+            as a whole or not at all.
+        rows: how many to keep to be shown.
+
+    Raises:
+        BatchRefused: the file would be held.
+        ConfigurationError: there is no such file.
+        EnvironmentFailed: it cannot be read, or the reading cannot be written.
+    """
+    with _told(file):
+        if not sample_of(file).head.strip(_NOTHING):
+            return _nothing(file, tuple(columns), output)
+        detected = detect_file(file, columns=columns)
+        reading = Reading(detected.dialect, columns, file.name)
+        with lines_of_file(file, detected.dialect) as lines:
+            parts = reading.parts(lines)
+            if output is None:
+                seen = _Seen(reading, rows)
+                seen.all(islice(parts, MOST_READ))
+                whole = next(parts, None) is None
+            else:
+                with _whole(output) as target:
+                    seen = _Seen(reading, rows, target)
+                    seen.all(parts)
+                whole = True
+    return Previewed(
+        file,
+        detected,
+        reading.header,
+        tuple(shape_of(column) for column in seen.columns()),
+        tuple(seen.rows[:rows]),
+        tuple(seen.rejected),
+        reading.counts,
+        whole,
+        output,
+        reading.absent,
+    )
+
+
+def places(files: Sequence[Path], output: str | None) -> list[Path | None]:
+    """Where the reading of each file goes: a file for one, files in a folder for several.
+
+    Args:
+        output: a folder if there is one, or if it ends as folders do.
+
+    Raises:
+        ConfigurationError: two readings would have one place, or one the place of a file.
+        EnvironmentFailed: the folder cannot be made.
+    """
+    if output is None:
+        return [None] * len(files)
+    root = Path(output)
+    folder = len(files) > 1 or output.endswith(os.sep) or root.is_dir()
+    found = [root / file.name.removesuffix(".gz") if folder else root for file in files]
+    twice = [place.name for place, count in Counter(found).items() if count > 1]
+    if twice:
+        raise ConfigurationError(
+            f"Several files would be written as {twice[0]!r}.",
+            where=output,
+            hint="preview them one by one, each with an --output of its own",
+        )
+    taken = {file.resolve() for file in files}
+    for place in found:
+        if place.resolve() in taken:
+            raise ConfigurationError(
+                "The reading would take the place of the file.",
+                where=str(place),
+                hint="write it elsewhere",
+            )
+    if folder:
+        with _told(root, "written"):
+            root.mkdir(parents=True, exist_ok=True)
+    return list(found)
+
+
+class _Seen:
+    """What is kept of a reading, and written of it."""
+
+    def __init__(self, reading: Reading, rows: int, target: IO[str] | None = None) -> None:
+        self.reading = reading
+        self.rows: list[tuple[str, ...]] = []
+        self.rejected: list[Record] = []
+        self._most = max(rows, _MOST_LOOKED_AT)
+        self._writer = csv.writer(target, lineterminator="\n") if target else None
+        self._begun = False
+
+    def all(self, parts: Iterator[tuple[Part, Record]]) -> None:
+        """Take in all records."""
+        for part, record in parts:
+            if part is Part.ROW:
+                if len(self.rows) < self._most:
+                    self.rows.append(record.cells)
+                self._write(record.cells)
+            elif part is Part.REJECT and len(self.rejected) < _MOST_REJECTED:
+                self.rejected.append(record)
+        self._write()
+
+    def columns(self) -> list[tuple[str, ...]]:
+        """Cells of each column."""
+        return list(zip(*self.rows, strict=True)) or [() for _ in self.reading.header]
+
+    def _write(self, *rows: tuple[str, ...]) -> None:
+        if self._writer:
+            if not self._begun:
+                self._writer.writerow(self.reading.header)
+                self._begun = True
+            self._writer.writerows(rows)
+
+
+def _nothing(file: Path, columns: tuple[str, ...], output: Path | None) -> Previewed:
+    """An empty file: a table without rows, of columns that only the caller knows."""
+    if output:
+        with _whole(output) as target:
+            if columns:
+                csv.writer(target, lineterminator="\n").writerow(columns)
+    empty = tuple(Shape(Kind.EMPTY) for _ in columns)
+    return Previewed(file, None, columns, empty, written=output)
+
+
+@contextmanager
+def _whole(place: Path) -> Iterator[IO[str]]:
+    """A text file that is there when it is complete, and not before."""
+    draft = place.with_name(f".{place.name}.{os.getpid()}.part")
+    try:
+        with _told(place, "written"), draft.open("w", encoding="utf-8", newline="") as target:
+            yield target
+        with _told(place, "written"):
+            draft.replace(place)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink()
+        raise
+
+
+@contextmanager
+def _told(place: Path, done: str = "read") -> Iterator[None]:
+    """Name what the system says of a file."""
+    try:
+        yield
+    except SluicegateError:
+        raise
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise ConfigurationError(
+            "There is no such file." if done == "read" else "It cannot be written there.",
+            where=str(error.filename or place),
+            hint=f"look at the path: {error.strerror}",
+        ) from error
+    except OSError as error:
+        raise EnvironmentFailed(
+            f"The file cannot be {done}: {error.strerror or type(error).__name__}.",
+            where=str(error.filename or place),
+            hint="look at its permissions, and at the free space of the disk",
+        ) from error

@@ -1,0 +1,195 @@
+"""`sluicegate preview`, as a person types it."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import re
+import shlex
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from sluicegate.cli.main import app
+from sluicegate.dialect import Dialect
+from sluicegate.errors import BatchRefused, ConfigurationError, EnvironmentFailed
+from tests.support import ROOT
+
+SALES = "Sales of May\n\nid;name;amount;on\n1;Hill;1,5;31/05/2026\n2;Lake;2,5;30/05/2026\n3;x\n"
+
+
+@pytest.fixture
+def sales(tmp_path: Path) -> Path:
+    """A file with a title, decimal commas, and a line that is no record."""
+    file = tmp_path / "sales.csv"
+    file.write_text(SALES, encoding="cp1252")
+    return file
+
+
+def preview(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["preview", *map(str, arguments)])
+
+
+def told(*arguments: str | Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(preview(*arguments, "--json").stdout)
+    return found
+
+
+def test_a_file_is_shown_as_it_would_be_read(sales: Path) -> None:
+    """Dialect, types, what to know, rows, rejected lines, counts."""
+    result = preview(sales)
+    assert result.exit_code == 0
+    for words in (
+        "utf-8, semicolon between cells",
+        "2 lines before the header",
+        "decimals use commas",
+        "day first",
+        "Hill",
+        "line 6, record:fields: 3;x",
+        "2 rows, 1 rejected, 1 before a header",
+    ):
+        assert words in result.stdout
+
+
+def test_programs_are_told_the_same(sales: Path) -> None:
+    """As one list, with the dialect as it can be declared."""
+    (found,) = told(sales, "--rows", "1")
+    assert found["dialect"]["delimiter"] == ";"
+    assert found["dialect"]["preamble"] == 2
+    assert [column["type"] for column in found["columns"]] == ["integer", "text", "decimal", "date"]
+    assert found["rows"] == [["1", "Hill", "1,5", "31/05/2026"]]
+    assert found["rejected"] == [{"line": 6, "rule": "record:fields", "text": "3;x"}]
+    assert found["records"]["row"] == 2
+    assert found["whole"] is True
+
+
+def test_a_reading_is_written_as_plain_csv(tmp_path: Path, sales: Path) -> None:
+    """With a header, in UTF-8, with line feeds, and quotes where they are needed."""
+    place = tmp_path / "plain.csv"
+    preview(sales, "--output", place)
+    assert place.read_bytes() == (
+        b'id,name,amount,on\n1,Hill,"1,5",31/05/2026\n2,Lake,"2,5",30/05/2026\n'
+    )
+
+
+def test_names_help(tmp_path: Path) -> None:
+    """They are a line of CSV, because a name may hold a comma or a line end."""
+    file = tmp_path / "f.csv"
+    file.write_text("1,2,x\n3,4,y\n")
+    assert [column["name"] for column in told(file)[0]["columns"]] == [
+        "column_1",
+        "column_2",
+        "column_3",
+    ]
+    (found,) = told(file, "--columns", 'a,"b, in EUR","c\nd"')
+    assert [column["name"] for column in found["columns"]] == ["a", "b, in EUR", "c\nd"]
+    (found,) = told(file, "--columns", 'a,5" pipe,c\nd')
+    assert [column["name"] for column in found["columns"]] == ["a", '5" pipe', "c\nd"]
+    wrong = preview(file, "--columns", 'a,"b')
+    assert isinstance(wrong.exception, ConfigurationError)
+
+
+def test_several_files_go_to_a_folder_and_one_bad_file_spoils_none(
+    tmp_path: Path, sales: Path
+) -> None:
+    """The others are written under their names; the error names the bad one, and the exit code."""
+    bad = tmp_path / "bad.csv"
+    bad.write_bytes(b"PK\x03\x04" + bytes(100))
+    packed = tmp_path / "more.csv.gz"
+    packed.write_bytes(gzip.compress(SALES.encode()))
+    folder = tmp_path / "out"
+    result = preview(sales, bad, packed, "--output", folder)
+    assert result.exit_code == BatchRefused.exit_code
+    assert "bad.csv" in result.stderr
+    assert sorted(file.name for file in folder.iterdir()) == ["more.csv", "sales.csv"]
+    first, second, third = told(sales, bad, packed)
+    assert (first["records"], third["records"]) == (first["records"], first["records"])
+    assert (second["error"], second["exit_code"]) == ("BatchRefused", BatchRefused.exit_code)
+
+
+def test_a_reading_is_written_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A gzip that breaks off leaves what was there before, and nothing else."""
+    file, place = tmp_path / "f.csv.gz", tmp_path / "plain.csv"
+    text = "a,b\n" + "".join(f"{number},{number * 7919 % 10007}\n" for number in range(60_000))
+    file.write_bytes(gzip.compress(text.encode())[:-9])
+    place.write_text("before")
+    assert preview(file, "--output", place).exit_code == BatchRefused.exit_code
+    assert place.read_text() == "before"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["f.csv.gz", "plain.csv"]
+
+
+def test_a_reading_takes_no_other_files_place(tmp_path: Path, sales: Path) -> None:
+    """Neither that of the file, nor that of another reading."""
+    same = preview(sales, "--output", sales)
+    assert isinstance(same.exception, ConfigurationError)
+    other = tmp_path / "other" / "sales.csv"
+    other.parent.mkdir()
+    other.write_text(SALES)
+    twice = preview(sales, other, "--output", tmp_path / "out")
+    assert isinstance(twice.exception, ConfigurationError)
+    assert sales.read_text() == SALES
+
+
+def test_what_is_not_there_is_named(tmp_path: Path, sales: Path) -> None:
+    """A file, and a place to write to."""
+    missing = preview(tmp_path / "none.csv")
+    assert (missing.exit_code, "none.csv" in missing.stderr) == (ConfigurationError.exit_code, True)
+    nowhere = preview(sales, "--output", tmp_path / "none" / "plain.csv")
+    assert nowhere.exit_code in {ConfigurationError.exit_code, EnvironmentFailed.exit_code}
+    assert "cannot be written there" in nowhere.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf"])
+def test_an_empty_file_is_a_table_without_rows(tmp_path: Path, content: bytes) -> None:
+    """Of the columns that are known; it is said that a batch like this is held."""
+    file, place = tmp_path / "f.csv", tmp_path / "plain.csv"
+    file.write_bytes(content)
+    result = preview(file, "--columns", "a,b", "--output", place)
+    assert (result.exit_code, "empty" in result.stdout) == (0, True)
+    assert place.read_text() == "a,b\n"
+
+
+def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
+    """Its columns are named, and look like nothing."""
+    file, place = tmp_path / "f.csv", tmp_path / "plain.csv"
+    file.write_text("id,name\n")
+    preview(file, "--output", place)
+    assert place.read_text() == "id,name\n"
+    assert [column["type"] for column in told(file)[0]["columns"]] == ["empty", "empty"]
+
+
+def test_no_control_character_reaches_the_terminal(tmp_path: Path) -> None:
+    """A file cannot tell a terminal what to do, by a cell or by a rejected line."""
+    file = tmp_path / "f.csv"
+    file.write_text("id,name\n1,\x1b[31mred\n2,y\n3,\x1b[2J,\x07\n[bold],x\n")
+    result = preview(file)
+    assert "\x1b" not in result.stdout
+    assert "\x07" not in result.stdout
+    assert "[bold]" in result.stdout
+
+
+def test_what_was_written_is_read_back_as_it_is(tmp_path: Path) -> None:
+    """Line ends, quotes and blanks within cells stay."""
+    rows = [["id", "text"], ["1", 'a "b"\r\n c,'], ["2", " x "], ["3", ""]]
+    file, place = tmp_path / "f.csv", tmp_path / "plain.csv"
+    with file.open("w", newline="") as target:
+        csv.writer(target, delimiter="\t", lineterminator="\r\n").writerows(rows)
+    preview(file, "--output", place)
+    with place.open(newline="") as source:
+        assert list(csv.reader(source)) == rows
+
+
+def test_the_page_shows_what_the_command_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it names every part of a dialect."""
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs" / "reading-files.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^\$ \.venv/bin/sluicegate preview (.+)$", page, re.MULTILINE)
+    (shown,) = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    printed = preview(*shlex.split(command)).stdout
+    assert shown.splitlines() == [line.rstrip() for line in printed.splitlines()]
+    assert {each.name for each in fields(Dialect)} <= set(re.findall(r"`(\w+)`", page))
