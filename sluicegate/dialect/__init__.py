@@ -7,8 +7,8 @@ every line of :func:`lines_of_file` what it is.
 from sluicegate.dialect.detect import Detected, detect, lines_of
 from sluicegate.dialect.dialect import Declared, Dialect
 from sluicegate.dialect.encoding import encoding_of
+from sluicegate.dialect.files import detect_file, lines_of_file, sample_of
 from sluicegate.dialect.kinds import Kind, kind_of
-from sluicegate.dialect.opening import detect_file, lines_of_file, sample_of
 from sluicegate.dialect.reading import Part, Reading
 from sluicegate.dialect.records import ENCODING, FIELDS, QUOTING, Lexer, Record
 from sluicegate.dialect.shapes import Shape, shape_of

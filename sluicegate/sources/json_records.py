@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sluicegate.errors import BatchRefused, meant
-from sluicegate.sources.opening import opened
+from sluicegate.opening import opened
 from sluicegate.sources.text import BLOCK, MOST_LINE, Block, pieces
 
 EACH = None

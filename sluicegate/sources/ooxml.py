@@ -10,7 +10,7 @@ import zipfile
 from posixpath import dirname, join, normpath
 
 from sluicegate.errors import BatchRefused
-from sluicegate.sources.opening import most_unpacked
+from sluicegate.opening import most_unpacked
 from sluicegate.sources.sheet_cells import Protected, Unreadable, parse, pieces
 
 MOST_BYTES = 4 << 30

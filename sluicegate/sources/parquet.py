@@ -10,7 +10,7 @@ import polars as pl
 
 from sluicegate.contracts.texts import as_text, is_plain
 from sluicegate.errors import BatchRefused
-from sluicegate.sources.opening import require_unpacked
+from sluicegate.opening import require_unpacked
 from sluicegate.sources.records import LINE, Records, rejects_of
 
 

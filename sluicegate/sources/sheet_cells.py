@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from sluicegate.sources.opening import Stream
+from sluicegate.opening import Stream
 
 _PIECE = 1 << 20
 _MOST_CELL = 1 << 20

@@ -22,10 +22,10 @@ from python_calamine import (
 )
 
 from sluicegate.errors import BatchRefused, meant
+from sluicegate.opening import require_unpacked
 from sluicegate.sources import biff, ods
 from sluicegate.sources.ole import MAGIC, Compound, DamagedCompound
 from sluicegate.sources.ooxml import MOST_BYTES, require_harmless, sheet_part
-from sluicegate.sources.opening import require_unpacked
 from sluicegate.sources.shared_texts import require_modest_texts
 from sluicegate.sources.sheet_cells import Extent, Protected, Unreadable, sheet_extent
 

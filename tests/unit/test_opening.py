@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from sluicegate import opening
 from sluicegate.errors import BatchRefused
-from sluicegate.sources import opening
-from sluicegate.sources.opening import opened
+from sluicegate.opening import opened
 
 if sys.version_info >= (3, 14):
     from compression import zstd

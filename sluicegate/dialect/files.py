@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, cast
 
 from sluicegate.dialect.detect import NO_TYPES, Detected, detect
 from sluicegate.dialect.dialect import Declared, Dialect
 from sluicegate.dialect.encoding import KEEP, encoding_of
 from sluicegate.dialect.kinds import Kind
 from sluicegate.errors import BatchRefused
+from sluicegate.opening import Stream, opened, packed
 
-_GZIP = b"\x1f\x8b"
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 _HEAD = 1 << 18
 _LONGEST_HEAD = 1 << 22
 """Bytes of the head that dialects are told by; more only of a file with long lines."""
@@ -49,7 +50,7 @@ def sample_of(file: Path, name: str | None = None) -> Sample:
     """Take a sample of a file: a second's work, however large it is.
 
     Raises:
-        BatchRefused: it is a damaged gzip.
+        BatchRefused: it is damaged.
     """
     with _bytes_of(file, name or file.name) as source:
         head = source.read(_HEAD)
@@ -76,7 +77,7 @@ def detect_file(
     declared: Declared | None = None,
     name: str | None = None,
 ) -> Detected:
-    """Find the dialect of a file, gzip-compressed or not; see :func:`~.detect.detect`.
+    """Find the dialect of a file, packed or not; see :func:`~.detect.detect`.
 
     Raises:
         BatchRefused: it is no text, it is empty, or nothing tells how to read it.
@@ -106,7 +107,7 @@ def lines_of_file(file: Path, dialect: Dialect, name: str | None = None) -> Iter
     """The lines of a file, each with its line end; bytes that cannot be decoded are kept.
 
     Raises:
-        BatchRefused: it is a damaged gzip, or a line has no end.
+        BatchRefused: it is damaged, or a line has no end.
     """
     name = name or file.name
     newline = "" if dialect.returns else "\n"
@@ -132,22 +133,28 @@ def _bounded(text: io.TextIOWrapper, name: str) -> Iterator[str]:
 
 def _packed(file: Path) -> bool:
     with file.open("rb") as raw:
-        return raw.read(len(_GZIP)) == _GZIP
+        return packed(raw) is not None
 
 
 @contextmanager
-def _bytes_of(file: Path, name: str) -> Iterator[BinaryIO]:
-    if not _packed(file):
-        with file.open("rb") as raw:
-            yield raw
-        return
-    with file.open("rb") as raw:
-        try:
-            with gzip.GzipFile(fileobj=raw) as unpacked:
-                yield cast(BinaryIO, unpacked)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise BatchRefused(
-                "The file is a damaged or truncated gzip.",
-                where=name,
-                hint="have the provider send it again",
-            ) from error
+def _bytes_of(file: Path, name: str) -> Iterator[io.BufferedReader]:
+    with opened(file, name) as stream:
+        yield stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(_Raw(stream))
+
+
+class _Raw(io.RawIOBase):
+    """A stream as the standard library wants it: that is what decodes and finds lines."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Fill a buffer; returns with how many bytes."""
+        view = memoryview(buffer).cast("B")
+        found = self._stream.read(len(view))
+        view[: len(found)] = found
+        return len(found)
