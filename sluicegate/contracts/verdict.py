@@ -56,10 +56,13 @@ class Verdict:
         sets = masks.unique()
         names = (pl.when(pl.col(rule)).then(pl.lit(rule)).alias(rule) for rule in self.broken)
         lists = sets.select(pl.concat_list(names).list.drop_nulls()).to_series()
-        named = sets.insert_column(0, lists.alias(""))
-        return masks.join(named, on=list(self.broken), how="left", maintain_order="left")[""].alias(
-            "rules"
+        named = masks.join(
+            sets.with_columns(lists.alias("")),
+            on=list(self.broken),
+            how="left",
+            maintain_order="left",
         )
+        return named[""].alias("rules")
 
     def only(self, rules: Collection[str]) -> Verdict:
         """The same, of some of the rules."""

@@ -88,6 +88,8 @@ def test_equals_plain_python_row_by_row(rows: list[Row]) -> None:
     assert verdict.counts() == {name: sum(mask) for name, mask in wanted.items()}
     of_each = [sorted(name for name in wanted if wanted[name][place]) for place in range(len(rows))]
     assert list(map(sorted, verdict.rules_of(verdict.rejected))) == list(filter(None, of_each))
+    every = pl.repeat(True, len(rows), eager=True)
+    assert list(map(sorted, verdict.rules_of(every))) == of_each
 
 
 def test_rules_are_all_that_can_be_broken() -> None:
