@@ -68,8 +68,8 @@ def answers(asked: list[Question], frame: pl.DataFrame) -> list[tuple[int, pl.Se
         if question.breaks is not None
     }
     others = [question.frame for question in asked if question.frame is not None]
-    together, *each = pl.collect_all([frame.lazy().select(**plain), *others])
-    apart = iter(each)
+    # Not lazily: masks in other pieces than the columns have these copied when they are filtered.
+    together, apart = frame.select(**plain), iter(pl.collect_all(others))
     masks = [
         together[str(number)] if question.breaks is not None else next(apart).to_series()
         for number, question in enumerate(asked)

@@ -51,9 +51,18 @@ class Verdict:
         """
         if not self.broken:
             return pl.Series("rules", [[]] * int(rows.sum()), dtype=pl.List(pl.String))
+        # However many the rows, what they break is one of few sets: each is written out once.
         masks = pl.DataFrame(self.broken).filter(rows)
+        sets = masks.unique()
         names = (pl.when(pl.col(rule)).then(pl.lit(rule)).alias(rule) for rule in self.broken)
-        return masks.select(rules=pl.concat_list(names).list.drop_nulls())["rules"]
+        lists = sets.select(pl.concat_list(names).list.drop_nulls()).to_series()
+        named = masks.join(
+            sets.with_columns(lists.alias("")),
+            on=list(self.broken),
+            how="left",
+            maintain_order="left",
+        )
+        return named[""].alias("rules")
 
     def only(self, rules: Collection[str]) -> Verdict:
         """The same, of some of the rules."""

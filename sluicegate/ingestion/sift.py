@@ -163,12 +163,12 @@ def _judge(source: Source, written: pl.DataFrame) -> tuple[pl.DataFrame, Verdict
     readings = {
         column.name: read(column, written[column.name]) for column in source.contract.columns()
     }
-    typed = pl.DataFrame([reading.value for reading in readings.values()])
+    typed = written.with_columns(reading.value for reading in readings.values())
     broken = {rule: mask for reading in readings.values() for rule, mask in reading.broken.items()}
-    for rule, mask in judge(source.contract, typed).broken.items():
+    for rule, mask in judge(source.contract, typed.drop(BATCH, LINE)).broken.items():
         broken[rule] = _absent(rule, mask, readings)
     kept = {rule: mask for rule, mask in broken.items() if mask.any()}
-    return typed.with_columns(written[BATCH], written[LINE]), Verdict(kept, typed.height)
+    return typed, Verdict(kept, typed.height)
 
 
 def _absent(rule: str, mask: pl.Series, readings: dict[str, Reading]) -> pl.Series:

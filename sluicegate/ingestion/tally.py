@@ -99,6 +99,6 @@ def _broken(contract: type[Contract], judged: Verdict) -> dict[Dimension, pl.Ser
         count = pl.sum_horizontal if dimension is Dimension.COMPLETENESS else pl.any_horizontal
         names = [str(number) for number in range(len(broken))]
         found[dimension] = pl.DataFrame(broken, names).select(
-            count(pl.all()).cast(pl.Int64).alias(dimension.value)
+            count(pl.all()).alias(dimension.value)
         )[dimension.value]
     return found

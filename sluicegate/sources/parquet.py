@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import polars as pl
@@ -64,10 +65,17 @@ def _records(frame: pl.DataFrame, start: int, columns: Sequence[str]) -> Records
                 for name, dtype in frame.schema.items()
                 if name in columns
             ),
-            pl.int_range(start, start + pl.len(), dtype=pl.Int64).alias(LINE),
+            _lines(frame, start),
         ),
         rejects_of([]),
     )
+
+
+def _lines(frame: pl.DataFrame, start: int) -> pl.Series:
+    """Numbers of rows, in pieces as long as those of the columns: or else all would be copied."""
+    lengths = frame.to_series().chunk_lengths() if frame.width else [0]
+    ends = pairwise(accumulate(lengths, initial=start))
+    return pl.concat([pl.int_range(*each, dtype=pl.Int64, eager=True) for each in ends]).alias(LINE)
 
 
 def _unnested(frame: pl.DataFrame) -> pl.DataFrame:

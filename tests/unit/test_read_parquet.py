@@ -14,8 +14,10 @@ from sluicegate.contracts import Contract, Date, Money, UtcTimestamp, field, key
 from sluicegate.contracts.texts import as_text
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion import ingest, raw_table
+from sluicegate.ingestion.sift import shape, sift
+from sluicegate.ingestion.table import BATCH
 from sluicegate.lake import Session
-from sluicegate.sources import Files, Load, Parquet, Records
+from sluicegate.sources import LINE, Files, Load, Parquet, Records
 from tests.unit.kit import batch, fresh_name
 
 NAMES = (
@@ -112,6 +114,19 @@ class Orders(Contract):
     amount: Money = field(gt=0)
 
 
+def orders() -> Files:
+    """A source of such orders."""
+    return Files(
+        fresh_name(),
+        contract=Orders,
+        match="*",
+        format=Parquet(),
+        load=Load.APPEND,
+        tolerate="50 %",
+        owner="sales",
+    )
+
+
 def test_typed_values_meet_the_contract(session: Session, tmp_path: Path) -> None:
     """They are published as they are; a moment without a zone and a bad amount are set aside."""
     moment = datetime(2026, 10, 30, 12, tzinfo=UTC)
@@ -125,15 +140,7 @@ def test_typed_values_meet_the_contract(session: Session, tmp_path: Path) -> Non
     )
     made.write_parquet(tmp_path / "made")
     content = (tmp_path / "made").read_bytes()
-    declared = Files(
-        fresh_name(),
-        contract=Orders,
-        match="*",
-        format=Parquet(),
-        load=Load.APPEND,
-        tolerate="50 %",
-        owner="sales",
-    )
+    declared = orders()
     intake = ingest(declared, [batch(tmp_path, content)], session, "run")
     ((receipt),) = intake.receipts
     assert (receipt.published, receipt.rejections) == (2, {"amount:greater_than": 1})
@@ -155,3 +162,34 @@ def test_what_the_contract_does_not_read_may_be_of_any_type(tmp_path: Path) -> N
     twice = pl.DataFrame({"a.b": [1], "a": [{"b": 2}]})
     with pytest.raises(BatchRefused, match="of types that cannot be read"):
         read(tmp_path, twice)
+
+
+def test_no_column_is_in_other_pieces_than_the_rest(tmp_path: Path) -> None:
+    """Where one is, polars copies them all whenever they are looked at together."""
+    made = pl.DataFrame(
+        {
+            "order_id": range(1, 8),
+            "booked_at": [datetime(2026, 10, 30, 12, tzinfo=UTC)] * 7,
+            "day": [date(2026, 10, 30)] * 7,
+            "amount": [Decimal("1.10")] * 6 + [Decimal("0.00")],
+        }
+    )
+    made.write_parquet(tmp_path / "made", row_group_size=3)
+    given, declared = batch(tmp_path, (tmp_path / "made").read_bytes()), orders()
+    (records,) = declared.read(given)
+    sifted = sift(declared, [shape(declared, given, records)])
+    assert records.rows[LINE].to_list() == [1, 2, 3, 4, 5, 6, 7]
+    assert pieces(sifted.written) == {(3, 3, 1)}
+    assert pieces(sifted.accepted) == {(3, 3)}
+
+
+def test_rows_are_numbered_through_all_parts(tmp_path: Path) -> None:
+    """Wherever a row group or a part ends, the next row has the next number."""
+    pl.DataFrame({"text": ["x"] * 10}).write_parquet(tmp_path / "made", row_group_size=3)
+    parts = list(Parquet().read(tmp_path / "made", name="made", columns=NAMES, most=4))
+    assert [part.rows[LINE].to_list() for part in parts] == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10]]
+
+
+def pieces(frame: pl.DataFrame) -> set[tuple[int, ...]]:
+    """The lengths of the pieces that the columns are in; a constant is in none."""
+    return {tuple(values.chunk_lengths()) for values in frame.drop(BATCH)}

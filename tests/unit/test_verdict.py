@@ -87,6 +87,22 @@ def test_equals_plain_python_row_by_row(rows: list[Row]) -> None:
     assert verdict.counts() == {name: sum(mask) for name, mask in wanted.items()}
     of_each = [sorted(name for name in wanted if wanted[name][place]) for place in range(len(rows))]
     assert list(map(sorted, verdict.rules_of(verdict.rejected))) == list(filter(None, of_each))
+    every = pl.repeat(True, len(rows), eager=True)
+    assert list(map(sorted, verdict.rules_of(every))) == of_each
+
+
+def test_masks_are_in_the_pieces_of_the_columns() -> None:
+    """Where they are not, polars copies every column to filter it."""
+
+    class Counted(Contract):
+        """A number, not of zero."""
+
+        number: int = field(ge=1)
+
+    pieces = [pl.DataFrame({"number": pl.int_range(0, 150_000, eager=True)})] * 2
+    verdict = judge(Counted, pl.concat(pieces, rechunk=False))
+    (mask,) = verdict.broken.values()
+    assert (mask.chunk_lengths(), mask.sum()) == ([150_000, 150_000], 2)
 
 
 def test_rules_are_all_that_can_be_broken() -> None:
