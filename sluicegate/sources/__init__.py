@@ -2,6 +2,7 @@
 
 from sluicegate.sources.base import ROWS_AT_ONCE, Batch, Discovery, Known, Load, Source
 from sluicegate.sources.delimited import Delimited
+from sluicegate.sources.detected import Detected
 from sluicegate.sources.excel import Excel
 from sluicegate.sources.files import Files, Under
 from sluicegate.sources.fixed_width import FixedWidth
@@ -20,6 +21,7 @@ __all__ = [
     "ROWS_AT_ONCE",
     "Batch",
     "Delimited",
+    "Detected",
     "Discovery",
     "Excel",
     "Expectation",

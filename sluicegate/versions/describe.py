@@ -17,7 +17,7 @@ from sluicegate.contracts.dimension import USUAL, RuleMeta
 from sluicegate.contracts.field import METADATA, FieldMeta, rule_meta
 from sluicegate.contracts.kinds import BOUNDS, is_builtin, is_plain
 from sluicegate.errors import ContractError
-from sluicegate.sources import Delimited, Excel, Format, Json, JsonPages, Ndjson, Source
+from sluicegate.sources import Delimited, Detected, Excel, Format, Json, JsonPages, Ndjson, Source
 from sluicegate.sources.base import Terms
 from sluicegate.sources.text import is_utf8
 from sluicegate.versions.code import digest_of
@@ -228,7 +228,7 @@ def _header(format: Format) -> str:  # noqa: A002 - it is what it is called
     if isinstance(format, Json | JsonPages | Ndjson):
         return PER_RECORD
     match format:
-        case Delimited(header=False) | Excel(header_row=None):
+        case Delimited(header=False) | Detected(header=0) | Excel(header_row=None):
             return POSITIONAL
         case _:
             return NAMED
