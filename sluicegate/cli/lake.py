@@ -248,15 +248,35 @@ def verify(
     deep: Annotated[
         bool, typer.Option("--deep", help="Read data files to the last byte too.")
     ] = False,
+    backup: Annotated[
+        Path | None,
+        typer.Option("--backup", help="Read every backup in this folder instead of the lake."),
+    ] = None,
     env: Env = None,
     json: Json = False,
 ) -> None:
     """Look whether everything that the lake keeps is there, and is what it was."""
     from sluicegate.pipeline.verifying import verify_with_ledger
 
+    if backup is not None:
+        _verify_backups(backup.absolute(), name or env, json=json)
+        return
     verified = verify_with_ledger(settings_for(name or "dev", env), name, deep=deep)
     render_keep.verified(verified, json=json)
     verified.require_whole()
+
+
+def _verify_backups(folder: Path, asked: str | None, *, json: bool) -> None:
+    from sluicegate.lake.verify_backup import verify_backups
+
+    if asked is not None:
+        raise ConfigurationError(
+            "--backup looks at all that is in a folder, and at no ref or environment.",
+            hint=f"sluicegate lake verify --backup {folder}",
+        )
+    found = verify_backups(folder)
+    render_keep.verified_backups(found, json=json)
+    found.require_whole()
 
 
 def _opened(name: str, env: str | None) -> tuple[Lake, str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,14 @@ from sluicegate.lake.backup_lists import (
     place_of,
 )
 from sluicegate.lake.branch import CATALOG, GENERATIONS, key_of
+from sluicegate.lake.checksums import recorded
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.lake import Lake
 from sluicegate.lake.points import reached
 from sluicegate.lake.store import Folder
 
 _DRAFTS = "drafts"
+_UNKNOWN: Mapping[str, str] = {}
 
 
 def back_up(lake: Lake, folder: Path) -> Backup:
@@ -47,7 +49,8 @@ def back_up(lake: Lake, folder: Path) -> Backup:
 
     Raises:
         ConfigurationError: the folder holds something else, or is inside the lake.
-        EnvironmentFailed: the lake lost something that it needs, or the disk is full.
+        EnvironmentFailed: the lake lost something that it needs, or has it damaged; or the disk is
+            full.
     """
     _require_place(lake, folder)
     last, damaged = newest_of(folder)
@@ -96,22 +99,30 @@ class _Copier:
         self._folder = folder
         self._known = known
 
-    def take(self, keys: Iterable[str]) -> None:
+    def take(self, keys: Iterable[str], digests: Mapping[str, str] = _UNKNOWN) -> None:
         """Copy objects; those of an earlier backup are there already.
+
+        Args:
+            digests: key → how the SHA-256 that it was published with begins, where that is known.
 
         Raises:
             FileNotFoundError: there is no such object.
+            EnvironmentFailed: one is not what was published.
         """
         folders = set()
         for key in keys:
             if key in self.objects:
                 # Catalogs share most of their files.
                 continue
-            if (there := self._there(key)) is not None:
+            published = digests.get(key, "")
+            there = self._there(key)
+            if there is not None and there[1].startswith(published):
                 self.objects[key] = there
                 continue
             with durable.drafted(self._folder / _DRAFTS) as draft:
                 facts = copy(self._lake.store.stream(key), draft)
+                if not facts[1].startswith(published):
+                    raise self._damaged(key)
                 durable.sync_file(draft)
                 reached("object copied")
                 place = self._folder / place_of(key, facts[1])
@@ -144,6 +155,13 @@ class _Copier:
         if known != facts and key.startswith(NUMBERED):
             raise self._another_lake(key)
         return None
+
+    def _damaged(self, key: str) -> EnvironmentFailed:
+        return EnvironmentFailed(
+            f"{key} is not what was published: it is damaged, and would be backed up so.",
+            where=self._lake.store.where(key),
+            hint="restore it from another backup; sluicegate lake verify --deep names all damage",
+        )
 
     def _another_lake(self, key: str) -> ConfigurationError:
         # Names in logs are numbers, which every lake has; all other names tell their content.
@@ -235,10 +253,22 @@ def is_catalog(key: str) -> bool:
 
 
 def _take_catalog(lake: Lake, copier: _Copier, key: str) -> None:
-    """Copy a catalog after the data files that it names."""
+    """Copy a catalog after the data files that it names.
+
+    What is copied is hashed anyway: that it is what was published costs nothing to know.
+
+    Raises:
+        FileNotFoundError: one of them is lost.
+        EnvironmentFailed: one of them is damaged.
+    """
     catalog = lake.store.local(key)
-    copier.take(file.key for file in data_files(catalog))
-    copier.take([key])
+    files = {file.key for file in data_files(catalog)}
+    digests = {}
+    if key.startswith(GENERATIONS):
+        digests = {file: digest.hex() for file, digest in recorded(catalog).items()}
+        digests[key] = key.removeprefix(f"{GENERATIONS}g").removesuffix(".db")
+    copier.take(files, digests)
+    copier.take([key], digests)
 
 
 def _require_place(lake: Lake, folder: Path) -> None:
