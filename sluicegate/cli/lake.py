@@ -259,9 +259,10 @@ def verify(
     from sluicegate.pipeline.verifying import verify_with_ledger
 
     if backup is not None:
-        _verify_backups(backup.absolute(), name or env, json=json)
+        _verify_backups(backup.absolute(), env if name is None else name, json=json)
         return
-    verified = verify_with_ledger(settings_for(name or "dev", env), name, deep=deep)
+    settings = settings_for("dev" if name is None else name, env)
+    verified = verify_with_ledger(settings, name, deep=deep)
     render_keep.verified(verified, json=json)
     verified.require_whole()
 
@@ -303,7 +304,7 @@ def _opened_both(before: str, after: str, env: str | None) -> tuple[Lake, list[s
 
     known = environments(project_root())
     named = {name: load_settings(name) for name in (before, after) if name in known}
-    chosen = load_settings(env or next(iter(named), "dev"))
+    chosen = load_settings(next(iter(named), "dev") if env is None else env)
     for name, settings in named.items():
         if settings.lake.root != chosen.lake.root:
             raise ConfigurationError(
@@ -320,7 +321,9 @@ def _opened_both(before: str, after: str, env: str | None) -> tuple[Lake, list[s
 def settings_for(name: str, env: str | None) -> Settings:
     """Settings of an environment, if one is named, by its option or as the ref; else dev's."""
     known = environments(project_root())
-    return load_settings(env or (name if name in known else "dev"))
+    if env is not None:
+        return load_settings(env)
+    return load_settings(name if name in known else "dev")
 
 
 def _require_own(name: str) -> None:

@@ -64,7 +64,7 @@ def reader(settings: Settings, ref: str | None = None) -> Connection:
     """
     lake = Lake.of(settings)
     connection = connect()
-    lease = lake.lease(ref or settings.ref)
+    lease = lake.lease(settings.ref if ref is None else ref)
     when_closed(connection, lease.release)
     attach(connection, lease.catalog, lake.files, read_only=True)
     use(connection, MARTS)

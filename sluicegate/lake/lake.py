@@ -185,7 +185,8 @@ class Lake:
         """
         with rooting(self.root):
             head = self.refs.require(ref)
-            target = to or self._before(head)
+            # An empty name is a variable that was not set: it is no wish to go one back.
+            target = self._before(head) if to is None else to
             if target == head.generation:
                 return head
             if to is not None:

@@ -83,6 +83,16 @@ def test_before_the_first_publish_there_is_nothing(project: Path, lake: Lake) ->
     assert "did you mean 'prod'" in str(caught.value.hint)
 
 
+def test_an_empty_name_names_nothing(project: Path, lake: Lake) -> None:
+    """Who took it from a variable that is not set is not shown what he did not ask for."""
+    publish(lake, 1)
+    sluicegate.connect(project=project).close()
+    with pytest.raises(UnknownName, match="no environment called ''"):
+        sluicegate.connect("", project=project)
+    with pytest.raises(UnknownName, match="no ref or generation called ''"):
+        sluicegate.connect("dev", ref="", project=project)
+
+
 def test_an_export_needs_nothing_of_ours(tmp_path: Path, lake: Lake) -> None:
     """A plain DuckDB, without extensions and without the lake, reads the marts and nothing else."""
     generation = publish(lake, 1, 2, 3)
