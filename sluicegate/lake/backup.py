@@ -37,6 +37,7 @@ from sluicegate.lake.branch import CATALOG, GENERATIONS, key_of
 from sluicegate.lake.checksums import recorded
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.lake import Lake
+from sluicegate.lake.log import HINT, parsed, text
 from sluicegate.lake.points import reached
 from sluicegate.lake.store import Folder
 
@@ -172,8 +173,20 @@ class _Copier:
         )
 
     def read(self, key: str) -> Any:
-        """Content of a copied object that is JSON."""
-        return json.loads((self._folder / place_of(key, self.objects[key][1])).read_bytes())
+        """Content of a copied entry of a log, or pin.
+
+        Raises:
+            EnvironmentFailed: it is damaged, so nobody knows what belongs to the backup.
+        """
+        try:
+            entry = parsed((self._folder / place_of(key, self.objects[key][1])).read_bytes())
+            return {"action": None, **entry, "generation": text(entry["generation"])}
+        except (ValueError, KeyError) as error:
+            raise EnvironmentFailed(
+                f"{key} is damaged: nobody can say what belongs to a backup.",
+                where=self._lake.store.where(key),
+                hint=HINT,
+            ) from error
 
 
 def copy(pieces: Iterable[bytes], draft: Path) -> tuple[int, str]:
@@ -207,7 +220,7 @@ def _generations(lake: Lake, copier: _Copier) -> Iterator[str]:
     yield from sorted(heads)
     kept = set(lake.generations())
     logs = (key for key in copier.objects if key.startswith(("refs/", "pins/")))
-    named = {str(copier.read(key).get("generation")) for key in logs}
+    named = {copier.read(key)["generation"] for key in logs}
     yield from sorted((named & kept) - heads)
 
 

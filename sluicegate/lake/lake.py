@@ -176,6 +176,7 @@ class Lake:
     def rollback(self, ref: str, to: str | None = None) -> Move:
         """Point a ref back at an earlier generation; by default the one before what it shows.
 
+        An empty name is none: a variable that was not set is no wish to go one back.
         One that it shows already is left alone: the move that is returned is its last one.
 
         Raises:
@@ -185,7 +186,6 @@ class Lake:
         """
         with rooting(self.root):
             head = self.refs.require(ref)
-            # An empty name is a variable that was not set: it is no wish to go one back.
             target = self._before(head) if to is None else to
             if target == head.generation:
                 return head
