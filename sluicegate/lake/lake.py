@@ -199,6 +199,9 @@ class Lake:
         """The generation that what a ref shows was published on top of."""
         # Newest first, and no further: on object storage the log of a year takes seconds to read.
         for move in self.refs.log(head.ref):
+            if move.generation == move.previous:
+                # Published, and nothing in it was new.
+                continue
             if move.generation == head.generation and move.action == "publish":
                 if move.previous is not None:
                     return move.previous
