@@ -228,10 +228,12 @@ def _take_generation(lake: Lake, copier: _Copier, generation: str, *, needed: bo
     key = key_of(generation)
     try:
         _take_catalog(lake, copier, key)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, EnvironmentFailed) as error:
         if not needed and not lake.store.exists(key):
             # Collected meanwhile: nobody can go back to it any more.
             return
+        if isinstance(error, EnvironmentFailed):
+            raise
         raise EnvironmentFailed(
             f"The lake has lost a file of generation {generation}: {error}.",
             where=lake.store.address,
@@ -252,9 +254,11 @@ def _take_evidence(lake: Lake, copier: _Copier) -> list[str]:
     for key in catalogs:
         try:
             _take_catalog(lake, copier, key)
-        except FileNotFoundError:
+        except (FileNotFoundError, EnvironmentFailed) as error:
             # Else it was collected meanwhile.
             if lake.store.exists(key):
+                if isinstance(error, EnvironmentFailed):
+                    raise
                 left_out.append(f"refused/{key.split('/')[1]}")
     return left_out
 

@@ -14,6 +14,7 @@ from sluicegate.errors import ConfigurationError, EnvironmentFailed
 from sluicegate.lake import Lake
 from sluicegate.lake.backup import back_up
 from sluicegate.lake.backup_lists import digest_of
+from sluicegate.lake.inventory import DataFile, data_files
 from sluicegate.lake.restore import restore
 from sluicegate.lake.verify import verify
 from sluicegate.lake.verify_backup import verify_backups
@@ -144,3 +145,27 @@ def test_list_that_vouches_for_damage_is_not_believed(lake: Lake, tmp_path: Path
     restore(folder, restored)
     assert numbers(restored) == [1]
     assert verify(restored, keep=MONTH, deep=True).problems == []
+
+
+@pytest.mark.parametrize("which", ["generation", "refused run"])
+def test_catalog_that_vanishes_while_it_is_looked_into(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    """A collector took it between two looks: nobody can go back to it, and the backup goes on."""
+    key = f"catalogs/{publish(lake, 1).generation}.db"
+    publish(lake, 2)
+    if which == "refused run":
+        key = lake.refused("r7")
+        with lake.branch("dev", "r7") as branch:
+            branch.keep(key)
+
+    def look(catalog: Path) -> list[DataFile]:
+        if catalog == lake.root / key:
+            catalog.unlink()
+        return data_files(catalog)
+
+    monkeypatch.setattr("sluicegate.lake.backup.data_files", look)
+    made = back_up(lake, tmp_path / "backups")
+    assert key not in made.objects
+    assert made.left_out == ()
+    assert verify_backups(made.folder).problems == []
