@@ -176,7 +176,6 @@ class Lake:
     def rollback(self, ref: str, to: str | None = None) -> Move:
         """Point a ref back at an earlier generation; by default the one before what it shows.
 
-        An empty name is none: a variable that was not set is no wish to go one back.
         One that it shows already is left alone: the move that is returned is its last one.
 
         Raises:
@@ -199,10 +198,8 @@ class Lake:
         """The generation that what a ref shows was published on top of."""
         # Newest first, and no further: on object storage the log of a year takes seconds to read.
         for move in self.refs.log(head.ref):
-            if move.generation == move.previous:
-                # Published, and nothing in it was new.
-                continue
-            if move.generation == head.generation and move.action == "publish":
+            # One that brought nothing does not count.
+            if move.previous != move.generation == head.generation and move.action == "publish":
                 if move.previous is not None:
                     return move.previous
                 break
