@@ -34,5 +34,8 @@ def connect(
     from sluicegate.lake.handout import reader
     from sluicegate.settings import load_settings
 
-    settings = load_settings(env or "dev", Path(project).resolve() if project else None)
-    return reader(settings, ref or env)
+    # An empty name is a variable that was not set: nobody is given another environment for it.
+    settings = load_settings(
+        "dev" if env is None else env, Path(project).resolve() if project else None
+    )
+    return reader(settings, env if ref is None else ref)

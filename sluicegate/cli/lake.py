@@ -248,15 +248,36 @@ def verify(
     deep: Annotated[
         bool, typer.Option("--deep", help="Read data files to the last byte too.")
     ] = False,
+    backup: Annotated[
+        Path | None,
+        typer.Option("--backup", help="Read every backup in this folder instead of the lake."),
+    ] = None,
     env: Env = None,
     json: Json = False,
 ) -> None:
     """Look whether everything that the lake keeps is there, and is what it was."""
     from sluicegate.pipeline.verifying import verify_with_ledger
 
-    verified = verify_with_ledger(settings_for(name or "dev", env), name, deep=deep)
+    if backup is not None:
+        _verify_backups(backup.absolute(), env if name is None else name, json=json)
+        return
+    settings = settings_for("dev" if name is None else name, env)
+    verified = verify_with_ledger(settings, name, deep=deep)
     render_keep.verified(verified, json=json)
     verified.require_whole()
+
+
+def _verify_backups(folder: Path, asked: str | None, *, json: bool) -> None:
+    from sluicegate.lake.verify_backup import verify_backups
+
+    if asked is not None:
+        raise ConfigurationError(
+            "--backup looks at all that is in a folder, and at no ref or environment.",
+            hint=f"sluicegate lake verify --backup {folder}",
+        )
+    found = verify_backups(folder)
+    render_keep.verified_backups(found, json=json)
+    found.require_whole()
 
 
 def _opened(name: str, env: str | None) -> tuple[Lake, str]:
@@ -283,7 +304,7 @@ def _opened_both(before: str, after: str, env: str | None) -> tuple[Lake, list[s
 
     known = environments(project_root())
     named = {name: load_settings(name) for name in (before, after) if name in known}
-    chosen = load_settings(env or next(iter(named), "dev"))
+    chosen = load_settings(next(iter(named), "dev") if env is None else env)
     for name, settings in named.items():
         if settings.lake.root != chosen.lake.root:
             raise ConfigurationError(
@@ -300,7 +321,9 @@ def _opened_both(before: str, after: str, env: str | None) -> tuple[Lake, list[s
 def settings_for(name: str, env: str | None) -> Settings:
     """Settings of an environment, if one is named, by its option or as the ref; else dev's."""
     known = environments(project_root())
-    return load_settings(env or (name if name in known else "dev"))
+    if env is not None:
+        return load_settings(env)
+    return load_settings(name if name in known else "dev")
 
 
 def _require_own(name: str) -> None:

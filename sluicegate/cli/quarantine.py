@@ -47,8 +47,10 @@ def list_(
     """Count what is in quarantine, by source and rule."""
     from sluicegate.pipeline.quarantine import take_stock
 
-    settings = settings_for(ref or "dev", env)
-    found = take_stock(settings, ref or settings.ref, _selection(sources, rules, files))
+    settings = settings_for("dev" if ref is None else ref, env)
+    found = take_stock(
+        settings, settings.ref if ref is None else ref, _selection(sources, rules, files)
+    )
     render_quarantine.stock(found, json=json)
 
 
@@ -65,8 +67,10 @@ def show(
     """Show rejected records of a source, and what replays made of others; personal data masked."""
     from sluicegate.pipeline.quarantine import show as look
 
-    settings = settings_for(ref or "dev", env)
-    found = look(settings, ref or settings.ref, _selection([source], rules, files), most)
+    settings = settings_for("dev" if ref is None else ref, env)
+    found = look(
+        settings, settings.ref if ref is None else ref, _selection([source], rules, files), most
+    )
     render_quarantine.records(found, json=json)
 
 

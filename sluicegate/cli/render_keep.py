@@ -1,4 +1,4 @@
-"""What the commands print that keep the lake in order: gc and verify."""
+"""What the commands print that keep the lake in order: gc, verify, and verify of backups."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sluicegate.lake.collect import Collected
     from sluicegate.lake.problem import Problem
     from sluicegate.lake.verify import Verified
+    from sluicegate.lake.verify_backup import VerifiedBackups
 
 MOST = 3
 """Catalogs that are named of those that share a problem."""
@@ -104,6 +105,25 @@ def verified(verified: Verified, *, json: bool) -> None:
     for problem in verified.problems:
         shown = _shown(problem)
         table.add_row(*map(escape, (problem.what, problem.table or "", shown, problem.place or "")))
+    out.print(table)
+
+
+def verified_backups(verified: VerifiedBackups, *, json: bool) -> None:
+    """What was looked at in a folder of backups, and which of them cannot be restored."""
+    if json:
+        if not verified.problems:
+            print_json(verified.to_dict())
+        return
+    out.print(
+        f"read {_count(verified.objects, 'object')} ({verified.size:,} bytes) of"
+        f" {_count(len(verified.backups), 'backup')}"
+    )
+    if not verified.problems:
+        out.print("[bold]every backup can be restored[/bold]")
+        return
+    table = table_of("problem", "backups", "where")
+    for problem in verified.problems:
+        table.add_row(*map(escape, (problem.what, _shown(problem), problem.place or "")))
     out.print(table)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,15 @@ from sluicegate.lake.backup_lists import (
     place_of,
 )
 from sluicegate.lake.branch import CATALOG, GENERATIONS, key_of
+from sluicegate.lake.checksums import recorded
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.lake import Lake
+from sluicegate.lake.log import HINT, parsed, text
 from sluicegate.lake.points import reached
 from sluicegate.lake.store import Folder
 
 _DRAFTS = "drafts"
+_UNKNOWN: Mapping[str, str] = {}
 
 
 def back_up(lake: Lake, folder: Path) -> Backup:
@@ -47,7 +50,8 @@ def back_up(lake: Lake, folder: Path) -> Backup:
 
     Raises:
         ConfigurationError: the folder holds something else, or is inside the lake.
-        EnvironmentFailed: the lake lost something that it needs, or the disk is full.
+        EnvironmentFailed: the lake lost something that it needs, or has it damaged; or the disk is
+            full.
     """
     _require_place(lake, folder)
     last, damaged = newest_of(folder)
@@ -96,22 +100,30 @@ class _Copier:
         self._folder = folder
         self._known = known
 
-    def take(self, keys: Iterable[str]) -> None:
+    def take(self, keys: Iterable[str], digests: Mapping[str, str] = _UNKNOWN) -> None:
         """Copy objects; those of an earlier backup are there already.
+
+        Args:
+            digests: key → how the SHA-256 that it was published with begins, where that is known.
 
         Raises:
             FileNotFoundError: there is no such object.
+            EnvironmentFailed: one is not what was published.
         """
         folders = set()
         for key in keys:
             if key in self.objects:
                 # Catalogs share most of their files.
                 continue
-            if (there := self._there(key)) is not None:
+            published = digests.get(key, "")
+            there = self._there(key)
+            if there is not None and there[1].startswith(published):
                 self.objects[key] = there
                 continue
             with durable.drafted(self._folder / _DRAFTS) as draft:
                 facts = copy(self._lake.store.stream(key), draft)
+                if not facts[1].startswith(published):
+                    raise self._damaged(key)
                 durable.sync_file(draft)
                 reached("object copied")
                 place = self._folder / place_of(key, facts[1])
@@ -145,6 +157,13 @@ class _Copier:
             raise self._another_lake(key)
         return None
 
+    def _damaged(self, key: str) -> EnvironmentFailed:
+        return EnvironmentFailed(
+            f"{key} is not what was published: it is damaged, and would be backed up so.",
+            where=self._lake.store.where(key),
+            hint="restore it from another backup; sluicegate lake verify --deep names all damage",
+        )
+
     def _another_lake(self, key: str) -> ConfigurationError:
         # Names in logs are numbers, which every lake has; all other names tell their content.
         return ConfigurationError(
@@ -154,8 +173,20 @@ class _Copier:
         )
 
     def read(self, key: str) -> Any:
-        """Content of a copied object that is JSON."""
-        return json.loads((self._folder / place_of(key, self.objects[key][1])).read_bytes())
+        """Content of a copied entry of a log, or pin.
+
+        Raises:
+            EnvironmentFailed: it is damaged, so nobody knows what belongs to the backup.
+        """
+        try:
+            entry = parsed((self._folder / place_of(key, self.objects[key][1])).read_bytes())
+            return {"action": None, **entry, "generation": text(entry["generation"])}
+        except (ValueError, KeyError) as error:
+            raise EnvironmentFailed(
+                f"{key} is damaged: nobody can say what belongs to a backup.",
+                where=self._lake.store.where(key),
+                hint=HINT,
+            ) from error
 
 
 def copy(pieces: Iterable[bytes], draft: Path) -> tuple[int, str]:
@@ -189,7 +220,7 @@ def _generations(lake: Lake, copier: _Copier) -> Iterator[str]:
     yield from sorted(heads)
     kept = set(lake.generations())
     logs = (key for key in copier.objects if key.startswith(("refs/", "pins/")))
-    named = {str(copier.read(key).get("generation")) for key in logs}
+    named = {copier.read(key)["generation"] for key in logs}
     yield from sorted((named & kept) - heads)
 
 
@@ -197,10 +228,12 @@ def _take_generation(lake: Lake, copier: _Copier, generation: str, *, needed: bo
     key = key_of(generation)
     try:
         _take_catalog(lake, copier, key)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, EnvironmentFailed) as error:
         if not needed and not lake.store.exists(key):
             # Collected meanwhile: nobody can go back to it any more.
             return
+        if isinstance(error, EnvironmentFailed):
+            raise
         raise EnvironmentFailed(
             f"The lake has lost a file of generation {generation}: {error}.",
             where=lake.store.address,
@@ -221,9 +254,11 @@ def _take_evidence(lake: Lake, copier: _Copier) -> list[str]:
     for key in catalogs:
         try:
             _take_catalog(lake, copier, key)
-        except FileNotFoundError:
+        except (FileNotFoundError, EnvironmentFailed) as error:
             # Else it was collected meanwhile.
             if lake.store.exists(key):
+                if isinstance(error, EnvironmentFailed):
+                    raise
                 left_out.append(f"refused/{key.split('/')[1]}")
     return left_out
 
@@ -235,10 +270,22 @@ def is_catalog(key: str) -> bool:
 
 
 def _take_catalog(lake: Lake, copier: _Copier, key: str) -> None:
-    """Copy a catalog after the data files that it names."""
+    """Copy a catalog after the data files that it names.
+
+    What is copied is hashed anyway: that it is what was published costs nothing to know.
+
+    Raises:
+        FileNotFoundError: one of them is lost.
+        EnvironmentFailed: one of them is damaged.
+    """
     catalog = lake.store.local(key)
-    copier.take(file.key for file in data_files(catalog))
-    copier.take([key])
+    files = {file.key for file in data_files(catalog)}
+    digests = {}
+    if key.startswith(GENERATIONS):
+        digests = {file: digest.hex() for file, digest in recorded(catalog).items()}
+        digests[key] = key.removeprefix(f"{GENERATIONS}g").removesuffix(".db")
+    copier.take(files, digests)
+    copier.take([key], digests)
 
 
 def _require_place(lake: Lake, folder: Path) -> None:

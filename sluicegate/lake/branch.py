@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 from uuid import uuid4
 
-from sluicegate.errors import BranchBusy, Bug, EnvironmentFailed
+from sluicegate.errors import BranchBusy, Bug, ConfigurationError, EnvironmentFailed
 from sluicegate.lake import checksums, durable
 from sluicegate.lake.compact import compact, touch, vacuum
 from sluicegate.lake.condemned import Condemned
@@ -94,11 +94,13 @@ class Branch:
 
         Raises:
             EnvironmentFailed: the disk is full, or lost a file.
+            ConfigurationError: a table has a data file that is not one of the lake's.
         """
         leftovers = (self.catalog.with_name(CATALOG + end) for end in _LEFTOVERS)
         # An open session would go on writing to the file that readers see by then.
         if self._open or any(leftover.exists() for leftover in leftovers):
             raise Bug("A branch was published while it was open.", where=str(self.catalog))
+        self._require_own()
         reached("compaction begun")
         rewritten = compact(self.catalog, self.session)
         reached("compaction ended")
@@ -116,6 +118,20 @@ class Branch:
         self._store.settle(self.catalog, key_of(generation))
         reached("catalog settled")
         return generation
+
+    def _require_own(self) -> None:
+        """Be sure that all that readers will see is in the lake: else nobody keeps it there.
+
+        What is named by its full path is in no backup, and is lost when the lake is moved.
+        """
+        for file in data_files(self.catalog, current=True):
+            if file.elsewhere is not None:
+                raise ConfigurationError(
+                    f"A data file of {file.table} is not in the folder of that table in the lake;"
+                    " nothing was published.",
+                    where=file.elsewhere,
+                    hint="insert its rows instead: INSERT INTO ... FROM read_parquet(...)",
+                )
 
     def unseal(self, generation: str) -> None:
         """Have the catalog back after all: nobody came to point at what it was sealed as."""

@@ -29,7 +29,7 @@ def record(catalog: Path, store: Store, fresh: Iterable[str]) -> None:
     A catalog that knows them already keeps its bytes.
 
     Raises:
-        EnvironmentFailed: the disk is full.
+        EnvironmentFailed: the disk is full, or a file is gone.
     """
     known = recorded(catalog)
     named = {file.key for file in data_files(catalog)}
@@ -37,12 +37,22 @@ def record(catalog: Path, store: Store, fresh: Iterable[str]) -> None:
     gone = sorted(known.keys() - named)
     if not missing and not gone:
         return
-    added = [(key, digest(store, key)) for key in missing]
+    added = [(key, _digest_of_fresh(store, key)) for key in missing]
     with write_catalog(catalog) as connection:
         connection.execute(_CREATE)
         connection.executemany("INSERT INTO sluicegate_checksum VALUES (?, ?)", added)
         connection.executemany("DELETE FROM sluicegate_checksum WHERE key = ?", zip(gone))
-    return
+
+
+def _digest_of_fresh(store: Store, key: str) -> bytes:
+    try:
+        return digest(store, key)
+    except FileNotFoundError as error:
+        raise EnvironmentFailed(
+            "A data file that this branch wrote is gone.",
+            where=store.where(key),
+            hint="nothing was published, run again; nothing but lake gc removes data files",
+        ) from error
 
 
 def require_unchanged(catalog: Path, store: Store, keys: Set[str]) -> None:

@@ -32,6 +32,9 @@ KEYRING = "sluicegate_lake"
 _EXTENSIONS = ("ducklake", "sqlite_scanner", "icu")
 
 
+_SCHEMAS = "SELECT count(*) FROM duckdb_schemas() WHERE database_name = $1"
+
+
 def connect() -> Connection:
     """A private connection that can attach a lake.
 
@@ -96,6 +99,8 @@ def attach(
     source = literal(f"ducklake:sqlite:{catalog}")
     try:
         connection.execute(f"ATTACH {source} AS {identifier(alias)} ({options})")
+        # DuckLake reads what there is when it is first asked: damage shows now, not in a query.
+        connection.execute(_SCHEMAS, [alias])
     except duckdb.Error as error:
         raise EnvironmentFailed(
             f"The catalog cannot be opened: {str(error).splitlines()[0]}", where=str(catalog)

@@ -25,6 +25,7 @@ _WORDS = (
     "No magic bytes found at end of file ",
     "File '.*' too small to be a Parquet file",
     "Footer length error in file ",
+    "Invalid footer length provided for file ",
     "Parquet footer length stored in file ",
     "Parquet file is likely corrupted",
     "Payload value bigger than allowed. Corrupted file",

@@ -47,6 +47,27 @@ def written(place: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def readable(place: Path) -> Iterator[None]:
+    """Name a disk that fails, or what this user may not read, for what it is.
+
+    That something is not there is for the caller to judge.
+
+    Raises:
+        EnvironmentFailed: the block raised another OSError.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise EnvironmentFailed(
+            f"The lake cannot be read: {error.strerror or type(error).__name__}.",
+            where=str(error.filename or place),
+            hint="give this user read permission for the whole lake, or look at the disk",
+        ) from error
+
+
 def sync_file(path: Path) -> None:
     """Flush one file's content to the disk."""
     handle = os.open(path, os.O_RDONLY)

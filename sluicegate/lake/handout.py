@@ -31,6 +31,9 @@ from sluicegate.lake.names import full_name, parts
 from sluicegate.lake.views import create_view
 from sluicegate.settings import Settings
 
+_UNWRITTEN = (duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException)
+"""What DuckDB raises where the disk is full: for a file, its log, or what it spills."""
+
 
 @dataclass(frozen=True, slots=True)
 class Export:
@@ -64,7 +67,7 @@ def reader(settings: Settings, ref: str | None = None) -> Connection:
     """
     lake = Lake.of(settings)
     connection = connect()
-    lease = lake.lease(ref or settings.ref)
+    lease = lake.lease(settings.ref if ref is None else ref)
     when_closed(connection, lease.release)
     attach(connection, lease.catalog, lake.files, read_only=True)
     use(connection, MARTS)
@@ -114,15 +117,16 @@ def export_marts(
         # Left by somebody who died writing to the export before: DuckDB would replay it into ours.
         file.with_name(file.name + ".wal").unlink(missing_ok=True)
         os.replace(draft, file)  # noqa: PTH105 - the target may be there
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, *_UNWRITTEN) as error:
         if isinstance(error, duckdb.Error) and "HTTP" in str(error):
             raise machine_failed(error) from error
         raise EnvironmentFailed(
             f"The file cannot be written: {str(error).splitlines()[0]}", where=str(file)
         ) from error
     finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
+        for left in (draft, draft.with_name(draft.name + ".wal")):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
     return Export(file, lease.name, written, seen)
 
 
@@ -132,6 +136,12 @@ def _require_place(
     if file.suffix not in {".duckdb", ".db"} or file.is_dir():
         raise ConfigurationError(
             "The marts are written to a DuckDB file.", where=str(file), hint="call it *.duckdb"
+        )
+    if "?" in str(file.absolute()):
+        raise ConfigurationError(
+            "DuckDB takes what follows a '?' in a path for no part of it.",
+            where=str(file),
+            hint="choose a place without one",
         )
     if file.stem in {parts(name)[0] for name in tables or ()}:
         raise ConfigurationError(

@@ -12,6 +12,7 @@ from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake.names import full_name
 
 _JOURNALS = ("-journal", "-wal")
+_FOLDER = "files/"
 
 _FILES = """
 SELECT s.schema_name, t.table_name,
@@ -65,6 +66,12 @@ class DataFile:
     size: int
     rows: int
 
+    @property
+    def elsewhere(self) -> str | None:
+        """Its full path or address, if the catalog names it by that and not by a key."""
+        path = self.key.removeprefix(_FOLDER)
+        return path if path.startswith("/") or "://" in path else None
+
 
 def data_files(catalog: Path, *, current: bool = False) -> list[DataFile]:
     """Every data file and file of deletions that a catalog names.
@@ -113,7 +120,7 @@ def _sound(row: tuple[object, ...]) -> bool:
 
 
 def _data_file(schema: str, table: str, path: str, size: int, rows: int) -> DataFile:
-    return DataFile(full_name(schema, table), f"files/{path}", size, rows)
+    return DataFile(full_name(schema, table), _FOLDER + path, size, rows)
 
 
 def state_of(catalog: Path, table: str) -> tuple[object, ...]:

@@ -185,7 +185,7 @@ class Lake:
         """
         with rooting(self.root):
             head = self.refs.require(ref)
-            target = to or self._before(head)
+            target = self._before(head) if to is None else to
             if target == head.generation:
                 return head
             if to is not None:
@@ -198,7 +198,8 @@ class Lake:
         """The generation that what a ref shows was published on top of."""
         # Newest first, and no further: on object storage the log of a year takes seconds to read.
         for move in self.refs.log(head.ref):
-            if move.generation == head.generation and move.action == "publish":
+            # One that brought nothing does not count.
+            if move.previous != move.generation == head.generation and move.action == "publish":
                 if move.previous is not None:
                     return move.previous
                 break

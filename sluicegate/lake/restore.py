@@ -91,7 +91,7 @@ def _refs_last(key: str) -> tuple[bool, str]:
 
 def _put(backup: Backup, key: str, lake: Lake) -> int:
     """Have an object in the lake as it was backed up; one that is there and damaged is replaced."""
-    if lake.store.exists(key) and _digested(lake.store.stream(key)) == backup.objects[key]:
+    if lake.store.exists(key) and digested(lake.store.stream(key)) == backup.objects[key]:
         # A restore that was cut short is taken up again.
         return 0
     place = lake.store.workspace / "restore"
@@ -133,7 +133,8 @@ def _require_sound(backup: Backup, key: str, found: tuple[int, str] | None) -> N
         )
 
 
-def _digested(pieces: Iterable[bytes]) -> tuple[int, str]:
+def digested(pieces: Iterable[bytes]) -> tuple[int, str]:
+    """Size and SHA-256 of a content that is read piece by piece."""
     digest, size = hashlib.sha256(), 0
     for piece in pieces:
         digest.update(piece)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 from typing import Protocol
 
 from sluicegate.errors import EnvironmentFailed
@@ -173,23 +175,26 @@ class Folder:
         return str(self.root / key)
 
     def list(self, prefix: str) -> Iterator[Stored]:
-        """Every file below a folder, drafts apart."""
-        for file in (self.root / prefix).rglob("*"):
-            if file.name.startswith("."):
-                continue
-            try:
-                if not file.is_file():
-                    continue
-                stat = file.stat()
-            except FileNotFoundError:
-                continue
-            modified = datetime.fromtimestamp(stat.st_mtime, UTC)
-            yield Stored(file.relative_to(self.root).as_posix(), stat.st_size, modified)
+        """Every file below a folder, drafts apart.
+
+        A folder that cannot be read is not taken for an empty one: its files would be nobody's.
+        """
+        with durable.readable(self.root / prefix):
+            for folder, _, names in os.walk(self.root / prefix, onerror=_require_gone):
+                place = Path(folder).relative_to(self.root)
+                for name in names:
+                    if name.startswith("."):
+                        continue
+                    with suppress(FileNotFoundError):
+                        status = Path(folder, name).stat()
+                        if S_ISREG(status.st_mode):
+                            modified = datetime.fromtimestamp(status.st_mtime, UTC)
+                            yield Stored((place / name).as_posix(), status.st_size, modified)
 
     def names(self, prefix: str, after: str = "") -> Iterator[str]:  # noqa: ARG002 - the disk lists all
         """Names in a folder, drafts apart."""
         try:
-            with os.scandir(self.root / prefix) as entries:
+            with durable.readable(self.root / prefix), os.scandir(self.root / prefix) as entries:
                 names = [entry.name for entry in entries if entry.is_file()]
         except FileNotFoundError:
             return
@@ -197,15 +202,17 @@ class Folder:
 
     def exists(self, key: str) -> bool:
         """Whether there is a file."""
-        return (self.root / key).is_file()
+        with durable.readable(self.root / key):
+            return (self.root / key).is_file()
 
     def read(self, key: str) -> bytes:
         """Content of a file."""
-        return (self.root / key).read_bytes()
+        with durable.readable(self.root / key):
+            return (self.root / key).read_bytes()
 
     def stream(self, key: str) -> Iterator[bytes]:
         """Content of a file, a megabyte at a time."""
-        with (self.root / key).open("rb") as file:
+        with durable.readable(self.root / key), (self.root / key).open("rb") as file:
             while piece := file.read(1 << 20):
                 yield piece
 
@@ -226,10 +233,9 @@ class Folder:
 
     def local(self, key: str) -> Path:
         """The file itself."""
-        file = self.root / key
-        if not file.is_file():
+        if not self.exists(key):
             raise FileNotFoundError(key)
-        return file
+        return self.root / key
 
     def sync(self, keys: set[str]) -> None:
         """Flush data files, then the lists of names that they are in, up to the first."""
@@ -246,6 +252,12 @@ class Folder:
     def remove(self, key: str) -> None:
         """Remove a file. Its folder stays: somebody may be about to write into it."""
         (self.root / key).unlink(missing_ok=True)
+
+
+def _require_gone(error: OSError) -> None:
+    """What a walk is told of a folder that it cannot list: one that vanished is no trouble."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def require_folder(root: Path) -> None:

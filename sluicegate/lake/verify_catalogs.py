@@ -57,7 +57,7 @@ def look_into(lake: Lake, name: str, key: str, copy: Path) -> Catalog:
     except FileNotFoundError:
         _note(lake, catalog, "is missing")
     except OSError as error:
-        _note(lake, catalog, f"cannot be read: {error.strerror or error}")
+        _note(lake, catalog, f"could not be looked at: {error.strerror or error}")
     except EnvironmentFailed as error:
         _note(lake, catalog, f"cannot be read: {error.message}")
     except (TypeError, ValueError, OverflowError):

@@ -39,6 +39,11 @@ class Named:
         return tuple(sorted(name for names in self.says.values() for name in names))
 
     @property
+    def elsewhere(self) -> str | None:
+        """Its full path, if it is none of the lake's: what a refused run had registered."""
+        return next(iter(self.says)).elsewhere
+
+    @property
     def table(self) -> str:
         """A table that it is in."""
         return next(iter(self.says)).table
@@ -67,7 +72,7 @@ class FileVerifier:
         there = []
         for file in named:
             if file.key not in self._sizes:
-                yield self._problem(file, "is missing")
+                yield self._problem(file, "is not in the lake" if file.elsewhere else "is missing")
                 continue
             sound = True
             for said, names in file.says.items():
@@ -138,7 +143,8 @@ class FileVerifier:
 
     def _problem(self, file: Named, what: str, names: list[str] | None = None) -> Problem:
         catalogs = tuple(sorted(names)) if names else file.catalogs
-        return Problem(f"a data file {what}", catalogs, file.table, self._store.where(file.key))
+        place = file.elsewhere or self._store.where(file.key)
+        return Problem(f"a data file {what}", catalogs, file.table, place)
 
 
 def footers(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import UTC, datetime
 from typing import Any
 
+from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake.lake import Lake
 from sluicegate.lake.log import SUFFIX, number_of, parsed
 from sluicegate.lake.problem import Problem
@@ -39,7 +40,7 @@ def read_entry(lake: Lake, key: str) -> dict[str, Any] | None:
     """The entry in an object; None if it cannot be read."""
     try:
         return parsed(lake.store.read(key))
-    except (ValueError, OSError):
+    except (ValueError, FileNotFoundError, EnvironmentFailed):
         return None
 
 

@@ -47,7 +47,7 @@ def _pins(lake: Lake, marks: Marks) -> Iterator[Problem]:
         except FileNotFoundError:
             # Removed meanwhile.
             continue
-        except (ValueError, KeyError, OSError):
+        except (ValueError, KeyError, EnvironmentFailed):
             yield Problem(f"{key} is no pin that can be read", place=where)
             continue
         kept = set(lake.generations()) if kept is None else kept
@@ -70,7 +70,7 @@ def _condemned(lake: Lake, marks: Marks) -> Iterator[Problem]:
         except FileNotFoundError:
             # Pardoned, or removed, meanwhile.
             continue
-        except (EnvironmentFailed, OSError):
+        except EnvironmentFailed:
             pass
         yield Problem(f"{key} is no condemnation that can be read", place=lake.store.where(key))
 

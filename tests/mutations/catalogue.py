@@ -214,6 +214,13 @@ BRANCH = (
         UNIT + "test_branch_publish.py::test_half_written_branch_is_not_published",
     ),
     Mutation(
+        "what is not in the lake is published",
+        LAKE + "branch.py",
+        "self._require_own()\n",
+        "pass\n",
+        UNIT + "test_foreign_files.py::test_file_that_is_not_in_its_tables_folder[drop/x.parquet]",
+    ),
+    Mutation(
         "two write on one branch",
         LAKE + "branch.py",
         "fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)",
@@ -376,11 +383,25 @@ BACKUP = (
     Mutation(
         "a catalog is copied before its files",
         LAKE + "backup.py",
-        """    copier.take(file.key for file in data_files(catalog))
-    copier.take([key])""",
-        """    copier.take([key])
-    copier.take(file.key for file in data_files(catalog))""",
+        """    copier.take(files, digests)
+    copier.take([key], digests)""",
+        """    copier.take([key], digests)
+    copier.take(files, digests)""",
         UNIT + "test_sync_order.py::test_backup",
+    ),
+    Mutation(
+        "what has rotted in the lake is backed up",
+        LAKE + "backup.py",
+        "if not facts[1].startswith(published):",
+        "if False:",
+        UNIT + "test_verify_backup.py::test_what_has_rotted_in_the_lake_is_not_backed_up[files/]",
+    ),
+    Mutation(
+        "a list is believed that vouches for damage",
+        LAKE + "backup.py",
+        "if there is not None and there[1].startswith(published):",
+        "if there is not None:",
+        UNIT + "test_verify_backup.py::test_list_that_vouches_for_damage_is_not_believed",
     ),
     Mutation(
         "a refused run's catalog is copied without its files",
@@ -441,7 +462,7 @@ BACKUP = (
     Mutation(
         "what is there is taken for what was backed up",
         LAKE + "restore.py",
-        " and _digested(lake.store.stream(key)) == backup.objects[key]",
+        " and digested(lake.store.stream(key)) == backup.objects[key]",
         "",
         UNIT + "test_backup.py::test_restore_replaces_what_is_damaged",
     ),

@@ -83,12 +83,17 @@ def footless(content: bytes) -> bytes:
     return content[:-60] + b"\xff" * 40 + content[-20:]
 
 
+def short(content: bytes) -> bytes:
+    """Less than what the catalog says that its footer has."""
+    return content[:50]
+
+
 def nothing(_: bytes) -> bytes:
     """No byte at all."""
     return b""
 
 
-CHANGES = (cut, torn, footless, nothing)
+CHANGES = (cut, torn, footless, short, nothing)
 DAMAGES = [(which, change) for which in (rows, deletions) for change in CHANGES]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import duckdb
 import pytest
 
 import sluicegate
-from sluicegate.errors import ConfigurationError, UnknownName
+from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
 from sluicegate.lake import Lake, Table, export_marts
 from sluicegate.lake.collect import collect
 from sluicegate.lake.connection import Connection, identifier
@@ -83,6 +84,16 @@ def test_before_the_first_publish_there_is_nothing(project: Path, lake: Lake) ->
     assert "did you mean 'prod'" in str(caught.value.hint)
 
 
+def test_an_empty_name_names_nothing(project: Path, lake: Lake) -> None:
+    """Who took it from a variable that is not set is not shown what he did not ask for."""
+    publish(lake, 1)
+    sluicegate.connect(project=project).close()
+    with pytest.raises(UnknownName, match="no environment called ''"):
+        sluicegate.connect("", project=project)
+    with pytest.raises(UnknownName, match="no ref or generation called ''"):
+        sluicegate.connect("dev", ref="", project=project)
+
+
 def test_an_export_needs_nothing_of_ours(tmp_path: Path, lake: Lake) -> None:
     """A plain DuckDB, without extensions and without the lake, reads the marts and nothing else."""
     generation = publish(lake, 1, 2, 3)
@@ -109,16 +120,30 @@ def test_an_export_replaces_the_one_before(tmp_path: Path, lake: Lake) -> None:
     assert [each.name for each in file.parent.iterdir()] == ["marts.duckdb"]
 
 
-@pytest.mark.parametrize("name", ["marts.parquet", "marts", "folder.duckdb"])
+@pytest.mark.parametrize("name", ["marts.parquet", "marts", "folder.duckdb", "a?b/marts.duckdb"])
 def test_an_export_goes_to_a_duckdb_file(tmp_path: Path, lake: Lake, name: str) -> None:
-    """Another ending, or a folder, is refused, and nothing is written."""
+    """Another ending, a folder, or a path that DuckDB reads otherwise is refused."""
     publish(lake, 1)
     (tmp_path / "folder.duckdb").mkdir()
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(ConfigurationError, match="DuckDB file"):
+    with pytest.raises(ConfigurationError, match="DuckDB"):
         export_marts(settings_of(tmp_path), tmp_path / name)
     assert sorted(tmp_path.iterdir()) == before
     assert numbers(lake) == [1]
+
+
+def test_a_full_disk_is_no_bug(tmp_path: Path, lake: Lake) -> None:
+    """Where the file fits, and not what DuckDB logs of it: it is told, and nothing is left."""
+    publish(lake, *range(20_000))
+    before = sorted(tmp_path.iterdir())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, hard))
+    try:
+        with pytest.raises(EnvironmentFailed, match=r"cannot be written: .* Failed to commit"):
+            export_marts(settings_of(tmp_path), tmp_path / "marts.duckdb")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize("place", ["lake/catalogs/x.db", ".sluicegate/prefect/prefect.db"])

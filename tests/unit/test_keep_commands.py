@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sluicegate.cli.main import app, main
-from sluicegate.errors import ConfigurationError
+from sluicegate.errors import ConfigurationError, UnknownName
 from sluicegate.lake import Lake
 from tests.support import ROOT
 from tests.unit.kit import publish
@@ -110,6 +110,24 @@ def test_a_ref_of_ones_own_copies_nothing(lake: Lake) -> None:
     assert told("show", "feature/x")["refs"] == ["dev", "feature/x"]
     assert told("delete", "feature/x")["action"] == "delete"
     assert lake.refs.names() == ["dev"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("rollback", "dev", "--to", ""),
+        ("rollback", "dev", "--env", ""),
+        ("diff", "dev", "dev", "--env", ""),
+        ("verify", ""),
+        ("verify", "--env", ""),
+    ],
+)
+def test_empty_names_name_nothing(lake: Lake, command: tuple[str, ...]) -> None:
+    """A shell makes them of variables that are not set; nothing is chosen instead."""
+    before = lake.refs.require("dev")
+    with pytest.raises(UnknownName, match="called ''"):
+        typed(*command)
+    assert lake.refs.require("dev") == before
 
 
 @pytest.mark.parametrize("command", [("branch", "staging", "--from", "dev"), ("delete", "dev")])

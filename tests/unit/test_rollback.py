@@ -39,6 +39,16 @@ def test_publishing_goes_on_from_what_is_shown(lake: Lake) -> None:
     assert numbers(lake) == [1]
 
 
+def test_publish_that_brought_nothing_is_not_gone_back_to(lake: Lake) -> None:
+    """It shows the generation that was shown before: what is before that is meant."""
+    first, second = publish(lake, 1).generation, publish(lake, 2).generation
+    for run in ("idle", "idle again"):
+        with lake.branch("dev", run) as branch:
+            assert lake.publish(branch, run=run).generation == second
+    assert lake.rollback("dev").generation == first
+    assert numbers(lake) == [1]
+
+
 def test_a_long_log_is_not_read_to_its_end(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """A year of hourly publishes is 8,760 entries, each of them a request to object storage."""
     before, latest = (publish(lake, n) for n in (1, 2))
@@ -64,8 +74,10 @@ def test_nothing_to_go_back_to(lake: Lake) -> None:
         lake.rollback("dev", first[:-1])
     assert first in str(caught.value.hint)
     elsewhere = publish(lake, 1, ref="prod").generation
-    with pytest.raises(UnknownName, match="no generation called"):
-        lake.rollback("dev", elsewhere)
+    # An empty one is what a shell makes of a variable that is not set.
+    for no in (elsewhere, ""):
+        with pytest.raises(UnknownName, match="no generation called"):
+            lake.rollback("dev", no)
     assert lake.refs.head("dev") == second
 
 

@@ -384,7 +384,7 @@ def test_object_that_cannot_be_read(lake: Lake) -> None:
         found = look(lake)
     assert [problem.what for problem in found.problems] == [
         "entry 1 of refs/dev cannot be read",
-        f"the catalog of {head(lake)} cannot be read: Input/output error",
+        f"the catalog of {head(lake)} cannot be read: The lake cannot be read: Input/output error.",
     ]
 
 
