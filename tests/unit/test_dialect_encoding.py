@@ -48,6 +48,8 @@ def test_what_the_head_does_not_show_the_end_does() -> None:
 def test_a_few_damaged_lines_do_not_change_the_encoding() -> None:
     """UTF-8 with one bad line is UTF-8."""
     assert encoding_of(["1,é\n2,ü\n".encode() + b"3,x\xff\xfey\n"], name="f") == "utf-8"
+    damaged = "1,é\n2,ü\n3,ß\n4,ø\n".encode() + b"5,x\xe9y\n6,\xe9z\n7,x\xe9\n"
+    assert encoding_of([damaged], name="f") == "utf-8"
     assert encoding_of([b"1,x\n" * 50 + b"3,x\xff\xfe\n"], name="f") == "utf-8"
 
 
