@@ -120,6 +120,13 @@ def test_a_damaged_line_keeps_its_bytes(tmp_path: Path) -> None:
     assert rows(file) == ([("1", "é"), ("2", "ü"), ("4", "z")], [r"3,x\xff\xfey"])
 
 
+def test_the_end_of_a_long_file_is_looked_at(tmp_path: Path) -> None:
+    """Letters that only its last lines have tell the encoding."""
+    file = tmp_path / "f.csv"
+    file.write_bytes(b"id,n\n" + b"1,x\n" * 80_000 + "2,Café\n".encode("cp1252"))
+    assert detect_file(file).dialect.encoding == "cp1252"
+
+
 def test_a_truncated_gzip_is_refused(tmp_path: Path) -> None:
     """Whether it breaks within the sample or after it."""
     file = tmp_path / "f.csv.gz"
