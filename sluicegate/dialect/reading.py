@@ -200,7 +200,7 @@ class Reading:
 
         As wide as the table it is one only where no row has but its first cell filled.
         """
-        words = len(record.text.split())
+        words = sum(len(cell.split()) for cell in record.cells)
         if kind_of(record.cells[0]) in TYPED:
             return False
         if len(record.cells) == self._width:

@@ -56,6 +56,11 @@ def test_other_marks_are_not_taken_for_it(text: str, delimiter: str | None) -> N
     assert detect(text).dialect.delimiter == delimiter
 
 
+def test_decimal_commas_are_no_close_call() -> None:
+    """They cut numbers in two as regularly as a delimiter does, and leave a mess."""
+    assert detect("1,5;2,5\n2,5;3,5\n").confidence > 0.3
+
+
 def test_a_column_that_is_known_to_be_alone_is_not_split() -> None:
     """Texts with commas are one column where one name is known."""
     found = read("note\nfirst, second\nthird, fourth\n", ["note"])
@@ -175,6 +180,15 @@ def test_a_row_that_misses_a_number_is_no_header() -> None:
     assert (found.dialect.header, len(found.rows)) == (0, 4)
     found = read("a,b\n1,2\nlost,lost\n3,4\n5,6\n")
     assert (found.dialect.header, len(found.rows)) == (1, 4)
+
+
+def test_the_first_header_counts() -> None:
+    """A second table may have the names as well, or better."""
+    names = [f"name {letter}" for letter in "abcdefghij"]
+    first = ",".join(["label a", *names[1:]])
+    text = f"{first}\n{'1,' * 9}1\n\n{','.join(names)}\n{'2,' * 9}2\n"
+    found = read(text, names)
+    assert (found.dialect.preamble, found.header[:2]) == (0, ("label a", "name b"))
 
 
 def test_names_may_hold_line_ends() -> None:

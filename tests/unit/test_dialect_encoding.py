@@ -48,6 +48,8 @@ def test_what_the_head_does_not_show_the_end_does() -> None:
 def test_a_few_damaged_lines_do_not_change_the_encoding() -> None:
     """UTF-8 with one bad line is UTF-8."""
     assert encoding_of(["1,é\n2,ü\n".encode() + b"3,x\xff\xfey\n"], name="f") == "utf-8"
+    damaged = "1,é\n2,ü\n3,ß\n4,ø\n".encode() + b"5,x\xe9y\n6,\xe9z\n7,x\xe9\n"
+    assert encoding_of([damaged], name="f") == "utf-8"
     assert encoding_of([b"1,x\n" * 50 + b"3,x\xff\xfe\n"], name="f") == "utf-8"
 
 
@@ -116,6 +118,13 @@ def test_a_damaged_line_keeps_its_bytes(tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_bytes("id,n\n1,é\n2,ü\n".encode() + b"3,x\xff\xfey\n4,z\n")
     assert rows(file) == ([("1", "é"), ("2", "ü"), ("4", "z")], [r"3,x\xff\xfey"])
+
+
+def test_the_end_of_a_long_file_is_looked_at(tmp_path: Path) -> None:
+    """Letters that only its last lines have tell the encoding."""
+    file = tmp_path / "f.csv"
+    file.write_bytes(b"id,n\n" + b"1,x\n" * 80_000 + "2,Café\n".encode("cp1252"))
+    assert detect_file(file).dialect.encoding == "cp1252"
 
 
 def test_a_truncated_gzip_is_refused(tmp_path: Path) -> None:

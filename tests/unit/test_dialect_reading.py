@@ -45,6 +45,7 @@ def test_a_record_is_read_as_it_was_meant(line: str, cells: tuple[str, ...]) -> 
         ('3,x,"1', "quoting"),
         ('3,"x"y,"z,1', "quoting"),
         ('"a "b", c",x', "quoting"),
+        ('3,"x "y" z"', "quoting"),
         ("3,x\0,1", "encoding"),
         ("3,\udcff,1", "encoding"),
     ],
@@ -55,6 +56,22 @@ def test_a_line_that_is_no_record_is_rejected_with_its_text(line: str, rule: str
     text = line.replace("\0", r"\x00").replace("\udcff", r"\xff")
     assert found.rejects == [(4, rule, text)]
     assert found.rows == [*TWO, *[("4", "z", "1")] * 3]
+
+
+def test_a_quote_that_is_closed_elsewhere_takes_nothing_in() -> None:
+    """Neither where the record would be narrower than the table, nor many lines below."""
+    found = read(HEAD + ROWS + '3,"x\n4,z,1"\n5,w,2\n', ["id", "name", "amount"])
+    assert found.rows == [*TWO, ("4", "z", '1"'), ("5", "w", "2")]
+    assert found.rejects == [(4, "quoting", '3,"x')]
+    far = read(HEAD + ROWS + '3,"x\n' + "4,z,1\n" * 60 + 'y",1\n' + ROWS)
+    assert far.rows == [*TWO, *[("4", "z", "1")] * 60, *TWO]
+    assert [line for line, *_ in far.rejects] == [4, 65]
+
+
+def test_names_of_a_header_span_no_others() -> None:
+    """A name in the middle ends where a name above it does."""
+    found = read_under(Dialect(header=3), "A,,B\nu,v,\n1,2,3\nx,y,z\n")
+    assert (found.header, found.rows) == (("A u 1", "A v 2", "B 3"), [("x", "y", "z")])
 
 
 def test_a_missing_final_line_end_costs_nothing_but_a_cut_record() -> None:
@@ -116,6 +133,8 @@ def test_what_is_not_prose_is_rejected_at_the_end_too() -> None:
     assert read(f"{HEAD}{ROWS}\n{cut}").rejects == [(5, "fields", cut)]
     assert read(HEAD + ROWS + "Total,,6.0\n").rows == [*TWO, ("Total", "", "6.0")]
     assert read(HEAD + "x,,\n" + ROWS + "\nA fee that is not known,,\n").rows[-1][0][:5] == "A fee"
+    lone = 'number\tname\tplace\n"a"\t""\t""\n'
+    assert read(lone, ["number", "name", "place"]).rows == [("a", "", "")]
     assert read("title,note\nEmma,read\n\nThe Mill on the Floss,\n").rows[-1][1] == ""
 
 
