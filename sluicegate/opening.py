@@ -145,6 +145,12 @@ def _only_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
         for member in archive.infolist()
         if not member.is_dir() and not member.filename.startswith("__MACOSX/")
     ]
+    if any(member.filename == "[Content_Types].xml" for member in members):
+        raise BatchRefused(
+            "The file is an Office document, such as a workbook of Excel.",
+            where=name,
+            hint="a source reads workbooks with format=Excel()",
+        )
     if len(members) != 1:
         raise BatchRefused(
             f"The archive holds {len(members):,} files, and must hold one.",

@@ -27,15 +27,9 @@ _BOMS = (
 )
 
 _MAGIC = (
-    (b"PK\x03\x04", "a ZIP archive or a workbook of Excel"),
-    (b"PK\x05\x06", "an empty ZIP archive"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office document, maybe protected by a password"),
-    (b"\x1f\x8b", "a gzip within a gzip"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"Rar!", "a RAR archive"),
-    (b"BZh", "compressed by bzip2"),
-    (b"\xfd7zXZ\x00", "compressed by xz"),
-    (b"\x28\xb5\x2f\xfd", "compressed by zstd"),
     (b"%PDF-", "a PDF"),
     (b"PAR1", "Parquet"),
     (b"SQLite format 3\x00", "a SQLite database"),

@@ -63,7 +63,6 @@ def test_a_declared_encoding_wins() -> None:
 @pytest.mark.parametrize(
     ("raw", "what"),
     [
-        (b"PK\x03\x04rest", "Excel"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", "password"),
         (b"PAR1rest", "Parquet"),
         (b"%PDF-1.7", "PDF"),
@@ -142,7 +141,7 @@ def test_a_gzip_within_a_gzip_is_refused(tmp_path: Path) -> None:
     """An archive of archives is unpacked by whoever packed it."""
     file = tmp_path / "f.csv.gz"
     file.write_bytes(gzip.compress(gzip.compress(b"a,b\n1,2\n")))
-    with pytest.raises(BatchRefused, match="gzip within a gzip"):
+    with pytest.raises(BatchRefused, match="further archive"):
         detect_file(file)
 
 

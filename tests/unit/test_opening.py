@@ -105,9 +105,10 @@ def test_archive_of_archives_is_refused(outer: str, inner: str) -> None:
     [
         (zipped({"one": TEXT, "two": TEXT}), "holds 2 files"),
         (zipped({}), "holds 0 files"),
+        (zipped({"[Content_Types].xml": b"", "xl/workbook.xml": b""}), "workbook of Excel"),
         (locked(PACKERS["zip"](TEXT)), "password"),
     ],
-    ids=["several", "none", "password"],
+    ids=["several", "none", "workbook", "password"],
 )
 def test_zip_that_is_not_one_file_is_refused(content: bytes, message: str) -> None:
     """Which file is meant cannot be guessed, and a password cannot either."""
