@@ -34,6 +34,9 @@ _CLOSING = re.compile(r"[ \t]*\}[ \t]*")
 
 _MOST_MEMBERS = 200
 
+_BETWEEN = "\x1f"
+"""A character that no line of a shape has: JSON writes it as an escape."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -63,36 +66,53 @@ class Shape:
             A column a name and ``_line``; in no order.
         """
         line = pl.col("line")
-        plain = lines.select(
-            plain=(line.str.count_matches(",", literal=True) == len(self.names) - 1)
-            & ~line.str.contains("\\", literal=True)
-        )["plain"]
-        simple = lines.filter(plain)
-        raw = simple.select(pl.col("line").str.join("\n")).item() or ""
-        found = self.cells_at_once(raw.encode(), simple[LINE])
-        if found is None:
-            raise Bug(f"{simple.height} lines of one shape could not be cut at their commas.")
-        return pl.concat([found, self._parsed(lines.filter(~plain))])
+        escaped = lines.select(line.str.contains("\\", literal=True)).to_series()
+        commas = lines.select(line.str.count_matches(",", literal=True)).to_series()
+        plain = ~escaped & (commas == len(self.names) - 1)
+        parts = [
+            self._cut(lines.filter(plain), ","),
+            self._cut(lines.filter(~plain & ~escaped), _BETWEEN),
+            self._parsed(lines.filter(escaped)),
+        ]
+        return pl.concat(parts)
 
-    def cells_at_once(self, raw: bytes, places: pl.Series) -> pl.DataFrame | None:
+    def _cut(self, lines: pl.DataFrame, mark: str) -> pl.DataFrame:
+        """Values of lines without escapes, cut at a mark that stands between them only.
+
+        Where values hold commas, what stands between values is replaced by the mark: no value can
+        hold that, for it has a quote in it, which only an escape brings into a value.
+        """
+        text = pl.col("line")
+        if mark != "," and (inner := self.between[1:-1]):
+            text = text.str.replace_many(list(inner), [mark] * len(inner), leftmost=True)
+        raw = lines.select(text.str.join("\n")).item() or ""
+        found = self.cells_at_once(raw.encode(), lines[LINE], mark)
+        if found is None:
+            raise Bug(f"{lines.height} lines of one shape could not be cut between their values.")
+        return found
+
+    def cells_at_once(self, raw: bytes, places: pl.Series, mark: str = ",") -> pl.DataFrame | None:
         """The same for bytes of which every line has this shape.
 
         Args:
             places: ``_line`` of each.
+            mark: what they are cut at.
 
         Returns:
-            None if some line has a comma within a value, or an escape.
+            None if some line has the mark within a value, or an escape.
         """
         schema = dict.fromkeys(self.names, pl.String)
         if not raw:
             return pl.DataFrame(schema={**schema, LINE: pl.Int64})
-        if b"\\" in raw or raw.count(b",") != (len(self.names) - 1) * len(places):
+        if b"\\" in raw or raw.count(mark.encode()) != (len(self.names) - 1) * len(places):
             return None
         if b"\r" in raw:
             raw = raw.replace(b"\r\n", b"\n")
-        cut = pl.read_csv(raw, has_header=False, schema=schema, quote_char=None)
-        before = [self.between[0], *(text.partition(",")[2] for text in self.between[1:-1])]
-        after = [*(text.partition(",")[0] for text in self.between[1:-1]), self.between[-1]]
+        cut = pl.read_csv(raw, has_header=False, schema=schema, quote_char=None, separator=mark)
+        # Where the mark has replaced what stands between values, nothing is left beside it.
+        inner = [text if mark == "," else mark for text in self.between[1:-1]]
+        before = [self.between[0], *(text.partition(mark)[2] for text in inner)]
+        after = [*(text.partition(mark)[0] for text in inner), self.between[-1]]
         return cut.select(
             *(
                 _value(cut[name], prefix, suffix)

@@ -79,18 +79,20 @@ def records_of(blocks: Iterable[Block]) -> Iterator[Records]:
 
 
 def _records(block: Block) -> Records:
-    lines = block.lines()
-    if (rows := _all_alike(block, lines)) is not None:
-        return Records(_names(rows), rows, rejects_of([]), named=False)
-    left = lines.filter(pl.col("line") != "")
+    left = block.lines()
     parts: list[pl.DataFrame] = []
     while not left.is_empty() and len(parts) < _MOST_SHAPES:
         shape = None if left["invalid"][0] else shape_of(left["line"][0])
         if shape is None:
             break
         same = shape.recognises(left["line"]) & ~left["invalid"]
+        if left.height == block.count and same.all():
+            rows = shape.cells_at_once(block.raw, left[LINE])
+            if rows is not None:
+                return Records(_names(rows), rows, rejects_of([]), named=False)
         parts.append(shape.cells(left.filter(same)))
-        left = left.filter(~same)
+        left = left.filter(~same & (pl.col("line") != ""))
+    left = left.filter(pl.col("line") != "")
     undecoded = [
         (number, Rejected(line, ENCODING))
         for number, line in left.filter("invalid").select(LINE, "line").iter_rows()
@@ -98,14 +100,6 @@ def _records(block: Block) -> Records:
     others = gathered([*undecoded, *one_by_one(left.filter(~pl.col("invalid")))])
     rows = pl.concat([*parts, others.rows], how="diagonal").sort(LINE)
     return replace(others, header=_names(rows), rows=rows)
-
-
-def _all_alike(block: Block, lines: pl.DataFrame) -> pl.DataFrame | None:
-    """The rows of a block whose lines have one shape and nothing that needs a closer look."""
-    shape = None if lines.is_empty() or lines["invalid"].any() else shape_of(lines["line"][0])
-    if shape is None or not shape.recognises(lines["line"]).all():
-        return None
-    return shape.cells_at_once(block.raw, lines[LINE])
 
 
 def _names(rows: pl.DataFrame) -> tuple[str, ...]:

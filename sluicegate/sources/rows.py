@@ -43,7 +43,10 @@ class Table:
             return Records(self.header, cells, rejects_of([])), b""
         lines = block.lines()
         body = lines.filter(pl.col("line") != "")
-        judged = body.with_columns(good=self._well_formed(body) & ~pl.col("invalid"))
+        formed = self._well_formed(body)
+        if body.height == lines.height and formed.all() and not body["invalid"].any():
+            return Records(self.header, self._parse(body, block.raw), rejects_of([])), b""
+        judged = body.with_columns(good=formed & ~pl.col("invalid"))
         good, suspects = judged.filter("good"), judged.filter(~pl.col("good"))
         found = self._look_closer(suspects, lines, block)
         if not suspects.is_empty():
@@ -115,7 +118,8 @@ class Table:
             found.reject(number, line, FIELDS if quoting.fullmatch(line) else QUOTING)
         return found
 
-    def _parse(self, good: pl.DataFrame) -> pl.DataFrame:
+    def _parse(self, good: pl.DataFrame, raw: bytes = b"") -> pl.DataFrame:
+        """The cells of lines that are records as they stand; ``raw`` may have just these."""
         if good.is_empty():
             return pl.DataFrame(schema={**dict.fromkeys(self.header, pl.String), LINE: pl.Int64})
         if len(self.header) == 1:
@@ -128,8 +132,8 @@ class Table:
                 .alias(self.header[0])
             )
         else:
-            joined = good.select(pl.col("line").str.join("\n")).item()
-            cells = self._cells(joined.encode(), quote='"')
+            joined = raw or good.select(pl.col("line").str.join("\n")).item().encode()
+            cells = self._cells(joined.replace(b"\r\n", b"\n") if raw else joined, quote='"')
         if cells.height != good.height:
             raise Bug(
                 f"{good.height} records were parsed into {cells.height} rows.", where=self.name
