@@ -30,6 +30,9 @@ WIDE = 200
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDE)
 
+MOST = 10
+"""Lines of one kind that are told one by one."""
+
 FATES = ("published", "quarantined", "deduplicated", "held")
 
 
@@ -84,12 +87,14 @@ def report(report: Report, *, json: bool) -> None:
     else:
         out.print(f"[bold]{report.env}: published.[/bold]")
         _accounts({name: account.to_dict() for name, account in report.accounts.items()})
+        _corrections(report)
         _models(report)
         _quality([each.to_dict() for each in report.quality])
         _checks(report)
     _waiting(report.waiting)
     for name, count in report.left.items():
         out.print(f"[dim]{name}: {count:,} more batches are left[/dim]")
+    _vanished(report.vanished)
     _stale(report)
     before = f"before: {report.previous}" if report.previous else "the first one"
     changed = "" if report.generation == report.previous else f" ({before})"
@@ -218,6 +223,27 @@ def _waiting(waiting: Mapping[str, Mapping[str, str]]) -> None:
     for source, files in waiting.items():
         for name, why in files.items():
             out.print(f"[yellow]left for the next run:[/yellow] {source}, {escape(name)}: {why}")
+
+
+def _vanished(vanished: Mapping[str, Sequence[str]]) -> None:
+    for source, names in vanished.items():
+        for name in _first(names):
+            out.print(f"[yellow]vanished:[/yellow] {source}, {escape(name)} is there no more")
+
+
+def _corrections(report: Report) -> None:
+    told = [
+        f"{each.source}, {each.name}: correction of batch {each.corrects}"
+        for each in report.corrections
+    ]
+    for line in _first(told):
+        out.print(f"[yellow]corrected:[/yellow] {escape(line)}")
+
+
+def _first(lines: Sequence[str]) -> list[str]:
+    """The first ones, and how many more there are."""
+    more = [f"and {len(lines) - MOST:,} more"] if len(lines) > MOST else []
+    return [*lines[:MOST], *more]
 
 
 def _stale(report: Report) -> None:

@@ -27,6 +27,8 @@ REPLAYED = Table("accounts", "replayed")
 """What became of each record in quarantine: released, or found to break other rules."""
 QUALITY = Table("accounts", "quality")
 """What was looked at in a run, and how much of it failed, by dataset and dimension."""
+VANISHED = Table("accounts", "vanished")
+"""Batches whose source has them no more, from the run on that found out."""
 RUNS = Table("accounts", "runs")
 MASKED = Table("accounts", "masked")
 """Only masked branches have it: the tables that came along, with the columns that were replaced."""
@@ -102,6 +104,7 @@ TABLES: Mapping[Table, Mapping[str, str]] = {
         "failed": _COUNT,
         "at": _MOMENT,
     },
+    VANISHED: {"run": _TEXT, "source": _TEXT, "batch": _TEXT, "name": _TEXT, "at": _MOMENT},
     RUNS: {"run": _TEXT, "env": _TEXT, "fingerprint": _TEXT, "at": _MOMENT},
 }
 """What every lake has. What may quote a record has to be named in pipeline/masking.py too."""
@@ -123,6 +126,26 @@ def manifest(session: Session, source: str) -> dict[str, Known]:
         [source],
     )
     return {row[0]: Known(*row) for row in rows}
+
+
+def vanished(session: Session, source: str) -> set[str]:
+    """Batches of a source that are on record as vanished."""
+    if not session.exists(VANISHED):
+        return set()
+    sql = f"SELECT batch FROM {VANISHED.sql} WHERE source = ?"
+    return {batch for (batch,) in session.rows(sql, [source])}
+
+
+def record_vanished(session: Session, run: str, vanished: Mapping[str, Sequence[Known]]) -> None:
+    """Put on record which batches their sources have no more."""
+    now = datetime.now(UTC)
+    rows = [
+        (run, source, known.batch, known.name, now)
+        for source, batches in vanished.items()
+        for known in batches
+    ]
+    if rows:
+        session.insert(VANISHED, pl.DataFrame(rows, schema=list(TABLES[VANISHED]), orient="row"))
 
 
 def fingerprint(session: Session) -> str | None:

@@ -116,6 +116,7 @@ class Judged:
             examples={rule: f"{batch.name}, line {line}" for rule, line in places.items()},
             tallies={**sifted.tallies[batch.id], **_by_key(mine, source.contract)},
             unknown_columns=unsifted.unknown_columns,
+            corrects=batch.corrects,
         ).closed()
 
 

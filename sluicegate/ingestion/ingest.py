@@ -176,7 +176,9 @@ def _count(source: Source, batch: Batch) -> int:
 
 
 def _held(source: Source, batch: Batch, rows: int) -> Receipt:
-    return Receipt(source.name, batch.id, batch.name, rows_in=rows, held=rows).closed()
+    return Receipt(
+        source.name, batch.id, batch.name, rows_in=rows, held=rows, corrects=batch.corrects
+    ).closed()
 
 
 def _over_tolerance(source: Source, receipt: Receipt) -> BatchRefused | None:

@@ -15,7 +15,7 @@ from sluicegate.ingestion import accounts, quarantine
 from sluicegate.ingestion.departed import Whole
 from sluicegate.ingestion.fates import remove, require_originals, weigh
 from sluicegate.ingestion.foreign_keys import set_orphans_aside
-from sluicegate.ingestion.receipt import Receipt, total
+from sluicegate.ingestion.receipt import Receipt, together
 from sluicegate.ingestion.sift import Sifted
 from sluicegate.ingestion.table import create, raw_table
 from sluicegate.lake import Session
@@ -104,14 +104,5 @@ class _Loading:
 
     def _account(self, receipt: Receipt, batch: Batch) -> None:
         self.batches[batch.id] = batch
-        if former := self.receipts.get(batch.id):
-            added = total(self.source.name, [former, receipt])
-            receipt = replace(
-                added,
-                batch=batch.id,
-                name=batch.name,
-                unknown_columns=tuple(
-                    dict.fromkeys([*former.unknown_columns, *receipt.unknown_columns])
-                ),
-            )
-        self.receipts[batch.id] = receipt.closed()
+        former = self.receipts.get(batch.id)
+        self.receipts[batch.id] = together(former, receipt) if former else receipt.closed()

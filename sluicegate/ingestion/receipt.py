@@ -35,6 +35,7 @@ class Receipt:
             the archive only.
         removed: published rows that left because their source no longer has them. They came with
             earlier batches, so they are no part of the balance.
+        corrects: id of the batch that came under the same name before, with other content.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Receipt:
     examples: dict[str, str] = field(default_factory=dict)
     unknown_columns: tuple[str, ...] = ()
     removed: int = 0
+    corrects: str | None = None
 
     @property
     def closes(self) -> bool:
@@ -91,10 +93,23 @@ class Receipt:
             "quality": told(self.tallies),
             "unknown_columns": list(self.unknown_columns),
             "removed": self.removed,
+            "corrects": self.corrects,
         }
 
     def _counts(self) -> tuple[int, int, int, int]:
         return self.published, self.quarantined, self.deduplicated, self.held
+
+
+def together(former: Receipt, part: Receipt) -> Receipt:
+    """The account of a batch of which one more part was taken in."""
+    unknown = dict.fromkeys([*former.unknown_columns, *part.unknown_columns])
+    return replace(
+        total(former.source, [former, part]),
+        batch=former.batch,
+        name=former.name,
+        unknown_columns=tuple(unknown),
+        corrects=former.corrects,
+    ).closed()
 
 
 def total(source: str, receipts: Iterable[Receipt]) -> Receipt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from sluicegate.contracts import Dimension
@@ -9,6 +10,9 @@ from sluicegate.ingestion import Fate
 from sluicegate.pipeline.report import Report, Status
 from sluicegate.quality.check import Outcome
 from sluicegate.quality.measure import NOTHING, change_shown, shown, trend_shown
+
+_LAYOUT = re.compile(r"[\\`*_{}\[\]<>()#!|~]")
+_BAR = re.compile(r"(?<!\\)\|")
 
 MOST = 100
 """Rows of a table in the report; the tables beside it have more (``tables.py``)."""
@@ -20,14 +24,7 @@ def as_markdown(report: Report) -> str:
     if report.error:
         parts.append(f"```\n{report.error}\n```")
     parts += ["## Look further", _further(report)]
-    if report.accounts:
-        parts += ["## Rows", _rows(report)]
-        if any(account.rejections for account in report.accounts.values()):
-            parts += ["## Quarantine by rule", _by_rule(report, "rejections")]
-        if any(account.warnings for account in report.accounts.values()):
-            parts += ["## Warnings by rule", _by_rule(report, "warnings")]
-    if report.waiting:
-        parts += ["## Left for the next run", _waiting(report)]
+    parts += _taken_in(report)
     if report.models:
         parts += ["## Models", _models(report)]
     if report.quality:
@@ -37,6 +34,24 @@ def as_markdown(report: Report) -> str:
     if report.seconds:
         parts += ["## Time", _seconds(report)]
     return "\n\n".join(parts) + "\n"
+
+
+def _taken_in(report: Report) -> list[str]:
+    """What became of rows and of files."""
+    parts = []
+    if report.accounts:
+        parts += ["## Rows", _rows(report)]
+        if any(account.rejections for account in report.accounts.values()):
+            parts += ["## Quarantine by rule", _by_rule(report, "rejections")]
+        if any(account.warnings for account in report.accounts.values()):
+            parts += ["## Warnings by rule", _by_rule(report, "warnings")]
+    if report.corrections:
+        parts += ["## Corrections", _corrections(report)]
+    if report.waiting:
+        parts += ["## Left for the next run", _waiting(report)]
+    if report.vanished:
+        parts += ["## Vanished from the landing folder", _vanished(report)]
+    return parts
 
 
 def _generation(report: Report) -> str:
@@ -85,7 +100,28 @@ def _by_rule(report: Report, counts: str) -> str:
 def _waiting(report: Report) -> str:
     return _table(
         ("source", "file", "why"),
-        ((s, name, why) for s, files in report.waiting.items() for name, why in files.items()),
+        (
+            (s, _literal(name), why)
+            for s, files in report.waiting.items()
+            for name, why in files.items()
+        ),
+    )
+
+
+def _corrections(report: Report) -> str:
+    return _table(
+        ("source", "file", "batch", "correction of"),
+        (
+            (receipt.source, _literal(receipt.name), receipt.batch, receipt.corrects or "")
+            for receipt in report.corrections
+        ),
+    )
+
+
+def _vanished(report: Report) -> str:
+    return _table(
+        ("source", "file"),
+        ((source, _literal(name)) for source, files in report.vanished.items() for name in files),
     )
 
 
@@ -146,6 +182,11 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in shown) + left_out
 
 
+def _literal(name: str) -> str:
+    """A name that somebody else chose, with nothing in it that lays out a page."""
+    return _LAYOUT.sub(r"\\\g<0>", name)
+
+
 def _cell(text: str) -> str:
     """A line break or a bar would end the cell."""
-    return " ".join(text.split()).replace("|", "\\|")
+    return _BAR.sub(r"\\|", " ".join(text.split()))

@@ -43,6 +43,7 @@ class Report:
         receipts: one a batch.
         waiting: source → files left for the next run, with the reason.
         left: source → new batches that this run did not take in, because it was to take so many.
+        vanished: source → files that were loaded and are there no more; each is told once.
         freshness: one a source, as of the moment at which the run looked for batches.
         quality: the dimensions that something was looked at for, by dataset.
         unjudged: thresholds of datasets that the run looked at nothing of.
@@ -63,6 +64,7 @@ class Report:
     known: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, dict[str, str]] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
+    vanished: dict[str, list[str]] = field(default_factory=dict)
     models: list[Model] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     freshness: list[Freshness] = field(default_factory=list)
@@ -79,6 +81,11 @@ class Report:
     def not_built(self) -> list[str]:
         """Models that dbt came to and did not build: on the branch they are what readers see."""
         return [f"{each.schema}.{each.name}" for each in self.models if each.status != "built"]
+
+    @property
+    def corrections(self) -> list[Receipt]:
+        """Batches that came under the name of an earlier one, with other content."""
+        return [receipt for receipt in self.receipts if receipt.corrects]
 
     def hold(self) -> None:
         """Say of every row that came in that it is held: nothing of this run was published."""
@@ -115,6 +122,7 @@ class Report:
             "known": self.known,
             "waiting": self.waiting,
             "left": self.left,
+            "vanished": self.vanished,
             "models": [
                 {
                     "name": f"{model.schema}.{model.name}",

@@ -21,6 +21,7 @@ from sluicegate.lake.holder import holder_of, sign
 from sluicegate.pipeline.platform import Platform
 from sluicegate.pipeline.report import Kind, Report, Status
 from sluicegate.release.ledger import FINISHED, STARTED
+from sluicegate.sources import Known
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Run:
         build: what dbt has built on it; None until it has.
         aside: what was ingested on a branch whose ref moved; None as long as none did.
         former: what was built on that branch; None if nothing was.
+        vanished: source → batches that it has no more, and that are not on record as such.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Run:
         self.build: warehouse.Build | None = None
         self.aside: Aside | None = None
         self.former: warehouse.Former | None = None
+        self.vanished: dict[str, list[Known]] = {}
         self._scratch: Path | None = None
         self.look_at_head()
 

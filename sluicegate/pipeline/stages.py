@@ -23,6 +23,7 @@ from sluicegate.pipeline.measuring import measure, measure_intakes
 from sluicegate.pipeline.report import Status
 from sluicegate.pipeline.run import Run
 from sluicegate.pipeline.scope import EVERYTHING, Scope
+from sluicegate.pipeline.vanishing import notice_vanished
 from sluicegate.progress import Progress, untold
 from sluicegate.quality.check import Check, Outcome, verdict_of
 from sluicegate.quality.conservation import Stock, audit_batches, audit_conservation, stock
@@ -94,11 +95,13 @@ def discover(run: Run, scope: Scope = EVERYTHING, progress: Progress = untold) -
     chosen = scope.chosen(sources)
     run.look_at_head()
     manifests: dict[str, dict[str, Known]] = {name: {} for name in sources}
+    on_record: dict[str, set[str]] = {}
     code = None
     if run.report.previous is not None:
         with platform.lake.read(run.report.previous) as session:
             manifests = {name: accounts.manifest(session, name) for name in manifests}
             code = accounts.fingerprint(session)
+            on_record = {name: accounts.vanished(session, name) for name in manifests}
             masked = accounts.is_masked(session)
         if masked:
             return _only_models(run, manifests, code_changed=code != platform.fingerprint)
@@ -112,6 +115,7 @@ def discover(run: Run, scope: Scope = EVERYTHING, progress: Progress = untold) -
     run.report.waiting = {
         name: discovery.waiting for name, discovery in found.items() if discovery.waiting
     }
+    notice_vanished(run, found, on_record)
     run.report.freshness = [
         _fresh(source, manifests[name], found[name]) for name, source in sources.items()
     ]
@@ -141,6 +145,7 @@ def open_harvest(run: Run, branch: Branch, progress: Progress = untold) -> Harve
     with branch.session() as session:
         with session.transaction(f"{run.id}: opened"):
             accounts.open_accounts(session)
+            accounts.record_vanished(session, run.id, run.vanished)
             accounts.record_run(session, run=run.id, env=run.env, code=run.platform.fingerprint)
             for number, source in enumerate(sources.values()):
                 progress(number, len(sources), source.name)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, Required, TypedDict, Unpack
 from sluicegate.contracts import Contract, Reference
 from sluicegate.errors import ContractError
 from sluicegate.sources.fresh import Expectation
+from sluicegate.sources.opening import Stream
 from sluicegate.sources.records import Format, Records
 from sluicegate.sources.window import ALWAYS, Window
 
@@ -58,12 +59,14 @@ class Batch:
     """One unit of input.
 
     Attributes:
-        id: first 16 hex digits of the SHA-256 of its raw bytes. Equal content is the same batch.
+        id: first 16 hex digits of the SHA-256 of its raw bytes; what else its records say, such as
+            the values of folders, follows behind a hyphen. Equal content is the same batch.
         name: file name or request, for people.
         content: where its raw bytes are kept; reading never goes back to the source.
         size: number of raw bytes.
         modified_ns: when the source last changed it, where that is known.
         cursor: where the next batch of the same source begins, where the source has one.
+        corrects: id of the batch that came under the same name before, with other content.
     """
 
     id: str
@@ -72,6 +75,7 @@ class Batch:
     size: int
     modified_ns: int | None = None
     cursor: str | None = None
+    corrects: str | None = None
 
 
 @dataclass(slots=True)
@@ -82,18 +86,24 @@ class Discovery:
         new: batches that the lake does not have yet, in the order to load them.
         waiting: names left for the next run, with the reason.
         known: how many batches the lake had already.
+        vanished: batches that the lake has, and whose source does not any more.
     """
 
     new: list[Batch] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
     known: int = 0
+    vanished: list[Known] = field(default_factory=list)
 
 
 class Archive(Protocol):
     """Keeps raw bytes by content."""
 
-    def keep_file(self, file: Path) -> tuple[str, Path, int]:
-        """Keep a file's bytes; returns the batch id, the place and the size."""
+    def keep_stream(self, content: Stream) -> tuple[str, Path, int]:
+        """Keep bytes piece by piece; returns the batch id, the place and the size.
+
+        Raises:
+            OSError: they cannot be read.
+        """
 
     def keep_bytes(self, content: bytes) -> tuple[str, Path, int]:
         """Keep bytes; returns the batch id, the place and the size."""
@@ -180,8 +190,11 @@ class Source:
         Raises:
             BatchRefused: it cannot be read as a whole; parts of it may have been read by then.
         """
-        columns = [column.reads for column in self.contract.columns()]
-        return self.format.read(batch.content, name=batch.name, columns=columns, most=most)
+        return self.format.read(batch.content, name=batch.name, columns=self.reads(), most=most)
+
+    def reads(self) -> list[str]:
+        """Names that the contract reads from a batch, in its order."""
+        return [column.reads for column in self.contract.columns()]
 
     def discover(
         self,

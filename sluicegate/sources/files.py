@@ -7,24 +7,35 @@ a marker ``<file>.done`` lies beside it. Names that say otherwise (a leading dot
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Unpack
 
-from sluicegate.errors import EnvironmentFailed
-from sluicegate.sources.base import Archive, Batch, Discovery, Known, Load, Source, Terms
+from sluicegate.errors import BatchRefused, ContractError
+from sluicegate.sources import hive as partitions
+from sluicegate.sources.base import (
+    ROWS_AT_ONCE,
+    Archive,
+    Batch,
+    Discovery,
+    Known,
+    Load,
+    Source,
+    Terms,
+)
 from sluicegate.sources.delimited import Delimited
-from sluicegate.sources.records import Format
+from sluicegate.sources.landing import Landed, Landing, LandingFolder, Listing, Pattern
+from sluicegate.sources.records import LINE, Format, Records
 from sluicegate.sources.window import ALWAYS, Window, day_of
 
 if TYPE_CHECKING:
     from sluicegate.settings import Settings
 
 PARTIAL = frozenset({".part", ".partial", ".tmp", ".filepart", ".crdownload"})
-DONE = ".done"
+_AT_WORK = "_temporary"
+"""Folder in which Hadoop and Spark write what is not complete."""
 
 
 class Under(StrEnum):
@@ -40,10 +51,13 @@ class Files(Source):
     """A drop of files.
 
     Args:
-        match: pattern of the files below their folder, such as ``payments/*.csv*``.
+        match: pattern of the files below their folder, such as ``payments/*.csv*``, or
+            ``payments/**/*.parquet`` for those of folders in folders.
         format: how they are read: ``Delimited()`` by default, or another format of
             :mod:`sluicegate.sources`.
         under: the folder that the pattern starts from.
+        hive: columns whose values stand in the names of folders, such as ``("year", "country")``
+            for ``year=2025/country=DE/part-0.csv``.
         terms: see :class:`~sluicegate.sources.base.Terms`.
     """
 
@@ -54,11 +68,25 @@ class Files(Source):
         match: str,
         format: Format | None = None,  # noqa: A002 - it is what it is called
         under: Under = Under.LANDING,
+        hive: Sequence[str] = (),
         **terms: Unpack[Terms],
     ) -> None:
         super().__init__(name, format or Delimited(), **terms)
         self.match = match
         self.under = Under(under)
+        self.hive = (hive,) if isinstance(hive, str) else tuple(hive)
+        self._require_read()
+        Pattern(match)
+
+    def _require_read(self) -> None:
+        reads = {column.reads for column in self.contract.columns()} - {LINE}
+        if unread := [key for key in self.hive if key not in reads]:
+            raise ContractError(
+                f"The source {self.name!r} takes {unread[0]!r} from the names of folders, and its "
+                "contract does not read it.",
+                where=self.contract.place(),
+                hint="declare the column, or leave it out of hive=",
+            )
 
     def discover(
         self,
@@ -69,97 +97,152 @@ class Files(Source):
     ) -> Discovery:
         """Find settled files whose content the lake does not have.
 
-        Raises:
-            EnvironmentFailed: the landing folder is missing, or a file cannot be read.
-        """
-        root = getattr(settings, self.under).root
-        folder = root / Path(self.match).parent
-        if not folder.is_dir():
-            raise EnvironmentFailed(
-                f"The {self.under} folder of source {self.name!r} is missing.",
-                where=str(folder),
-                hint=f"create it, or point SLUICEGATE_{self.under.upper()}__ROOT at the right "
-                "place; `make data` fills the landing folder with generated data",
-            )
-        try:
-            next(folder.iterdir(), None)
-        except OSError as error:
-            # A glob would find nothing there, and say nothing.
-            raise EnvironmentFailed(
-                f"The {self.under} folder of source {self.name!r} cannot be listed: "
-                f"{error.strerror}.",
-                where=str(folder),
-                hint="give this user permission to read it",
-            ) from error
-        seen = {(known.name, known.size, known.modified_ns) for known in manifest.values()}
-        found = Discovery()
-        for file in self._in_order(root):
-            stat = _stat(file)
-            if file.suffix == DONE or not file.is_file():
-                continue
-            if not window.has(day_of(file.name, stat.st_mtime_ns)):
-                continue
-            if (file.name, stat.st_size, stat.st_mtime_ns) in seen:
-                found.known += 1
-            elif reason := _unfinished(file, settings.landing.settle_seconds):
-                found.waiting[file.name] = reason
-            else:
-                self._take(file, stat, manifest, archive, found)
-        return found
+        What cannot be read now is left for the next run, with the reason.
 
-    def _in_order(self, root: Path) -> list[Path]:
-        files = sorted(root.glob(self.match))
+        Raises:
+            EnvironmentFailed: the landing folder is missing.
+        """
+        landing = self._landing(settings)
+        listing = landing.listing()
+        look = _Look(self, landing, manifest, archive, Discovery(waiting=dict(listing.odd)))
+        for file in self._in_order(listing):
+            if window.has(day_of(file.name, file.modified_ns)):
+                look.at(file, settings.landing.settle_seconds)
+        if window == ALWAYS:
+            look.miss(listing)
+        return look.found
+
+    def read(self, batch: Batch, most: int = ROWS_AT_ONCE) -> Iterator[Records]:
+        """Read a batch's archived bytes as records; see :meth:`Source.read`."""
+        if not self.hive:
+            return super().read(batch, most)
+        try:
+            values = self.values_of(batch.name)
+        except ValueError as error:
+            raise BatchRefused(
+                f"Its records lack a value: {error}.",
+                where=batch.name,
+                hint="land it below folders such as " + "/".join(f"{key}=…" for key in self.hive),
+            ) from error
+        parts = super().read(batch, most)
+        return (partitions.with_values(part, values, batch.name) for part in parts)
+
+    def reads(self) -> list[str]:
+        """Names that the contract reads from a file itself, in its order."""
+        return [name for name in super().reads() if name not in self.hive]
+
+    def values_of(self, name: str) -> partitions.Values:
+        """What the folders of a file say of its records.
+
+        Raises:
+            ValueError: they do not say all of it.
+        """
+        folders = (*Pattern(self.match).fixed, *name.split("/")[:-1])
+        return partitions.values_of(folders, self.hive)
+
+    def _landing(self, settings: Settings) -> Landing:
+        root = getattr(settings, self.under).root
+        return LandingFolder(root, Pattern(self.match), source=self.name, setting=self.under.value)
+
+    def _in_order(self, listing: Listing) -> list[Landed]:
+        files = sorted(listing.files, key=lambda file: file.name)
         if self.load is not Load.APPEND:
             # The later arrival is the correction, whatever the two are called.
-            files.sort(key=lambda file: _stat(file).st_mtime_ns)
+            files.sort(key=lambda file: file.modified_ns)
         return files
 
-    def _take(
+
+class _Look:
+    """One look at a landing folder, file by file."""
+
+    def __init__(
         self,
-        file: Path,
-        stat: os.stat_result,
+        source: Files,
+        landing: Landing,
         manifest: Mapping[str, Known],
         archive: Archive,
         found: Discovery,
     ) -> None:
-        try:
-            batch, content, size = archive.keep_file(file)
-        except OSError as error:
-            raise EnvironmentFailed(
-                f"A file of source {self.name!r} cannot be read: {error.strerror or error}.",
-                where=str(file),
-                hint="give this user permission to read it, or move it out of the landing folder",
-            ) from error
-        after = _stat(file)
-        if (after.st_size, after.st_mtime_ns) != (size, stat.st_mtime_ns):
-            found.waiting[file.name] = "it changed while it was read"
-        elif batch in manifest or any(batch == new.id for new in found.new):
-            found.known += 1
+        self.found = found
+        self._source = source
+        self._landing = landing
+        self._manifest = manifest
+        self._archive = archive
+        self._seen = {(known.name, known.size, known.modified_ns) for known in manifest.values()}
+        self._by_name = {known.name: known for known in manifest.values()}
+        self._there: set[str] = set()
+
+    def at(self, file: Landed, settle: float) -> None:
+        """Take a file if it is new and complete."""
+        if (file.name, *file.state) in self._seen:
+            self.found.known += 1
+        elif reason := self._unfinished(file, settle) or self._unplaced(file):
+            self.found.waiting[file.name] = reason
         else:
-            found.new.append(Batch(batch, file.name, content, size, modified_ns=stat.st_mtime_ns))
+            self._take(file)
 
+    def miss(self, listing: Listing) -> None:
+        """Notice what was taken in once, and is there no more, neither by name nor by content."""
+        missing = listing.missing(self._by_name)
+        self.found.vanished = [
+            known for name in missing if (known := self._by_name[name]).batch not in self._there
+        ]
 
-def _unfinished(file: Path, settle: float) -> str | None:
-    """Why a file is not complete yet; None if it is. Waits for a file that is nearly settled."""
-    if file.suffix in PARTIAL or file.name.startswith("."):
-        return f"its name says that it is not complete ({file.suffix or 'leading dot'})"
-    if file.with_name(file.name + DONE).exists():
+    def _take(self, file: Landed) -> None:
+        try:
+            with self._landing.opened(file) as content:
+                content_id, place, size = self._archive.keep_stream(content)
+        except OSError as error:
+            self.found.waiting[file.name] = f"it cannot be read: {error.strerror or error}"
+            return
+        if self._landing.again(file) != (size, file.modified_ns):
+            self.found.waiting[file.name] = "it changed while it was read"
+            return
+        batch, found = self._identity(file, content_id), self.found
+        if batch in self._manifest or any(batch == new.id for new in found.new):
+            self._there.add(batch)
+            found.known += 1
+            return
+        former = self._by_name.get(file.name)
+        found.new.append(
+            Batch(
+                batch,
+                file.name,
+                place,
+                size,
+                modified_ns=file.modified_ns,
+                corrects=former.batch if former else None,
+            )
+        )
+
+    def _identity(self, file: Landed, content: str) -> str:
+        if not self._source.hive:
+            return content
+        return partitions.identity(content, self._source.values_of(file.name))
+
+    def _unplaced(self, file: Landed) -> str | None:
+        """Why the folders of a file do not say what they should; None if they do."""
+        try:
+            self._source.values_of(file.name)
+        except ValueError as error:
+            return str(error)
         return None
-    before = _stat(file)
-    # A clock that runs ahead must not leave a file waiting forever.
-    age = max(0.0, time.time() - before.st_mtime)
-    if age < settle:
+
+    def _unfinished(self, file: Landed, settle: float) -> str | None:
+        """Why a file is not complete yet; None if it is. Waits for one that is nearly settled."""
+        *folders, last = file.name.split("/")
+        suffix = PurePosixPath(last).suffix
+        if suffix in PARTIAL or last.startswith("."):
+            return f"its name says that it is not complete ({suffix or 'leading dot'})"
+        if any(each.startswith(".") or each == _AT_WORK for each in folders):
+            return "the name of its folder says that it is not complete"
+        # A clock that runs ahead must not leave a file waiting forever.
+        age = max(0.0, time.time() - file.modified_ns / 1e9)
+        if file.marked or age >= settle:
+            return None
         time.sleep(settle - age)
-        after = _stat(file)
-        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        if (now := self._landing.again(file)) is None:
+            return "it was taken away again"
+        if now != file.state:
             return f"it is still being written (touched less than {settle:g} s ago)"
-    return None
-
-
-def _stat(file: Path) -> os.stat_result:
-    try:
-        return file.stat()
-    except OSError as error:
-        raise EnvironmentFailed(
-            f"A landed file cannot be examined: {error.strerror or error}.", where=str(file)
-        ) from error
+        return None

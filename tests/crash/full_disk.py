@@ -109,7 +109,7 @@ def _run(lake: Lake, batch: Any) -> str | None:
         lake.prepare()
         run = Run(platform)
         with run.recorded(), run.turn(), run.patience(), run.branch() as branch:
-            platform.archive.keep_file(batch.content)
+            platform.archive.keep_bytes(batch.content.read_bytes())
             with branch.session() as session:
                 open_accounts(session)
                 create(source, session)

@@ -197,10 +197,9 @@ def test_evidence_of_a_refused_run(place: Place, lake: Lake) -> None:
     assert len(two.generations()) == 1
 
 
-def test_archive_keeps_bytes_once(place: Place, lake: Lake, tmp_path: Path) -> None:
+def test_archive_keeps_bytes_once(place: Place, lake: Lake) -> None:
     """Under their content's name, for every machine."""
-    (tmp_path / "drop.csv").write_bytes(b"a,b\n1,2\n")
-    batch, file, size = Archive(lake.store).keep_file(tmp_path / "drop.csv")
+    batch, file, size = Archive(lake.store).keep_bytes(b"a,b\n1,2\n")
     again = Archive(place.store("two")).keep_bytes(b"a,b\n1,2\n")
     assert (batch, size) == (again[0], again[2])
     assert file.read_bytes() == again[1].read_bytes() == b"a,b\n1,2\n"

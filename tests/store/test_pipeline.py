@@ -75,7 +75,7 @@ def release(project: Path, run: str, *lines: str) -> str:
 
 def take_in(session: Session, archive: Archive, batch: Batch, run: str) -> None:
     """Archive a batch, of which one row is bad, and ingest what was archived."""
-    _, raw, _ = archive.keep_file(batch.content)
+    _, raw, _ = archive.keep_bytes(batch.content.read_bytes())
     declared = source("orders", load=Load.APPEND)
     open_accounts(session)
     create(declared, session)

@@ -27,7 +27,8 @@ def test_keeps_what_was_there_when_it_looked(archive: Archive, tmp_path: Path) -
     """A source file that changes or vanishes later changes nothing."""
     file = tmp_path / "drop.csv"
     file.write_text("before")
-    batch, place, _ = archive.keep_file(file)
+    with file.open("rb") as content:
+        batch, place, _ = archive.keep_stream(content)
     file.write_text("after")
     file.unlink()
     assert place.read_text() == "before"

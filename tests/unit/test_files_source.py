@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from sluicegate.errors import EnvironmentFailed
-from sluicegate.lake import Archive
+from sluicegate.lake import Archive, durable
 from sluicegate.sources import ALWAYS, Batch, Discovery, Window
 from sluicegate.sources import files as dropping
+from sluicegate.sources.opening import Stream
 from tests.unit.kit import known as known_of
 from tests.unit.kit import settings_of, source
 
@@ -150,14 +151,14 @@ def test_file_that_changes_while_it_is_read_waits(
     """What was archived is not what lies there: it is left for the next run."""
     file = landing / "a.csv"
     file.write_text("before")
-    keep = archive.keep_file
+    keep = archive.keep_stream
 
-    def slow(source_file: Path) -> tuple[str, Path, int]:
-        kept = keep(source_file)
-        source_file.write_text("after it was read")
+    def slow(content: Stream) -> tuple[str, Path, int]:
+        kept = keep(content)
+        file.write_text("after it was read")
         return kept
 
-    monkeypatch.setattr(archive, "keep_file", slow)
+    monkeypatch.setattr(archive, "keep_stream", slow)
     found = discover()
     assert (names(found), found.waiting) == ([], {"a.csv": "it changed while it was read"})
 
@@ -170,16 +171,58 @@ def test_missing_folder_is_told(discover: Discover) -> None:
     assert "make data" in str(e.value.hint)
 
 
-def test_unreadable_file_is_told(
+def test_unreadable_file_is_waited_for(
     landing: Path, discover: Discover, archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error names the file; nothing was taken."""
+    """It is left for the next run, with the reason; the others are taken, and no draft stays."""
+    keep = archive.keep_stream
 
-    def refuse(_: Path) -> None:
-        raise PermissionError(13, "Permission denied")
+    class Broken:
+        def read(self, _: int) -> bytes:
+            raise PermissionError(13, "Permission denied")
+
+    given: list[Stream] = []
+
+    def refuse(content: Stream) -> tuple[str, Path, int]:
+        given.append(content)
+        return keep(Broken() if len(given) == 1 else content)
 
     (landing / "a.csv").write_text("secret")
-    monkeypatch.setattr(archive, "keep_file", refuse)
-    with pytest.raises(EnvironmentFailed, match="cannot be read: Permission denied") as caught:
+    (landing / "b.csv").write_text("another")
+    monkeypatch.setattr(archive, "keep_stream", refuse)
+    found = discover()
+    assert found.waiting == {"a.csv": "it cannot be read: Permission denied"}
+    assert names(found) == ["b.csv"]
+    assert not [*landing.parent.parent.glob("archive/.*")]
+
+
+def test_file_that_is_taken_away_is_waited_for(
+    landing: Path, discover: Discover, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look and the reading a file may go: the run goes on with the others."""
+    keep = archive.keep_stream
+
+    def take_away(content: Stream) -> tuple[str, Path, int]:
+        (landing / "b.csv").unlink(missing_ok=True)
+        return keep(content)
+
+    (landing / "a.csv").write_text("a")
+    (landing / "b.csv").write_text("b")
+    monkeypatch.setattr(archive, "keep_stream", take_away)
+    found = discover()
+    assert names(found) == ["a.csv"]
+    assert found.waiting == {"b.csv": "it cannot be read: No such file or directory"}
+
+
+def test_full_disk_is_no_fault_of_a_file(
+    landing: Path, discover: Discover, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the archive cannot be written, the run fails: the next file would not fare better."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    (landing / "a.csv").write_text("a")
+    monkeypatch.setattr(durable, "sync_file", full)
+    with pytest.raises(EnvironmentFailed, match="No space left"):
         discover()
-    assert str(caught.value.where).endswith("orders/a.csv")
