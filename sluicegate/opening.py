@@ -10,7 +10,6 @@ import bz2
 import gzip
 import io
 import lzma
-import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,14 +18,8 @@ from pathlib import Path
 from typing import IO, Protocol, cast
 
 from sluicegate.errors import BatchRefused
+from sluicegate.packing import KEPT, PACKED, ZIPS, Stream, kind_of, zstd
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-_ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
-_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz"}
 _TAR = (257, b"ustar")
 _OPENERS: dict[str, Callable[[IO[bytes]], AbstractContextManager[_Packed]]] = {
     "gzip": gzip.open,
@@ -59,14 +52,6 @@ class _Packed(Protocol):
     def read1(self, size: int, /) -> bytes: ...
 
 
-class Stream(Protocol):
-    """Bytes to be read once, from front to back."""
-
-    def read(self, size: int, /) -> bytes:
-        """The next bytes, at most so many; none at the end."""
-        ...
-
-
 @contextmanager
 def opened(content: Path | bytes, name: str) -> Iterator[Stream]:
     """Open a file for reading, unpacked.
@@ -78,6 +63,11 @@ def opened(content: Path | bytes, name: str) -> Iterator[Stream]:
         BatchRefused: it is damaged, holds several files or further archives, or is a bomb. Some of
             it may have been read by then.
     """
+    if isinstance(content, Path) and content.name.endswith(KEPT):
+        # The archive packs what is not packed already, whatever its size.
+        with content.open("rb") as ours, zstd.open(ours) as landed:
+            yield _Unpacked(landed, name, "archived file", MOST_BYTES)
+        return
     with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as raw:
         size = raw.seek(0, io.SEEK_END)
         raw.seek(0)
@@ -102,9 +92,7 @@ def packed(raw: IO[bytes]) -> str | None:
     """What a file is packed in; None if in nothing. Reading goes on at its beginning."""
     first = raw.read(6)
     raw.seek(0)
-    if first.startswith(_ZIPS):
-        return "zip"
-    return next((kind for mark, kind in _PACKED.items() if first.startswith(mark)), None)
+    return kind_of(first)
 
 
 def require_unpacked(content: Path, what: str, name: str, zips: bool = False) -> None:
@@ -171,7 +159,7 @@ def _only_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
 
 def _require_no_archive(first: bytes, name: str) -> None:
     at, mark = _TAR
-    nested = first.startswith((*_ZIPS, *_PACKED)) or first[at : at + len(mark)] == mark
+    nested = first.startswith((*ZIPS, *PACKED)) or first[at : at + len(mark)] == mark
     if nested:
         raise BatchRefused(
             "The archive holds a further archive.",

@@ -31,7 +31,9 @@ from obstore.store import S3Store
 from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake import durable
 from sluicegate.lake.access import Access
+from sluicegate.lake.archive import digest_of
 from sluicegate.lake.store import DataFiles, Stored
+from sluicegate.packing import KEPT
 from sluicegate.settings import Address, Settings
 
 if TYPE_CHECKING:
@@ -231,9 +233,8 @@ class Bucket:
     def _verify(self, fetched: Path, key: str) -> None:
         if not key.startswith(_NAMED_AFTER_CONTENT):
             return
-        with fetched.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
-        if Path(key).stem not in (f"g{digest[:12]}", digest):
+        digest = digest_of(fetched, packed=key.endswith(KEPT))
+        if Path(key).name.partition(".")[0] not in (f"g{(digest or '')[:12]}", digest):
             raise EnvironmentFailed(
                 f"{Path(key).name} is not what its name says: its content was changed.",
                 where=self.where(key),

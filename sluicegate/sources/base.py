@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol, Required, TypedDict, Unpack
 
 from sluicegate.contracts import Contract, Reference
 from sluicegate.errors import ContractError
+from sluicegate.packing import Stream
 from sluicegate.sources.fresh import Expectation
-from sluicegate.sources.opening import Stream
 from sluicegate.sources.records import Format, Records
 from sluicegate.sources.window import ALWAYS, Window
 
@@ -39,6 +39,21 @@ class Load(StrEnum):
     REPLACE = "replace"
     """Its batch is the whole: what the newest one no longer has was deleted at the source, and
     leaves. A row that is rejected leaves the one before it in place."""
+
+
+class Drift(StrEnum):
+    """What becomes of a batch whose columns are not those that its contract reads.
+
+    Without it, a batch that lacks a column is refused, and every other difference is put on record.
+    """
+
+    REFUSE = "refuse"
+    """It is held, with every difference named."""
+    QUARANTINE = "quarantine"
+    """All its records go to quarantine, and come back by a replay once the contract fits."""
+    EVOLVE = "evolve"
+    """It is taken in: what is new stays in the archive, a nullable column that is missing is
+    absent. All differences are put on record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +140,8 @@ class Terms(TypedDict, total=False):
     may_shrink: str
     """For ``Load.REPLACE``, and required there: share of the published rows that a batch may lack.
     One that lacks more is refused: half an export deletes nothing."""
+    drift: Drift
+    """What becomes of a batch whose columns are not those that its contract reads."""
     ignore: tuple[str, ...]
     """Columns of the source that are left in the archive on purpose."""
     fresh: Expectation
@@ -165,6 +182,7 @@ class Source:
         self.owner = terms["owner"]
         self.format = format
         self.may_be_empty = terms.get("may_be_empty", False)
+        self.drift = _drift(name, terms["drift"]) if "drift" in terms else None
         self.ignore = frozenset(terms.get("ignore", ()))
         self.fresh = terms.get("fresh")
         self.reference = terms.get("reference")
@@ -230,6 +248,16 @@ def _require_terms(name: str, terms: Mapping[str, object]) -> None:
             f"The source {name!r} is declared without {', '.join(missing)}.",
             hint="say it beside its contract; docs/contracts.md tells what it means",
         )
+
+
+def _drift(name: str, chosen: object) -> Drift:
+    try:
+        return Drift(str(chosen))
+    except ValueError as error:
+        raise ContractError(
+            f"The source {name!r} says drift={chosen!r}, which is no way to treat it.",
+            hint=f"write one of {', '.join(repr(each.value) for each in Drift)}",
+        ) from error
 
 
 def _share(text: object, what: str) -> Decimal:

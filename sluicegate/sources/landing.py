@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sluicegate.errors import ContractError, EnvironmentFailed
-from sluicegate.sources.opening import Stream
+from sluicegate.packing import Stream
 
 DONE = ".done"
 """Ending of the marker beside a file that says that it is complete."""

@@ -16,7 +16,8 @@ from pathlib import Path
 import polars as pl
 
 from sluicegate.errors import BatchRefused, ContractError, meant
-from sluicegate.opening import Ahead, Stream, opened
+from sluicegate.opening import Ahead, opened
+from sluicegate.packing import Stream
 from sluicegate.sources.records import LINE
 
 BLOCK = 48 << 20

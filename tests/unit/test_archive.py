@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluicegate.errors import EnvironmentFailed
+from sluicegate.errors import BatchRefused, EnvironmentFailed
 from sluicegate.lake import Archive, durable
+from sluicegate.packing import Stream, zstd
+from sluicegate.sources import opening
+from sluicegate.opening import opened
+
+
+def read_all(stream: Stream) -> bytes:
+    """A stream to its end."""
+    return b"".join(iter(lambda: stream.read(1 << 16), b""))
+
+
+TEXT = b"".join(b"%d,payment,EUR\n" % number for number in range(5_000))
 
 
 @settings(max_examples=25)
@@ -42,6 +56,71 @@ def test_equal_content_is_kept_once(archive: Archive, tmp_path: Path) -> None:
     assert archive.keep_bytes(b"x")[1] == place
     assert place.stat().st_mtime_ns == before
     assert [file for file in (tmp_path / "archive").rglob("*") if file.is_file()] == [place]
+
+
+def test_what_is_not_packed_is_packed(archive: Archive) -> None:
+    """Under the name of the raw bytes, and read as they were; batches in a block are left alone."""
+    batch, place, size = archive.keep_bytes(TEXT)
+    digest = hashlib.sha256(TEXT).hexdigest()
+    assert (batch, place.name, size) == (digest[:16], f"{digest}.raw.zst", len(TEXT))
+    assert place.stat().st_size < size / 3
+    assert archive.find(batch) == place
+    with opened(place, "day.csv") as raw:
+        assert read_all(raw) == TEXT
+    assert archive.keep_bytes(TEXT[:4096])[1].read_bytes() == TEXT[:4096]
+
+
+def parquet() -> bytes:
+    """A file of columns."""
+    file = io.BytesIO()
+    pl.DataFrame({"n": range(9_999)}).write_parquet(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(TEXT), zstd.compress(TEXT), parquet()],
+    ids=["gzip", "zstd", "parquet"],
+)
+def test_what_is_packed_already_is_kept_as_it_is(archive: Archive, content: bytes) -> None:
+    """It would not become smaller, and Parquet is read from several places at once."""
+    content += b"\0" * 4096
+    assert archive.keep_bytes(content)[1].read_bytes() == content
+
+
+def test_large_text_is_no_bomb(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However well it packs: what a provider packs so is one, what we pack is not."""
+    monkeypatch.setattr(opening, "_HARMLESS", 1 << 16)
+    content = b"0" * (1 << 24)
+    _, place, _ = archive.keep_bytes(content)
+    with opened(place, "day.csv") as raw:
+        assert read_all(raw) == content
+    with (
+        pytest.raises(BatchRefused, match="unpacks to more"),
+        opened(zstd.compress(content), "x") as raw,
+    ):
+        read_all(raw)
+
+
+def test_what_was_kept_before_is_not_kept_twice(archive: Archive, tmp_path: Path) -> None:
+    """Archives of earlier versions have text as it is; it stays what is read."""
+    digest = hashlib.sha256(TEXT).hexdigest()
+    old = tmp_path / "archive" / digest[:2] / digest
+    old.parent.mkdir(parents=True)
+    old.write_bytes(TEXT)
+    assert archive.keep_bytes(TEXT)[1] == archive.find(digest[:16]) == old
+    assert [*old.parent.iterdir()] == [old]
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+def test_damage_is_noticed(archive: Archive, damage: str) -> None:
+    """What was packed is held against its name as it is unpacked."""
+    batch, place, _ = archive.keep_bytes(TEXT)
+    content = zstd.compress(TEXT[:-1]) if damage == "changed" else place.read_bytes()[:-9]
+    place.chmod(0o644)
+    place.write_bytes(content)
+    with pytest.raises(EnvironmentFailed, match="is not what was put there"):
+        archive.find(batch)
 
 
 def test_failure_leaves_no_draft(

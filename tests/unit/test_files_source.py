@@ -12,9 +12,9 @@ import pytest
 
 from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake import Archive, durable
+from sluicegate.packing import Stream
 from sluicegate.sources import ALWAYS, Batch, Discovery, Window
 from sluicegate.sources import files as dropping
-from sluicegate.sources.opening import Stream
 from tests.unit.kit import known as known_of
 from tests.unit.kit import settings_of, source
 
