@@ -229,14 +229,17 @@ def gc(
     ] = "dev",
     json: Json = False,
 ) -> None:
-    """Remove what nothing reaches any more, beside whatever runs and reads."""
+    """Remove what nothing reaches any more, and raw files that are kept no longer."""
     from sluicegate.lake import Lake
     from sluicegate.lake.collect import collect
+    from sluicegate.pipeline.retention import expire
 
     settings = load_settings(env)
     keep, grace = settings.lake.keep, settings.lake.grace
-    collected = collect(Lake.of(settings), keep=keep, grace=grace, dry_run=dry_run)
-    render_keep.collected(collected, json=json)
+    lake = Lake.of(settings)
+    collected = collect(lake, keep=keep, grace=grace, dry_run=dry_run)
+    expired = expire(settings, lake, collected.kept, dry_run=dry_run)
+    render_keep.collected(collected, expired, json=json)
 
 
 @lake_app.command("verify")

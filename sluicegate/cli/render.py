@@ -88,13 +88,12 @@ def report(report: Report, *, json: bool) -> None:
         out.print(f"[bold]{report.env}: published.[/bold]")
         _accounts({name: account.to_dict() for name, account in report.accounts.items()})
         _corrections(report)
+        _drift(report)
         _models(report)
         _quality([each.to_dict() for each in report.quality])
         _checks(report)
     _waiting(report.waiting)
-    for name, count in report.left.items():
-        out.print(f"[dim]{name}: {count:,} more batches are left[/dim]")
-    _vanished(report.vanished)
+    _files(report)
     _stale(report)
     before = f"before: {report.previous}" if report.previous else "the first one"
     changed = "" if report.generation == report.previous else f" ({before})"
@@ -225,8 +224,11 @@ def _waiting(waiting: Mapping[str, Mapping[str, str]]) -> None:
             out.print(f"[yellow]left for the next run:[/yellow] {source}, {escape(name)}: {why}")
 
 
-def _vanished(vanished: Mapping[str, Sequence[str]]) -> None:
-    for source, names in vanished.items():
+def _files(report: Report) -> None:
+    """What was left, and what is there no more."""
+    for name, count in report.left.items():
+        out.print(f"[dim]{name}: {count:,} more batches are left[/dim]")
+    for source, names in report.vanished.items():
         for name in _first(names):
             out.print(f"[yellow]vanished:[/yellow] {source}, {escape(name)} is there no more")
 
@@ -238,6 +240,15 @@ def _corrections(report: Report) -> None:
     ]
     for line in _first(told):
         out.print(f"[yellow]corrected:[/yellow] {escape(line)}")
+
+
+def _drift(report: Report) -> None:
+    told = [
+        f"{receipt.source}, {receipt.name}: {'; '.join(map(str, receipt.drift))}"
+        for receipt in report.drifted
+    ]
+    for line in _first(told):
+        out.print(f"[yellow]drifted:[/yellow] {escape(line)}")
 
 
 def _first(lines: Sequence[str]) -> list[str]:

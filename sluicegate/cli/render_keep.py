@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sluicegate.lake.problem import Problem
     from sluicegate.lake.verify import Verified
     from sluicegate.lake.verify_backup import VerifiedBackups
+    from sluicegate.pipeline.retention import Expired
 
 MOST = 3
 """Catalogs that are named of those that share a problem."""
@@ -30,10 +31,10 @@ REASONS = {
 """How the reason for which a catalog is kept begins → what such reasons have in common."""
 
 
-def collected(collected: Collected, *, json: bool) -> None:
-    """What a collector did, or would do."""
+def collected(collected: Collected, expired: Expired | None, *, json: bool) -> None:
+    """What a collector did, or would do, and what became of raw files that are old enough."""
     if json:
-        print_json(collected.to_dict())
+        print_json({**collected.to_dict(), "raw": expired.to_dict() if expired else None})
         return
     would = "would be " if collected.dry_run else ""
     out.print(
@@ -41,6 +42,8 @@ def collected(collected: Collected, *, json: bool) -> None:
         f" {_count(collected.files, 'data file')} {would}removed[/bold]: {collected.size:,} bytes;"
         f" {_count(len(collected.kept), 'catalog')} kept"
     )
+    if expired is not None:
+        _expired(expired, would)
     if collected.leftovers:
         out.print(f"{_count(collected.leftovers, 'leftover')} of dead processes {would}removed")
     if not (collected.dry_run or collected.removed) and collected.kept:
@@ -50,6 +53,15 @@ def collected(collected: Collected, *, json: bool) -> None:
         out.print(table)
     if collected.condemned:
         out.print("What is condemned is removed by a gc that comes lake.grace_hours after that.")
+
+
+def _expired(expired: Expired, would: str) -> None:
+    if expired.busy:
+        out.print("[yellow]raw files are left alone:[/yellow] a run is at work")
+        return
+    needed = f"; {expired.needed:,} as old are needed by quarantine" if expired.needed else ""
+    files = _count(expired.files, "raw file")
+    out.print(f"[bold]{files} {would}removed[/bold]: {expired.size:,} bytes{needed}")
 
 
 def _fates(collected: Collected, would: str) -> Table:

@@ -13,7 +13,9 @@ from sluicegate.errors import ContractError
 
 _SOURCE, _MODEL, _FIELD = "Files(..., {}=...)", "Model(..., {}=...)", "field({}=...)"
 _SAID_BY = {
-    **dict.fromkeys(("load", "tolerate", "owner", "may_shrink", "ignore", "fresh"), _SOURCE),
+    **dict.fromkeys(
+        ("load", "tolerate", "owner", "may_shrink", "ignore", "fresh", "drift"), _SOURCE
+    ),
     **dict.fromkeys(("may_be_empty", "unique", "table"), _MODEL),
     **dict.fromkeys(("nullable", "pii", "mask", "domain", "reads", "since", "check"), _FIELD),
     **dict.fromkeys(("gt", "ge", "lt", "le", "isin", "matches", "description"), _FIELD),

@@ -27,6 +27,8 @@ REPLAYED = Table("accounts", "replayed")
 """What became of each record in quarantine: released, or found to break other rules."""
 QUALITY = Table("accounts", "quality")
 """What was looked at in a run, and how much of it failed, by dataset and dimension."""
+DRIFT = Table("accounts", "drift")
+"""How the columns of batches differ from those of their contracts, whatever became of them."""
 VANISHED = Table("accounts", "vanished")
 """Batches whose source has them no more, from the run on that found out."""
 RUNS = Table("accounts", "runs")
@@ -104,6 +106,16 @@ TABLES: Mapping[Table, Mapping[str, str]] = {
         "failed": _COUNT,
         "at": _MOMENT,
     },
+    DRIFT: {
+        "run": _TEXT,
+        "source": _TEXT,
+        "batch": _TEXT,
+        "change": _TEXT,
+        "field": _TEXT,
+        "before": _TEXT,
+        "after": _TEXT,
+        "at": _MOMENT,
+    },
     VANISHED: {"run": _TEXT, "source": _TEXT, "batch": _TEXT, "name": _TEXT, "at": _MOMENT},
     RUNS: {"run": _TEXT, "env": _TEXT, "fingerprint": _TEXT, "at": _MOMENT},
 }
@@ -126,6 +138,14 @@ def manifest(session: Session, source: str) -> dict[str, Known]:
         [source],
     )
     return {row[0]: Known(*row) for row in rows}
+
+
+def loaded(session: Session) -> list[tuple[str, str, datetime]]:
+    """Source, batch and moment of everything that was taken in, oldest first."""
+    if not session.exists(BATCHES):
+        return []
+    sql = f'SELECT source, batch, "at" FROM {BATCHES.sql} ORDER BY "at"'
+    return [(source, batch, at) for source, batch, at in session.rows(sql)]
 
 
 def vanished(session: Session, source: str) -> set[str]:
@@ -199,6 +219,19 @@ def record_batches(session: Session, run: str, loaded: Sequence[tuple[Batch, Rec
     receipts = [receipt for _, receipt in loaded]
     _record_by_rule(session, REJECTIONS, run, [(each, each.rejections) for each in receipts])
     record_warnings(session, run, receipts)
+    record_drift(session, run, receipts)
+
+
+def record_drift(session: Session, run: str, receipts: Sequence[Receipt]) -> None:
+    """Put on record how batches differ from their contracts."""
+    now = datetime.now(UTC)
+    rows = [
+        (run, each.source, each.batch, *drifted.to_dict().values(), now)
+        for each in receipts
+        for drifted in each.drift
+    ]
+    if rows:
+        session.insert(DRIFT, pl.DataFrame(rows, schema=list(TABLES[DRIFT]), orient="row"))
 
 
 def record_warnings(session: Session, run: str, receipts: Sequence[Receipt]) -> None:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from sluicegate.errors import BatchRefused
+from sluicegate.ingestion import accounts
+from sluicegate.ingestion.drift import RULE, drift_in
 from sluicegate.ingestion.load import load
 from sluicegate.ingestion.meter import Meter
 from sluicegate.ingestion.receipt import Receipt
-from sluicegate.ingestion.sift import Unsifted, shape, sift
+from sluicegate.ingestion.sift import Unsifted, shaped, sift
 from sluicegate.lake import Session
 from sluicegate.progress import Progress, untold
 from sluicegate.sources import ROWS_AT_ONCE, Batch, Load, Source
@@ -73,7 +75,7 @@ def ingest(
         except BatchRefused as error:
             # Of several batches each was read before: only one that comes alone is refused here.
             (batch,) = group.batches
-            intake.receipts.append(_held(source, batch, group.rows_in))
+            intake.receipts.append(_held(source, batch, group.rows_in, error))
             intake.refusals.append(Refusal(source.name, batch.name, error))
             continue
         finally:
@@ -83,6 +85,9 @@ def ingest(
             intake.receipts.append(receipt)
             if excess := _over_tolerance(source, receipt):
                 intake.refusals.append(Refusal(source.name, receipt.name, excess))
+    held = [receipt for receipt in intake.receipts if receipt.held]
+    with session.transaction(f"{run}: {source.name}, held"):
+        accounts.record_drift(session, run, held)
     return intake
 
 
@@ -133,11 +138,11 @@ def _groups(
     group = _Group(source)
     for batch in batches:
         meter.begins(batch)
-        parts = _read(source, batch)
+        parts = shaped(source, batch)
         try:
             begun = [*islice(parts, 2)]
         except BatchRefused as error:
-            intake.receipts.append(_held(source, batch, _count(source, batch)))
+            intake.receipts.append(_held(source, batch, _count(source, batch), error))
             intake.refusals.append(Refusal(source.name, batch.name, error))
             meter.refused(batch)
             continue
@@ -157,11 +162,6 @@ def _groups(
         yield group
 
 
-def _read(source: Source, batch: Batch) -> Iterator[Unsifted]:
-    for records in source.read(batch, ROWS_AT_ONCE):
-        yield shape(source, batch, records)
-
-
 def _told(begun: list[Unsifted], *, large: bool) -> str:
     count = sum(part.rows_in for part in begun)
     return f"more than {count:,}" if large else f"{count:,}"
@@ -175,14 +175,20 @@ def _count(source: Source, batch: Batch) -> int:
         return source.format.count(batch.content)
 
 
-def _held(source: Source, batch: Batch, rows: int) -> Receipt:
+def _held(source: Source, batch: Batch, rows: int, error: BatchRefused) -> Receipt:
     return Receipt(
-        source.name, batch.id, batch.name, rows_in=rows, held=rows, corrects=batch.corrects
+        source.name,
+        batch.id,
+        batch.name,
+        rows_in=rows,
+        held=rows,
+        corrects=batch.corrects,
+        drift=drift_in(error),
     ).closed()
 
 
 def _over_tolerance(source: Source, receipt: Receipt) -> BatchRefused | None:
-    if receipt.quarantined <= source.tolerate * receipt.rows_in:
+    if receipt.quarantined <= source.tolerate * receipt.rows_in or RULE in receipt.rejections:
         return None
     worst = sorted(receipt.rejections.items(), key=lambda rule: -rule[1])
     listed = ", ".join(f"{rule} {count:,}" for rule, count in worst[:3])

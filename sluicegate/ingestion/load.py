@@ -13,6 +13,7 @@ import polars as pl
 
 from sluicegate.ingestion import accounts, quarantine
 from sluicegate.ingestion.departed import Whole
+from sluicegate.ingestion.drift import Observed
 from sluicegate.ingestion.fates import remove, require_originals, weigh
 from sluicegate.ingestion.foreign_keys import set_orphans_aside
 from sluicegate.ingestion.receipt import Receipt, together
@@ -53,8 +54,10 @@ def load(source: Source, parts: Iterable[Sifted], session: Session, run: str) ->
             taken = work.take(part)
             if whole is not None:
                 whole.saw(taken)
-        if whole is not None and work.seen is not None:
+        # Of a batch that is set aside, nobody knows what it lacks.
+        if whole is not None and work.seen is not None and not work.set_aside:
             work.let_go(whole.departed(work.seen))
+        work.tell_drift()
         accounts.record_batches(session, run, work.accounts())
     return Loaded([receipt for _, receipt in work.accounts()], work.superseded)
 
@@ -69,6 +72,8 @@ class _Loading:
     superseded: int = 0
     batches: dict[str, Batch] = field(default_factory=dict)
     receipts: dict[str, Receipt] = field(default_factory=dict)
+    observed: dict[str, Observed] = field(default_factory=dict)
+    set_aside: bool = False
     seen: pl.DataFrame | None = None
     """Keys that a batch has taken, where it may not take them twice."""
 
@@ -81,6 +86,9 @@ class _Loading:
         for unsifted in sifted.batches:
             receipt = judged.account(self.source, unsifted, sifted, rejected)
             self._account(receipt, unsifted.batch)
+            self.set_aside |= unsifted.set_aside
+        for batch, observed in sifted.observed.items():
+            self.observed[batch] = self.observed.get(batch, Observed()) + observed
         self.superseded += remove(self.session, table, judged.superseding, contract)
         self.session.insert(table, judged.winners)
         require_originals(self.session, table, judged.copies, contract)
@@ -97,6 +105,12 @@ class _Loading:
         self.superseded += remove(self.session, table, gone, contract)
         for batch, receipt in self.receipts.items():
             self.receipts[batch] = replace(receipt, removed=gone.height)
+
+    def tell_drift(self) -> None:
+        """Say in the receipts how batches differ from the contract: all of each was seen."""
+        for batch, receipt in self.receipts.items():
+            drift = self.observed[batch].drift(self.source)
+            self.receipts[batch] = replace(receipt, drift=drift)
 
     def accounts(self) -> list[tuple[Batch, Receipt]]:
         """Batches with their receipts."""

@@ -87,6 +87,14 @@ def counted(session: Session, selection: Selection) -> dict[str, int]:
     return dict(session.rows(sql, parameters))
 
 
+def batches(session: Session) -> set[tuple[str, str]]:
+    """Source and batch of every record in quarantine."""
+    if not session.exists(QUARANTINE):
+        return set()
+    sql = f"SELECT DISTINCT source, batch FROM {QUARANTINE.sql}"
+    return {(source, batch) for source, batch in session.rows(sql)}
+
+
 def rules(session: Session) -> list[str]:
     """The rules that records in quarantine break."""
     if not session.exists(QUARANTINE):

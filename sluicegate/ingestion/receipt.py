@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from sluicegate.errors import Bug
+from sluicegate.ingestion.drift import Drifted
 from sluicegate.ingestion.tally import Tallies, added, told
 
 
@@ -36,6 +37,7 @@ class Receipt:
         removed: published rows that left because their source no longer has them. They came with
             earlier batches, so they are no part of the balance.
         corrects: id of the batch that came under the same name before, with other content.
+        drift: how its columns differ from those of the contract.
     """
 
     source: str
@@ -53,6 +55,7 @@ class Receipt:
     unknown_columns: tuple[str, ...] = ()
     removed: int = 0
     corrects: str | None = None
+    drift: tuple[Drifted, ...] = ()
 
     @property
     def closes(self) -> bool:
@@ -94,6 +97,7 @@ class Receipt:
             "unknown_columns": list(self.unknown_columns),
             "removed": self.removed,
             "corrects": self.corrects,
+            "drift": [each.to_dict() for each in self.drift],
         }
 
     def _counts(self) -> tuple[int, int, int, int]:

@@ -20,7 +20,7 @@ from sluicegate.ingestion.fates import Judged, remove, require_originals, weigh_
 from sluicegate.ingestion.foreign_keys import set_orphans_aside
 from sluicegate.ingestion.ingest import Intake
 from sluicegate.ingestion.quarantine import PLACE, Selection
-from sluicegate.ingestion.sift import Sifted, Unsifted, shape, sift
+from sluicegate.ingestion.sift import Sifted, Unsifted, shaped, sift
 from sluicegate.ingestion.table import BATCH, create, raw_table
 from sluicegate.lake import Archive, Session
 from sluicegate.progress import Progress, untold
@@ -44,7 +44,7 @@ class _Replay:
         """A batch, read again part by part and in the shape of today's contract."""
         content = self.archive.find(known.batch)
         batch = Batch(known.batch, known.name, content, known.size, known.modified_ns, known.cursor)
-        return (shape(self.source, batch, records) for records in self.source.read(batch))
+        return shaped(self.source, batch)
 
     def later(self, batch: str) -> Iterator[Known]:
         """Batches that came after this one."""

@@ -7,18 +7,26 @@ most of what validation costs is not a matter of rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from sluicegate.contracts import Column, Dimension, Reading, Verdict, judge, promises_of, read
+from sluicegate.contracts import Dimension, Reading, Verdict, judge, promises_of, read
 from sluicegate.contracts.texts import as_text
 from sluicegate.errors import BatchRefused
+from sluicegate.ingestion.drift import (
+    RULE,
+    Drifted,
+    Observed,
+    observe,
+    read_as,
+    refusal,
+    require_columns,
+)
 from sluicegate.ingestion.table import BATCH
 from sluicegate.ingestion.tally import Tally, added, tallied
-from sluicegate.sources import LINE, Batch, Records, Source
+from sluicegate.sources import LINE, ROWS_AT_ONCE, Batch, Drift, Records, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +38,16 @@ class Unsifted:
             optional one): texts, or values of its type; ``_batch`` and ``_line``.
         rejects: records that could not be parsed: ``_batch``, ``_line``, ``rules``, ``record``.
         unknown_columns: columns that the contract does not name.
+        observed: how its columns differ from those of the contract.
+        set_aside: whether all its records go to quarantine, because it has drifted.
     """
 
     batch: Batch
     written: pl.DataFrame
     rejects: pl.DataFrame
     unknown_columns: tuple[str, ...]
+    observed: Observed = field(default_factory=Observed)
+    set_aside: bool = False
 
     @property
     def rows_in(self) -> int:
@@ -56,6 +68,7 @@ class Sifted:
         warned: ``_batch``, ``_line`` and ``rules`` of accepted rows that break rules which only
             warn.
         tallies: batch → what was counted of it, by dimension of quality; not of the key.
+        observed: batch → how its columns differ from those of the contract.
     """
 
     batches: Sequence[Unsifted]
@@ -65,6 +78,34 @@ class Sifted:
     refused: pl.DataFrame
     warned: pl.DataFrame
     tallies: dict[str, dict[Dimension, Tally]]
+    observed: dict[str, Observed]
+
+
+def shaped(source: Source, batch: Batch) -> Iterator[Unsifted]:
+    """A batch, read part by part and in the shape of the contract.
+
+    A source that minds drift has the whole batch looked at before the first part of it counts.
+
+    Raises:
+        BatchRefused: it cannot be read as a whole, lacks a column, or has drifted and its source
+            refuses that; parts of it may have been read by then.
+    """
+    drift = _drift(source, batch) if source.drift in (Drift.REFUSE, Drift.QUARANTINE) else ()
+    if drift and source.drift is Drift.REFUSE:
+        raise refusal(batch, drift)
+    for records in source.read(batch, ROWS_AT_ONCE):
+        yield replace(shape(source, batch, records), set_aside=bool(drift))
+
+
+def _drift(source: Source, batch: Batch) -> tuple[Drifted, ...]:
+    seen = Observed()
+    for records in source.read(batch, ROWS_AT_ONCE):
+        written = _written(source, records)
+        readings = _readings(source, written)
+        seen += read_as(readings, source.contract.columns(), observe(source, records))
+        if seen.found and source.drift is Drift.QUARANTINE:
+            break
+    return seen.drift(source)
 
 
 def shape(source: Source, batch: Batch, records: Records) -> Unsifted:
@@ -73,40 +114,44 @@ def shape(source: Source, batch: Batch, records: Records) -> Unsifted:
     Raises:
         BatchRefused: it lacks a column, or has no record although the source says it must.
     """
-    columns = source.contract.columns()
-    _complete(source, batch, records, columns)
+    observed = observe(source, records)
+    require_columns(source, batch, records, observed)
     if records.count == 0 and not source.may_be_empty:
         raise BatchRefused(
             "The batch has a header and not a single record.",
             where=batch.name,
             hint=f"if that is normal, declare source {source.name!r} with may_be_empty=True",
         )
-    known = {column.reads for column in columns} | source.ignore
-    there = {*records.header, LINE}
     named = pl.lit(batch.id).alias(BATCH)
     return Unsifted(
         batch=batch,
-        written=records.rows.select(
-            *(
-                (
-                    pl.col(column.reads) if column.reads in there else pl.lit(None, dtype=pl.String)
-                ).alias(column.name)
-                for column in columns
-            ),
-            named,
-            LINE,
-        ),
+        written=_written(source, records).select(pl.all().exclude(LINE), named, LINE),
         rejects=records.rejects.select(
             named, LINE, pl.concat_list("rule").alias("rules"), pl.col("text").alias("record")
         ),
-        unknown_columns=tuple(name for name in records.header if name not in known),
+        unknown_columns=tuple(each.unknown for each in observed.found if each.unknown),
+        observed=observed,
     )
+
+
+def _written(source: Source, records: Records) -> pl.DataFrame:
+    """The columns of the contract as they were written, and ``_line``."""
+    there = {*records.header, LINE}
+    columns = (
+        (pl.col(column.reads) if column.reads in there else pl.lit(None, dtype=pl.String)).alias(
+            column.name
+        )
+        for column in source.contract.columns()
+    )
+    return records.rows.select(*columns, LINE)
 
 
 def sift(source: Source, group: Sequence[Unsifted]) -> Sifted:
     """Take batches apart, all in one pass."""
     written = _together([unsifted.written for unsifted in group])
-    typed, judged = _judge(source, written)
+    readings = _readings(source, written)
+    typed, found = _judge(source, written, readings)
+    judged = _set_aside(group, written[BATCH], found)
     warnings = promises_of(source.contract).warnings
     verdict, warning = judged.without(warnings), judged.only(warnings)
     rejected, clean = verdict.rejected, not verdict.broken
@@ -120,11 +165,51 @@ def sift(source: Source, group: Sequence[Unsifted]) -> Sifted:
         batches=group,
         accepted=typed if clean else typed.filter(~rejected),
         written=written,
-        rejected=pl.concat([broken, *(unsifted.rejects for unsifted in group)]),
+        rejected=pl.concat([broken, *map(_rejects, group)]),
         refused=keys.with_columns(broken["record"]),
         warned=places.with_columns(warning.rules_of(warned)),
-        tallies=_tallies(source, group, judged, written[BATCH]),
+        tallies=_tallies(source, group, found, written[BATCH]),
+        observed=_observed(source, group, readings, written[BATCH]),
     )
+
+
+def _set_aside(group: Sequence[Unsifted], batches: pl.Series, judged: Verdict) -> Verdict:
+    """The same, where every row of a batch that is set aside breaks one rule, and no other."""
+    aside = [unsifted.batch.id for unsifted in group if unsifted.set_aside]
+    if not aside:
+        return judged
+    drifted = batches.is_in(aside)
+    others = {rule: mask & ~drifted for rule, mask in judged.broken.items()}
+    return Verdict({RULE: drifted, **others}, judged.height)
+
+
+def _rejects(unsifted: Unsifted) -> pl.DataFrame:
+    if not unsifted.set_aside:
+        return unsifted.rejects
+    return unsifted.rejects.with_columns(pl.col("rules").list.concat(pl.lit([RULE])))
+
+
+def _observed(
+    source: Source, group: Sequence[Unsifted], readings: dict[str, Reading], batches: pl.Series
+) -> dict[str, Observed]:
+    columns = source.contract.columns()
+    if len(group) == 1:
+        (unsifted,) = group
+        return {unsifted.batch.id: read_as(readings, columns, unsifted.observed)}
+    seen = {unsifted.batch.id: unsifted.observed for unsifted in group}
+    # Only a column that is broken somewhere may be broken throughout.
+    doubtful = [column for column in columns if readings[column.name].broken]
+    for batch in seen if doubtful else ():
+        mine = batches == batch
+        theirs = {
+            column.name: Reading(
+                readings[column.name].value.filter(mine),
+                {rule: m for rule, m in readings[column.name].broken.items() if (m & mine).any()},
+            )
+            for column in doubtful
+        }
+        seen[batch] = read_as(theirs, doubtful, seen[batch])
+    return seen
 
 
 def as_records(written: pl.DataFrame) -> pl.DataFrame:
@@ -159,10 +244,13 @@ def _tallies(
     return found
 
 
-def _judge(source: Source, written: pl.DataFrame) -> tuple[pl.DataFrame, Verdict]:
-    readings = {
-        column.name: read(column, written[column.name]) for column in source.contract.columns()
-    }
+def _readings(source: Source, written: pl.DataFrame) -> dict[str, Reading]:
+    return {column.name: read(column, written[column.name]) for column in source.contract.columns()}
+
+
+def _judge(
+    source: Source, written: pl.DataFrame, readings: dict[str, Reading]
+) -> tuple[pl.DataFrame, Verdict]:
     typed = written.with_columns(reading.value for reading in readings.values())
     broken = {rule: mask for reading in readings.values() for rule, mask in reading.broken.items()}
     for rule, mask in judge(source.contract, typed.drop(BATCH, LINE)).broken.items():
@@ -175,39 +263,3 @@ def _absent(rule: str, mask: pl.Series, readings: dict[str, Reading]) -> pl.Seri
     """A text that could not be read is not an absent value: it has a rule of its own."""
     column, _, check = rule.partition(":")
     return mask & ~readings[column].unreadable if check == "not_null" else mask
-
-
-def _complete(source: Source, batch: Batch, records: Records, columns: tuple[Column, ...]) -> None:
-    if not records.named and records.count == 0:
-        return
-    missing = [
-        column.reads
-        for column in columns
-        if column.reads not in (*records.header, LINE)
-        and column.since is None
-        # Where each record names its own members, one that is absent from all has no value.
-        and (records.named or not column.nullable)
-    ]
-    if not missing:
-        return
-    expected = {column.reads for column in columns}
-    others = [name for name in records.header if name not in expected]
-    if len(others) == len(records.header):
-        # Not quoted: of a file without a header, what stands there are values of a row.
-        raise BatchRefused(
-            f"The batch lacks columns of the contract: {', '.join(missing)}.",
-            where=batch.name,
-            hint=f"none of its {len(others)} columns is one of the contract: is there a header?",
-        )
-    near = [
-        f"{name!r} may be called {match[0]!r} now"
-        for name in missing
-        if (match := get_close_matches(name, others, n=1))
-    ]
-    raise BatchRefused(
-        f"The batch lacks columns of the contract: {', '.join(missing)}.",
-        where=batch.name,
-        hint="; ".join(near)
-        or f"it has: {', '.join(records.header)}. Correct the contract of source "
-        f"{source.name!r}, or have the provider send it again",
-    )

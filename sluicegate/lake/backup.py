@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,10 @@ def back_up(lake: Lake, folder: Path) -> Backup:
         heads = _heads(copier)
         for generation in _generations(lake, copier):
             _take_generation(lake, copier, generation, needed=generation in heads.values())
-        copier.take(_keys(lake, "archive/"))
+        for key in _keys(lake, "archive/"):
+            # One that is old enough may be removed meanwhile.
+            with suppress(FileNotFoundError):
+                copier.take([key])
         left_out = _take_evidence(lake, copier)
         copier.take(_keys(lake, COLLECTED))
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"

@@ -9,7 +9,8 @@ pardoned.
 
 A **data file** is removed when no catalog names it that still exists, the development branch's
 included, and it is older than ``grace`` and than every branch that is at work on this machine. What
-a dbt of one's own is about to write has its age alone. Archive and ledger are never collected.
+a dbt of one's own is about to write has its age alone. The ledger is never collected; how long the
+archive keeps raw files is a matter of contracts (``pipeline/retention.py``).
 
 Why no existing catalog ever names a missing file, at any moment, whoever works beside it and
 whenever it is killed:

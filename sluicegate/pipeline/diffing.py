@@ -10,12 +10,14 @@ from sluicegate.catalogue import Catalogue, load_catalogue
 from sluicegate.contracts import PII, Contract
 from sluicegate.ingestion.accounts import (
     BATCHES,
+    DRIFT,
     MASKED,
     QUARANTINE,
     REJECTIONS,
     REPLAYED,
     REPLAYS,
     RUNS,
+    VANISHED,
 )
 from sluicegate.ingestion.table import BATCH, raw_table
 from sluicegate.lake.diff import SAMPLE, Diff, diff
@@ -31,6 +33,8 @@ _ACCOUNTS = {
     str(REJECTIONS): ("run", "source", "batch", "rule"),
     str(REPLAYS): ("run", "source", "batch"),
     str(REPLAYED): ("run", "source", "batch", "line"),
+    str(DRIFT): ("run", "source", "batch", "change", "field"),
+    str(VANISHED): ("source", "batch"),
     str(RUNS): ("run",),
     str(MASKED): ("name",),
 }
@@ -40,6 +44,7 @@ _PERSONAL = {
     **dict.fromkeys(_ACCOUNTS, frozenset[str]()),
     # Columns that nobody expected may be called after a person: a file without a header.
     str(BATCHES): frozenset({"unknown_columns"}),
+    str(DRIFT): frozenset({"field", "before", "after"}),
     str(QUARANTINE): frozenset({"record"}),
 }
 

@@ -47,6 +47,8 @@ def _taken_in(report: Report) -> list[str]:
             parts += ["## Warnings by rule", _by_rule(report, "warnings")]
     if report.corrections:
         parts += ["## Corrections", _corrections(report)]
+    if report.drifted:
+        parts += ["## Drift", _drift(report)]
     if report.waiting:
         parts += ["## Left for the next run", _waiting(report)]
     if report.vanished:
@@ -114,6 +116,17 @@ def _corrections(report: Report) -> str:
         (
             (receipt.source, _literal(receipt.name), receipt.batch, receipt.corrects or "")
             for receipt in report.corrections
+        ),
+    )
+
+
+def _drift(report: Report) -> str:
+    return _table(
+        ("source", "file", "drift"),
+        (
+            (receipt.source, _literal(receipt.name), _literal(str(each)))
+            for receipt in report.drifted
+            for each in receipt.drift
         ),
     )
 

@@ -25,6 +25,10 @@ _ACCOUNTS = {
     # expected. That a record was rejected, by which rules and where it stood, stays on record.
     (accounts.QUARANTINE, "record"): Replacement(Mask.TEXT, "accounts.quarantine.record"),
     (accounts.BATCHES, "unknown_columns"): Replacement(Mask.NULL, "accounts.unknown_columns"),
+    **{
+        (accounts.DRIFT, name): Replacement(Mask.TEXT, "accounts.drift")
+        for name in ("field", "before", "after")
+    },
 }
 
 

@@ -87,6 +87,11 @@ class Report:
         """Batches that came under the name of an earlier one, with other content."""
         return [receipt for receipt in self.receipts if receipt.corrects]
 
+    @property
+    def drifted(self) -> list[Receipt]:
+        """Batches whose columns differ from those of their contract."""
+        return [receipt for receipt in self.receipts if receipt.drift]
+
     def hold(self) -> None:
         """Say of every row that came in that it is held: nothing of this run was published."""
         self.receipts = [receipt.hold() for receipt in self.receipts]

@@ -19,6 +19,7 @@ from sluicegate.errors import AuditFailed, BatchRefused, DataRefused, RefMoved
 from sluicegate.ingestion import Intake, accounts, carry, create, grow, ingest, raw_table, total
 from sluicegate.ingestion.ingest import Refusal
 from sluicegate.lake import Branch, Move, Session
+from sluicegate.pipeline.looking import look_at
 from sluicegate.pipeline.measuring import measure, measure_intakes
 from sluicegate.pipeline.report import Status
 from sluicegate.pipeline.run import Run
@@ -361,29 +362,7 @@ def _refused(run: Run, failed: list[Check], count: int) -> AuditFailed:
         f"{len(failed)} of {count} checks do not hold; nothing was published.\n"
         + "\n".join(lines + more),
         where=run.evidence,
-        hint=_look_at(run, failed),
-    )
-
-
-def _look_at(run: Run, failed: list[Check]) -> str:
-    """Where to look, in what the run made: a model that was not built shows what it showed."""
-    made = {name: str(raw_table(each)) for name, each in run.platform.catalogue.sources.items()}
-    made |= {table: table for table in made.values()}
-    missing = run.report.not_built
-    models = (f"{model.schema}.{model.name}" for model in run.report.models)
-    made |= {name: name for name in models if name not in missing}
-    if table := next((made[check.on] for check in failed if check.on in made), None):
-        return f"look at what would have been published: {_look(run, f'FROM {table}')}"
-    if not missing:
-        return f"look at what would have been published: {_look(run, 'SHOW ALL TABLES')}"
-    named = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if missing[3:] else "")
-    was, is_ = ("was", "it is") if len(missing) == 1 else ("were", "they are")
-    broke = next((check for check in failed if check.outcome is Outcome.FAIL), failed[0])
-    # What broke in the middle of a query has one, and is a matter of data; a unit test has none.
-    mend = "its data or the model" if broke.sql else "the model or the test"
-    return (
-        f"{named} {was} not built: in refused/{run.id} {is_} what readers see; "
-        f"mend {mend}: {broke.on} {broke.name}"
+        hint=look_at(run, failed),
     )
 
 
@@ -396,7 +375,3 @@ def _tell(step: warehouse.Step, progress: Progress) -> None:
 def _told(refusal: Refusal) -> str:
     error: BatchRefused = refusal.error
     return f"{refusal.source}, {refusal.name}: {error.message}"
-
-
-def _look(run: Run, sql: str) -> str:
-    return f'.venv/bin/sluicegate lake sql refused/{run.id} "{sql}"'

@@ -1,6 +1,6 @@
 """Sources: where data come from, declared, and how they are read. Adding one needs no flow code."""
 
-from sluicegate.sources.base import ROWS_AT_ONCE, Batch, Discovery, Known, Load, Source
+from sluicegate.sources.base import ROWS_AT_ONCE, Batch, Discovery, Drift, Known, Load, Source
 from sluicegate.sources.delimited import Delimited
 from sluicegate.sources.detected import Detected
 from sluicegate.sources.excel import Excel
@@ -23,6 +23,7 @@ __all__ = [
     "Delimited",
     "Detected",
     "Discovery",
+    "Drift",
     "Excel",
     "Expectation",
     "Files",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import unquote
 
 import polars as pl
@@ -67,7 +68,7 @@ def with_values(records: Records, values: Values, name: str) -> Records:
     told = (pl.lit(value, dtype=pl.String).alias(key) for key, value in values.items())
     rows = records.rows.with_columns(told)
     header = tuple(dict.fromkeys([*records.header, *values]))
-    return Records(header, rows.select(*_known(rows, header), LINE), records.rejects, records.named)
+    return replace(records, header=header, rows=rows.select(*_known(rows, header), LINE))
 
 
 def _known(rows: pl.DataFrame, header: tuple[str, ...]) -> list[str]:

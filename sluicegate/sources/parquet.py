@@ -68,6 +68,11 @@ def _records(frame: pl.DataFrame, start: int, columns: Sequence[str]) -> Records
             _lines(frame, start),
         ),
         rejects_of([]),
+        types={
+            name: dtype
+            for name, dtype in frame.schema.items()
+            if name in columns and not is_plain(dtype)
+        },
     )
 
 

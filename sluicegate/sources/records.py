@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -30,12 +30,14 @@ class Records:
         rows: one column a header name, of texts or of a type that contracts have, and ``_line``.
         rejects: ``_line``, ``text`` and ``rule`` of every record that could not be parsed.
         named: whether the header was sent by itself; if not, it is what the records name.
+        types: column → type that it was sent with, where that is not the one in ``rows``.
     """
 
     header: tuple[str, ...]
     rows: pl.DataFrame
     rejects: pl.DataFrame
     named: bool = True
+    types: Mapping[str, pl.DataType] = field(default_factory=dict)
 
     @property
     def count(self) -> int:

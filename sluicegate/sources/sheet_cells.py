@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from sluicegate.opening import Stream
+from sluicegate.packing import Stream
 
 _PIECE = 1 << 20
 _MOST_CELL = 1 << 20

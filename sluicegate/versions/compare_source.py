@@ -41,6 +41,7 @@ def source(old: Intake, new: Intake) -> Iterator[Change]:
     yield from _empty(old.may_be_empty, new.may_be_empty)
     yield from _fresh(old.fresh, new.fresh)
     yield from _origin(old, new)
+    yield from _drift(old.drift, new.drift)
     if old.owner != new.owner:
         yield Change("owner", "changed", old.owner, new.owner)
     if old.ignore != new.ignore:
@@ -98,6 +99,25 @@ def _empty(old: bool, new: bool) -> Iterator[Change]:
             readers="readers meet a table without a row" if new else "",
             writers="" if new else "a delivery without a row is refused",
         )
+
+
+_STRICT = ("evolve", None, "quarantine", "refuse")
+"""Ways to treat drift, the next one stricter with who delivers."""
+
+
+def _drift(old: str | None, new: str | None) -> Iterator[Change]:
+    if old == new:
+        return
+    known = {old, new} <= set(_STRICT)
+    stricter = not known or _STRICT.index(new) > _STRICT.index(old)
+    yield Change(
+        "drift",
+        "changed",
+        old or "none",
+        new or "none",
+        readers="values may be absent where a column is missing" if new == "evolve" else "",
+        writers="a batch that has drifted is not taken in" if stricter else "",
+    )
 
 
 def _fresh(old: str | None, new: str | None) -> Iterator[Change]:

@@ -81,6 +81,7 @@ def of_source(source: Source) -> Rules:
         fresh=None if source.fresh is None else str(source.fresh),
         reference=None if source.reference is None else str(source.reference),
         ignore=tuple(sorted(source.ignore)),
+        drift=None if source.drift is None else source.drift.value,
     )
     return _of_contract(f"raw.{source.name}", source.contract, source=bound)
 

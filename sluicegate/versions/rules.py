@@ -98,6 +98,7 @@ class Intake:
     fresh: str | None = None
     reference: str | None = None
     ignore: tuple[str, ...] = ()
+    drift: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from sluicegate.catalogue import Catalogue
 from sluicegate.cli.main import app, main
 from sluicegate.errors import ConfigurationError, UnknownName
 from sluicegate.lake import Lake
+from sluicegate.pipeline import retention
 from tests.support import ROOT
 from tests.unit.kit import publish
 
@@ -55,6 +57,19 @@ def test_gc_keeps_what_the_settings_say(lake: Lake, monkeypatch: pytest.MonkeyPa
     assert lake.generations() == first
     assert told("gc")["removed"] == [condemned]
     assert lake.generations() == [lake.refs.require("dev").generation]
+
+
+def test_gc_removes_raw_files_if_the_settings_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default it does not look at them; kept for less than a rollback needs, it refuses."""
+    monkeypatch.setattr(retention, "load_catalogue", lambda _: Catalogue({}, {}))
+    assert told("gc")["raw"] is None
+    monkeypatch.setenv("SLUICEGATE_ARCHIVE__KEEP_PERSONAL_DAYS", "400")
+    raw = {"files": 0, "size": 0, "needed": 0, "busy": False}
+    assert told("gc", "--dry-run")["raw"] == {"dry_run": True, **raw}
+    assert "0 raw files would be removed" in typed("gc", "--dry-run")
+    monkeypatch.setenv("SLUICEGATE_ARCHIVE__KEEP_PERSONAL_DAYS", "3")
+    with pytest.raises(ConfigurationError, match="a rollback can go back 30"):
+        typed("gc")
 
 
 def test_gc_that_removed_nothing_says_why(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from sluicegate.contracts import Contract, Model, Severity, key, rule
 from sluicegate.errors import AuditFailed, BatchRefused, EnvironmentFailed, RefMoved
 from sluicegate.ingestion import Intake, Receipt
 from sluicegate.lake import Archive, Lake, Table
-from sluicegate.pipeline import Platform, Run, Status, stages
+from sluicegate.pipeline import Platform, Run, Status, looking, stages
 from sluicegate.pipeline.stages import Harvest
 from sluicegate.quality.check import Check, Outcome
 from sluicegate.release import Ledger
@@ -219,7 +219,7 @@ def test_a_source_that_does_not_add_up_is_looked_at(auditing: Run) -> None:
     """Its checks bear its name, which is not that of its table."""
     auditing.platform.catalogue.sources["orders"] = SimpleNamespace(name="orders")  # type: ignore[assignment]
     failed = [Check("conservation:once", "orders", Outcome.FAIL, 1)]
-    hint = stages._look_at(auditing, failed).replace(auditing.id, "<run>")
+    hint = looking.look_at(auditing, failed).replace(auditing.id, "<run>")
     assert hint == LOOK.format("FROM raw.orders")
 
 

@@ -290,7 +290,7 @@ def test_unknown_variable_is_refused(
     monkeypatch.setenv(variable, "x")
     with pytest.raises(ConfigurationError, match=f"{variable} names no setting") as caught:
         load_settings("dev", project)
-    assert "alerts, endpoints, lake, landing" in str(caught.value.hint)
+    assert "alerts, archive, endpoints, lake, landing" in str(caught.value.hint)
 
 
 def test_variable_with_an_unknown_key_is_refused(

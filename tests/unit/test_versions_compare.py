@@ -33,7 +33,17 @@ from sluicegate.contracts import (
     rule,
 )
 from sluicegate.errors import ContractError
-from sluicegate.sources import Delimited, Excel, FixedWidth, Json, Load, Ndjson, daily, within
+from sluicegate.sources import (
+    Delimited,
+    Drift,
+    Excel,
+    FixedWidth,
+    Json,
+    Load,
+    Ndjson,
+    daily,
+    within,
+)
 from sluicegate.versions import Verdict, compare
 from sluicegate.versions.describe import of_model
 from tests.unit.made import bound, broken, changes, contract, of_column
@@ -302,6 +312,10 @@ def test_another_type_and_another_key() -> None:
         ({"format": Excel()}, {"format": Excel(moments={"x": "UTC"})}, W),
         ({"owner": "a"}, {"owner": "b"}, SAFE),
         ({"ignore": ("a",)}, {"ignore": ("b",)}, SAFE),
+        ({}, {"drift": Drift.REFUSE}, W),
+        ({"drift": Drift.QUARANTINE}, {}, SAFE),
+        ({"drift": Drift.REFUSE}, {"drift": Drift.EVOLVE}, R),
+        ({"drift": Drift.EVOLVE}, {"drift": Drift.QUARANTINE}, W),
         ({}, {"reference": Reference("raw.codes", on={"x": "code"})}, SAFE),
     ],
 )
