@@ -99,7 +99,20 @@ def _ref_name(name: str) -> str:
     return name
 
 
-class Lake(_Section):
+class Remote(_Section):
+    """What may be on object storage.
+
+    Attributes:
+        endpoint: where the object storage answers; AWS by default.
+    """
+
+    endpoint: Annotated[str, AfterValidator(_service)] | None = None
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] | None = None
+    key_id: SecretStr | None = None
+    secret: SecretStr | None = None
+
+
+class Lake(Remote):
     """Where generations, refs, data files and evidence are kept.
 
     Attributes:
@@ -114,7 +127,6 @@ class Lake(_Section):
         masking_key: what the pseudonyms of masked branches are made with, so that those of one
             branch agree with those of the next. Without it, each branch has a random one that is
             thrown away. Whoever has the key can find out whom a pseudonym stands for.
-        endpoint: where the object storage answers; AWS by default.
         workspace: folder of this machine for work in progress on a lake on object storage;
             by default one below ``.sluicegate``.
     """
@@ -124,10 +136,6 @@ class Lake(_Section):
     keep_days: Annotated[float, Field(ge=0, le=36600)] = 30
     grace_hours: Annotated[float, Field(ge=0, le=24 * 366)] = 24
     masking_key: Annotated[SecretStr, AfterValidator(_hard_to_guess)] | None = None
-    endpoint: Annotated[str, AfterValidator(_service)] | None = None
-    region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] | None = None
-    key_id: SecretStr | None = None
-    secret: SecretStr | None = None
     workspace: Path | None = None
 
     def below(self, project: Path) -> Lake:
@@ -150,11 +158,21 @@ class Lake(_Section):
         return timedelta(hours=self.grace_hours)
 
 
-class Landing(_Section):
-    """Where files arrive, and when a file counts as completely written."""
+class Landing(Remote):
+    """Where files arrive, and when a file counts as completely written.
 
-    root: Path
+    Attributes:
+        root: a folder, or a place on S3-compatible object storage, which is only read.
+    """
+
+    root: Annotated[Path | Address, PlainValidator(_place)]
     settle_seconds: Annotated[float, Field(ge=0, le=3600)] = 2.0
+
+    def below(self, project: Path) -> Landing:
+        """The same, where a folder starts at the project's root."""
+        if isinstance(self.root, Address):
+            return self
+        return self.model_copy(update={"root": project / self.root})
 
 
 class Reference(_Section):
@@ -305,7 +323,7 @@ def load_settings(env: str = "dev", project: Path | None = None) -> Settings:
     return settings.model_copy(
         update={
             "lake": settings.lake.below(root),
-            "landing": settings.landing.model_copy(update={"root": root / settings.landing.root}),
+            "landing": settings.landing.below(root),
             "reference": settings.reference.model_copy(
                 update={"root": root / settings.reference.root}
             ),

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from sluicegate.errors import ConfigurationError
-from sluicegate.settings import Lake
+from sluicegate.settings import Lake, Landing
+
+_NAMES = {"lake": "lake", "landing": "landing folder"}
 
 REGION = "us-east-1"
 """What services other than AWS go by, as a rule."""
@@ -32,16 +34,21 @@ class Access:
     token: str = field(default="", repr=False)
 
     @classmethod
-    def of(cls, lake: Lake, environ: Mapping[str, str] = os.environ) -> Access:
-        """What the settings of a lake say, and AWS's variables where they say nothing.
+    def of(
+        cls, place: Lake | Landing, environ: Mapping[str, str] = os.environ, setting: str = "lake"
+    ) -> Access:
+        """What the settings say, and AWS's variables where they say nothing.
+
+        Args:
+            setting: the section of the settings, for messages.
 
         Raises:
             ConfigurationError: there are no credentials, or half of them.
         """
-        region = lake.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+        region = place.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
         region = region or REGION
-        endpoint = lake.endpoint or f"https://s3.{region}.amazonaws.com"
-        return cls(endpoint, region, *_credentials(lake, environ))
+        endpoint = place.endpoint or f"https://s3.{region}.amazonaws.com"
+        return cls(endpoint, region, *_credentials(place, environ, setting))
 
     @property
     def plain(self) -> bool:
@@ -63,8 +70,10 @@ class Access:
         return tuple((name, value) for name, value in options if value)
 
 
-def _credentials(lake: Lake, environ: Mapping[str, str]) -> tuple[str, str, str]:
-    ours = (_plain(lake.key_id), _plain(lake.secret))
+def _credentials(
+    place: Lake | Landing, environ: Mapping[str, str], setting: str
+) -> tuple[str, str, str]:
+    ours = (_plain(place.key_id), _plain(place.secret))
     if all(ours):
         return (*ours, "")
     theirs = (environ.get("AWS_ACCESS_KEY_ID", ""), environ.get("AWS_SECRET_ACCESS_KEY", ""))
@@ -72,12 +81,15 @@ def _credentials(lake: Lake, environ: Mapping[str, str]) -> tuple[str, str, str]
     if not any(ours) and all(theirs):
         return (*theirs, environ.get("AWS_SESSION_TOKEN", ""))
     raise ConfigurationError(
-        "The lake is on object storage, and there are no credentials for it."
-        if not any(ours)
-        else "The lake is on object storage, and half of its credentials are missing.",
-        where=str(lake.root),
-        hint="set the variables SLUICEGATE_LAKE__KEY_ID and SLUICEGATE_LAKE__SECRET,"
-        " or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        f"The {_NAMES[setting]} is on object storage, and "
+        + (
+            "half of its credentials are missing."
+            if any(ours)
+            else "there are no credentials for it."
+        ),
+        where=str(place.root),
+        hint=f"set the variables SLUICEGATE_{setting.upper()}__KEY_ID and "
+        f"SLUICEGATE_{setting.upper()}__SECRET, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     )
 
 

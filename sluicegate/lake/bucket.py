@@ -71,11 +71,14 @@ class Bucket:
         workspace: folder of this machine for branches, locks and what was fetched.
     """
 
-    def __init__(self, place: Address, access: Access, workspace: Path) -> None:
+    def __init__(
+        self, place: Address, access: Access, workspace: Path, setting: str = "lake"
+    ) -> None:
         self.address = str(place)
         self.workspace = workspace.absolute()
         self._place = place
         self._access = access
+        self._setting = setting
         self._cache = self.workspace / "cache"
         self._client = _client(place, access)
 
@@ -152,6 +155,16 @@ class Bucket:
         except FileNotFoundError:
             return False
         return True
+
+    def stored(self, key: str) -> Stored:
+        """Size and moment of an object, as it is there now.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        with self._asking(key):
+            found = self._client.head(key)
+        return Stored(key, found["size"], found["last_modified"])
 
     def read(self, key: str) -> bytes:
         """Content of an object, as it is there now."""
@@ -286,22 +299,26 @@ class Bucket:
             return EnvironmentFailed(
                 f"The object storage refuses our credentials ({why or 'no permission'}).",
                 where=f"{self.where(key)} at {self._access.endpoint}",
-                hint="check SLUICEGATE_LAKE__KEY_ID and SLUICEGATE_LAKE__SECRET; whose they are"
-                " must be allowed to list, read and write below this address",
+                hint=f"check SLUICEGATE_{self._setting.upper()}__KEY_ID and "
+                f"SLUICEGATE_{self._setting.upper()}__SECRET; whose they are must be allowed to "
+                f"list{', read and write' if self._setting == 'lake' else ' and read'} below this "
+                "address",
             )
         if not why:
             why = "no answer in time" if "Timeout" in text else "no connection"
         return EnvironmentFailed(
             f"The object storage cannot be used: {why}.",
             where=f"{self.where(key)} at {self._access.endpoint}",
-            hint="check lake.endpoint, lake.region and the network; then run again",
+            hint=f"check {self._setting}.endpoint, {self._setting}.region and the network; then "
+            "run again",
         )
 
     def _no_bucket(self) -> EnvironmentFailed:
         return EnvironmentFailed(
             f"There is no bucket called {self._place.bucket!r}.",
             where=self._access.endpoint,
-            hint="make it with the tools of your provider, or correct lake.root or lake.endpoint",
+            hint="make it with the tools of your provider, or correct "
+            f"{self._setting}.root or {self._setting}.endpoint",
         )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Unpack
 
 from sluicegate.errors import BatchRefused, ContractError
@@ -141,8 +141,13 @@ class Files(Source):
         return partitions.values_of(folders, self.hive)
 
     def _landing(self, settings: Settings) -> Landing:
-        root = getattr(settings, self.under).root
-        return LandingFolder(root, Pattern(self.match), source=self.name, setting=self.under.value)
+        root, pattern = getattr(settings, self.under).root, Pattern(self.match)
+        if isinstance(root, Path):
+            return LandingFolder(root, pattern, source=self.name, setting=self.under.value)
+        # Whose files land in a folder need not load a client of object storage.
+        from sluicegate.sources.landing_bucket import LandingBucket
+
+        return LandingBucket.of(settings, root, pattern)
 
     def _in_order(self, listing: Listing) -> list[Landed]:
         files = sorted(listing.files, key=lambda file: file.name)
