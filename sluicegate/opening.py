@@ -20,6 +20,16 @@ from typing import IO, Protocol, cast
 from sluicegate.errors import BatchRefused
 from sluicegate.packing import KEPT, PACKED, ZIPS, Stream, kind_of, zstd
 
+__all__ = [
+    "MOST_BYTES",
+    "Ahead",
+    "Stream",
+    "most_unpacked",
+    "opened",
+    "packed",
+    "require_unpacked",
+]
+
 _TAR = (257, b"ustar")
 _OPENERS: dict[str, Callable[[IO[bytes]], AbstractContextManager[_Packed]]] = {
     "gzip": gzip.open,

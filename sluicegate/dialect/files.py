@@ -14,8 +14,7 @@ from sluicegate.dialect.dialect import Declared, Dialect
 from sluicegate.dialect.encoding import KEEP, encoding_of
 from sluicegate.dialect.kinds import Kind
 from sluicegate.errors import BatchRefused
-from sluicegate.opening import opened, packed
-from sluicegate.packing import Stream
+from sluicegate.opening import Stream, opened, packed
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sluicegate import opening
 from sluicegate.errors import BatchRefused, EnvironmentFailed
 from sluicegate.lake import Archive, durable
-from sluicegate.packing import Stream, zstd
-from sluicegate.sources import opening
 from sluicegate.opening import opened
+from sluicegate.packing import Stream, zstd
+from sluicegate.sources import Excel, Parquet
 
 
 def read_all(stream: Stream) -> bytes:
@@ -100,6 +101,15 @@ def test_large_text_is_no_bomb(archive: Archive, monkeypatch: pytest.MonkeyPatch
         opened(zstd.compress(content), "x") as raw,
     ):
         read_all(raw)
+
+
+@pytest.mark.parametrize("form", [Parquet(), Excel()], ids=["parquet", "excel"])
+def test_how_we_pack_is_no_fault_of_a_file(archive: Archive, form: Parquet | Excel) -> None:
+    """Text that should be something else is told as what it is not, and not as packed."""
+    _, place, _ = archive.keep_bytes(TEXT)
+    with pytest.raises(BatchRefused) as caught:
+        [*form.read(place, name="day", columns=["n"], most=9)]
+    assert "packed" not in str(caught.value)
 
 
 def test_what_was_kept_before_is_not_kept_twice(archive: Archive, tmp_path: Path) -> None:

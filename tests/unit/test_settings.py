@@ -151,6 +151,16 @@ def bucket_at(project: Path, address: str, more: str = "") -> Settings:
     return load_settings("dev", project)
 
 
+def test_landing_folder_on_object_storage(project: Path) -> None:
+    """It has an address, an endpoint and credentials of its own; a folder starts at the project."""
+    declare(project, '[lake]\nroot = "lake"\n[landing]\nroot = "s3://drops/in"\nregion = "eu-1"\n')
+    settings = load_settings("dev", project)
+    assert (settings.landing.root, settings.landing.region) == (Address("drops", "in"), "eu-1")
+    assert (settings.lake.root, settings.lake.region) == (project / "lake", None)
+    declare(project, '[lake]\nroot = "lake"\n[landing]\nroot = "in"\n')
+    assert load_settings("dev", project).landing.root == project / "in"
+
+
 @pytest.mark.parametrize(
     ("text", "address"),
     [
