@@ -206,6 +206,17 @@ def test_archive_keeps_bytes_once(place: Place, lake: Lake) -> None:
     assert len(list(lake.store.list("archive/"))) == 1
 
 
+def test_archive_packs_text_for_every_machine(place: Place, lake: Lake) -> None:
+    """What was packed on one machine is fetched, held against its name and found by another."""
+    text = b"".join(b"%d,payment\n" % number for number in range(5_000))
+    batch, file, _ = Archive(lake.store).keep_bytes(text)
+    assert file.name.endswith(".raw.zst")
+    found = Archive(place.store("two")).find(batch)
+    assert found.read_bytes() == file.read_bytes()
+    (stored,) = lake.store.list("archive/")
+    assert stored.size < len(text) / 2
+
+
 def test_ledger_is_one_for_all(place: Place, lake: Lake) -> None:
     """Machines append to it in turn; the newest entry is found from both."""
     left, right = Ledger(lake.store, "dev"), Ledger(place.store("two"), "dev")

@@ -158,21 +158,24 @@ def test_landing_folder_itself_may_be_a_link(tmp_path: Path, look: Look) -> None
     assert names(look()) == ["a.csv"]
 
 
+@pytest.mark.parametrize("exchanged", ["one", "one/a.csv"])
 def test_link_that_is_put_in_place_later_is_not_followed(
-    landing: Path, look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    landing: Path, look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchanged: str
 ) -> None:
     """Between the look and the reading: neither in place of the file nor of its folder."""
-    drop(tmp_path, "elsewhere/a.csv", "secret")
+    secret = drop(tmp_path, "elsewhere/a.csv", "secret")
     drop(landing, "one/a.csv", "ours!!")
-    listing = Files.__dict__["_in_order"]
+    order = Files.__dict__["_in_order"]
 
-    def exchanged(self: Files, found: Any) -> Any:
+    def exchange(self: Files, found: Any) -> Any:
         (landing / "one" / "a.csv").unlink()
-        (landing / "one").rmdir()
-        (landing / "one").symlink_to(tmp_path / "elsewhere")
-        return listing(self, found)
+        if exchanged == "one":
+            (landing / "one").rmdir()
+        target = secret.parent if exchanged == "one" else secret
+        (landing / exchanged).symlink_to(target)
+        return order(self, found)
 
-    monkeypatch.setattr(Files, "_in_order", exchanged)
+    monkeypatch.setattr(Files, "_in_order", exchange)
     found = look("orders/*/*.csv")
     assert names(found) == []
     assert found.waiting["one/a.csv"].startswith("it cannot be read")
