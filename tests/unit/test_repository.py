@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[2]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 PACKAGES = ("sluicegate", "flows", "tasks", "contracts", "simulator")
 MODULES = [module for package in PACKAGES for module in sorted((ROOT / package).rglob("*.py"))]
-LATER = {"compression"}
-"""What the standard library has from Python 3.14 on; imported there only."""
+LATER = {"_typeshed", "compression"}
+"""What the standard library has from Python 3.14 on, and what only type checkers look at."""
 COMPANIONS = {"dbt-common": "dbt-core", "httpx": "prefect", "starlette": "fastapi"}
 """Distributions that are imported by name, and the dependency that they are a part of."""
 
