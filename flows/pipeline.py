@@ -50,6 +50,9 @@ def _write_audit_publish(run: Run, scope: Scope) -> None:
             if discovery.new:
                 stages.ingest_source(run, branch, name, discovery, harvest)
         stages.refuse_held(run, harvest)
+        if harvest.nothing and not offer.code_changed:
+            run.nothing_new()
+            return
         build = stages.transform(run, branch, harvest, unit_tests=offer.code_changed)
         stages.audit(run, branch, harvest, build)
         stages.publish(run, branch)

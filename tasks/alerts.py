@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from prefect.events import emit_event
 
-from sluicegate.alerts import Alert, of_error, of_stale_sources, resource_of
+from sluicegate.alerts import Alert, of_error, of_held_batches, of_stale_sources, resource_of
 from sluicegate.pipeline import Report
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class Told:
 
 @contextmanager
 def told(env: str) -> Iterator[Told]:
-    """Tell of an error that ends the run, and of every source that it found stale.
+    """Tell of an error that ends the run, of what it held, and of every source that it found stale.
 
     Whoever interrupts a run knows of it, and a killed process tells nothing: what ends by a signal
     is told by Prefect, as crashed or cancelled.
@@ -37,7 +37,7 @@ def told(env: str) -> Iterator[Told]:
         raise
     finally:
         if known.report is not None:
-            for alert in of_stale_sources(known.report):
+            for alert in (*of_stale_sources(known.report), *of_held_batches(known.report)):
                 raise_alert(alert)
 
 

@@ -7,6 +7,13 @@ Each kind of alert has an entry of the same name in ``docs/runbook.md``.
 Nothing heavy is imported here: the Prefect server loads `delivery` too.
 """
 
-from sluicegate.alerts.kinds import Alert, Kind, of_error, of_stale_sources, resource_of
+from sluicegate.alerts.kinds import (
+    Alert,
+    Kind,
+    of_error,
+    of_held_batches,
+    of_stale_sources,
+    resource_of,
+)
 
-__all__ = ["Alert", "Kind", "of_error", "of_stale_sources", "resource_of"]
+__all__ = ["Alert", "Kind", "of_error", "of_held_batches", "of_stale_sources", "resource_of"]

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     LATE = "run-late"
     MISSED = "run-missed"
     STALE = "source-stale"
+    HELD = "batch-held"
 
     @property
     def event(self) -> str:
@@ -118,6 +119,24 @@ def of_stale_sources(report: Report) -> Iterator[Alert]:
             look=_status(report.env),
             ui=report.ui or "",
             source=each.source,
+        )
+
+
+def of_held_batches(report: Report) -> Iterator[Alert]:
+    """An alert for each source of which batches were refused while the run went on."""
+    for source, batches in report.held.items():
+        (name, why), *more = batches.items()
+        others = f" {len(more)} more of it are held, too." if more else ""
+        yield Alert(
+            kind=Kind.HELD,
+            env=report.env,
+            run=report.run,
+            what=f"A batch of the source {source!r} is held, and the run went on: {why}{others}",
+            where=name,
+            next="have the provider send it again, or correct the contract; each run tries it",
+            look=f".venv/bin/sluicegate ingest {source} --env {report.env} --dry-run",
+            ui=report.ui or "",
+            source=source,
         )
 
 

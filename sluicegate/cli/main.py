@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from sluicegate.cli import render
+from sluicegate.cli import render, render_run
 from sluicegate.cli.contracts import contracts_app
 from sluicegate.cli.lake import lake_app
 from sluicegate.cli.options import Env, Json
@@ -43,7 +43,7 @@ def run(env: Env = "dev", json: Json = False) -> None:
     from sluicegate.cli.running import run_pipeline
 
     report = run_pipeline(load_settings(env), quiet=json)
-    render.report(report, json=json)
+    render_run.report(report, json=json)
 
 
 @app.command()
@@ -74,15 +74,15 @@ def ingest(
     if dry_run:
         from sluicegate.pipeline.rehearsal import rehearse
 
-        render.report(rehearse(settings, scope), json=json)
+        render_run.report(rehearse(settings, scope), json=json)
         return
     from sluicegate.cli.running import run_in_chunks
 
     if chunk and json:
-        render.reports([*run_in_chunks(settings, scope, quiet=True)])
+        render_run.reports([*run_in_chunks(settings, scope, quiet=True)])
         return
     for report in run_in_chunks(settings, scope, quiet=json):
-        render.report(report, json=json)
+        render_run.report(report, json=json)
 
 
 @app.command()

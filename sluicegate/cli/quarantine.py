@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sluicegate.cli import render, render_quarantine
+from sluicegate.cli import render_quarantine, render_run
 from sluicegate.cli.lake import Env as LakesEnv
 from sluicegate.cli.lake import settings_for
 from sluicegate.cli.options import Env, Json
@@ -96,7 +96,7 @@ def replay(
         from sluicegate.cli.running import run_replay
 
         report = run_replay(settings, selection, quiet=json)
-    render.report(report, json=json)
+    render_run.report(report, json=json)
 
 
 def _selection(

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from sluicegate.deploy import Change, Outcome
     from sluicegate.local import Service
-    from sluicegate.pipeline import Report
 
 WIDE = 200
 """Columns where nobody looks at a terminal: a log or a pipe has room."""
@@ -71,62 +70,6 @@ def progress(*, quiet: bool) -> Callable[[str], None]:
     return (lambda _: None) if quiet else (lambda text: err.print(f"[dim]{escape(text)}[/dim]"))
 
 
-def report(report: Report, *, json: bool) -> None:
-    """The report of a run that ended well."""
-    if json:
-        print_json(report.to_dict())
-        return
-    if report.kind.value == "replay" and report.status.value != "published":
-        _not_replayed(report)
-    elif report.status.value == "nothing new":
-        known = ", ".join(f"{name} {count:,}" for name, count in report.known.items())
-        out.print(f"[bold]{report.env}: nothing new.[/bold] Batches loaded before: {known}.")
-    elif report.status.value == "rehearsed":
-        out.print(f"[bold]{report.env}: nothing was published.[/bold] This would become of it:")
-        _accounts({name: account.to_dict() for name, account in report.accounts.items()})
-    else:
-        out.print(f"[bold]{report.env}: published.[/bold]")
-        _accounts({name: account.to_dict() for name, account in report.accounts.items()})
-        _corrections(report)
-        _drift(report)
-        _models(report)
-        _quality([each.to_dict() for each in report.quality])
-        _checks(report)
-    _waiting(report.waiting)
-    _files(report)
-    _stale(report)
-    before = f"before: {report.previous}" if report.previous else "the first one"
-    changed = "" if report.generation == report.previous else f" ({before})"
-    out.print(f"Generation  {report.generation}{changed}")
-    spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
-    if spent:
-        out.print(f"Wall time   {spent}")
-    if report.ui:
-        out.print(f"Prefect UI  {report.ui}", soft_wrap=True)
-
-
-def reports(reports: Sequence[Report]) -> None:
-    """Reports of runs that followed each other, as one list for programs."""
-    print_json([report.to_dict() for report in reports])
-
-
-def _not_replayed(report: Report) -> None:
-    """A replay that published nothing: because there is nothing, or because it was only tried."""
-    if not report.accounts:
-        out.print(f"[bold]{report.env}: nothing of that is in quarantine.[/bold]")
-        return
-    passed = sum(each.published + each.deduplicated for each in report.accounts.values())
-    taken = sum(each.rows_in for each in report.accounts.values())
-    if report.status.value == "rehearsed":
-        out.print(
-            f"[bold]{report.env}: {passed:,} of {taken:,} records would leave quarantine.[/bold]"
-            " Nothing was published."
-        )
-    else:
-        out.print(f"[bold]{report.env}: still rejected, all {taken:,} records.[/bold]")
-    _accounts({name: account.to_dict() for name, account in report.accounts.items()})
-
-
 _MOVED = {"publish": "its publish", "rollback": "a rollback", "branch": "it was branched"}
 
 
@@ -146,11 +89,12 @@ def status(status: Mapping[str, Any], *, json: bool) -> None:
             out.print(escape(str(last["error"])), style="red")
     if status["sources"]:
         out.print("What the last run of each source did:")
-    _accounts(status["sources"])
-    _quality(status["quality"])
+    accounts(status["sources"])
+    quality(status["quality"])
 
 
-def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> None:
+def accounts(accounts: Mapping[str, Mapping[str, Any]]) -> None:
+    """What became of the rows of each source."""
     if not accounts:
         return
     table = table_of("source", "rows in", *FATES, numbers=5)
@@ -179,31 +123,7 @@ def _by_rule(title: str, accounts: Mapping[str, Mapping[str, Any]], counts: str)
         out.print(table)
 
 
-def _models(report: Report) -> None:
-    built = [model for model in report.models if model.status == "built"]
-    table = table_of(f"{len(built)} models built", "kind", "rows", "seconds", numbers=2)
-    for model in built:
-        rows = "" if model.rows is None else f"{model.rows:,}"
-        table.add_row(f"{model.schema}.{model.name}", model.kind, rows, f"{model.seconds:.2f}")
-    out.print(table)
-
-
-def _checks(report: Report) -> None:
-    passed = sum(check.outcome.value == "pass" for check in report.checks)
-    kept = sum(check.name.startswith("conservation") for check in report.checks)
-    warned = [check for check in report.checks if check.outcome.value == "warn"]
-    out.print(
-        f"Audit       {passed} of {len(report.checks)} checks hold, {kept} of them on conservation"
-        + (f"; {len(warned)} warn" if warned else "")
-    )
-    for check in warned:
-        out.print(f"[yellow]warning:[/yellow] {check.on} {escape(check.name)}: {check.message}")
-    if report.unjudged:
-        left = ", ".join(report.unjudged)
-        out.print(f"[dim]thresholds of what was not looked at: {left}[/dim]")
-
-
-def _quality(measures: Sequence[Mapping[str, Any]]) -> None:
+def quality(measures: Sequence[Mapping[str, Any]]) -> None:
     """What is not whole, or is not what it was; all the rest is one line."""
     told = [each for each in measures if each["failed"] or each["change"]]
     if told:
@@ -216,54 +136,6 @@ def _quality(measures: Sequence[Mapping[str, Any]]) -> None:
         out.print(table)
     if rest := len(measures) - len(told):
         out.print(f"[dim]quality: {rest} more at 100 %[/dim]")
-
-
-def _waiting(waiting: Mapping[str, Mapping[str, str]]) -> None:
-    for source, files in waiting.items():
-        for name, why in files.items():
-            out.print(f"[yellow]left for the next run:[/yellow] {source}, {escape(name)}: {why}")
-
-
-def _files(report: Report) -> None:
-    """What was left, and what is there no more."""
-    for name, count in report.left.items():
-        out.print(f"[dim]{name}: {count:,} more batches are left[/dim]")
-    for source, names in report.vanished.items():
-        for name in _first(names):
-            out.print(f"[yellow]vanished:[/yellow] {source}, {escape(name)} is there no more")
-
-
-def _corrections(report: Report) -> None:
-    told = [
-        f"{each.source}, {each.name}: correction of batch {each.corrects}"
-        for each in report.corrections
-    ]
-    for line in _first(told):
-        out.print(f"[yellow]corrected:[/yellow] {escape(line)}")
-
-
-def _drift(report: Report) -> None:
-    told = [
-        f"{receipt.source}, {receipt.name}: {'; '.join(map(str, receipt.drift))}"
-        for receipt in report.drifted
-    ]
-    for line in _first(told):
-        out.print(f"[yellow]drifted:[/yellow] {escape(line)}")
-
-
-def _first(lines: Sequence[str]) -> list[str]:
-    """The first ones, and how many more there are."""
-    more = [f"and {len(lines) - MOST:,} more"] if len(lines) > MOST else []
-    return [*lines[:MOST], *more]
-
-
-def _stale(report: Report) -> None:
-    for each in report.freshness:
-        if each.stale:
-            since = f"newest batch of {each.last:%Y-%m-%d %H:%M} UTC" if each.last else "no batch"
-            out.print(
-                f"[yellow]stale:[/yellow] {each.source}, {since}, expected {each.expectation}"
-            )
 
 
 def services(services: Sequence[Service], *, json: bool) -> None:

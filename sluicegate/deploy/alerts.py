@@ -227,6 +227,7 @@ _TITLES = {
     Kind.FAILED: "a run failed",
     Kind.REFUSED: "a run was refused",
     Kind.STALE: "a source is stale",
+    Kind.HELD: "a batch is held",
 }
 _TOLD_BY_RUN = """\
 {{ event.payload.what }}

@@ -9,14 +9,15 @@ from itertools import islice
 
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion import accounts
-from sluicegate.ingestion.drift import RULE, drift_in
+from sluicegate.ingestion.drift import drift_in
 from sluicegate.ingestion.load import load
 from sluicegate.ingestion.meter import Meter
 from sluicegate.ingestion.receipt import Receipt
 from sluicegate.ingestion.sift import Unsifted, shaped, sift
+from sluicegate.ingestion.tolerance import over_tolerance
 from sluicegate.lake import Session
 from sluicegate.progress import Progress, untold
-from sluicegate.sources import ROWS_AT_ONCE, Batch, Load, Source
+from sluicegate.sources import ROWS_AT_ONCE, Batch, Hold, Load, Source
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ class Intake:
         refusals: batches that were refused; if there is one, the run publishes nothing.
         superseded: published rows that corrections replaced, or that left with their source.
         replayed: whether the rows came out of quarantine, and not from the source.
-        left: batches of a replay that could not be read again, with the reason.
+        left: batches that were left for another run, with the reason: those after one that is held,
+            or of a replay those that could not be read again.
         moved: records of a replay that left the quarantine, or break other rules than before.
     """
 
@@ -66,7 +68,8 @@ def ingest(
 ) -> Intake:
     """Take new batches of a source into the branch that the session writes.
 
-    A refused batch does not stop the others: all refusals of a run are reported together.
+    A refused batch does not stop the others: all refusals of a run are reported together. Where it
+    alone is held and rows correct each other, those after it wait for it.
     """
     intake, meter = Intake(source.name), Meter(batches, progress)
     for group in _groups(source, batches, intake, meter):
@@ -77,14 +80,21 @@ def ingest(
             (batch,) = group.batches
             intake.receipts.append(_held(source, batch, group.rows_in, error))
             intake.refusals.append(Refusal(source.name, batch.name, error))
+            if _overtakes(source):
+                break
             continue
         finally:
             meter.loaded(group.batches)
         intake.superseded += loaded.superseded
         for receipt in loaded.receipts:
             intake.receipts.append(receipt)
-            if excess := _over_tolerance(source, receipt):
+            if excess := over_tolerance(source, receipt):
                 intake.refusals.append(Refusal(source.name, receipt.name, excess))
+    if _overtakes(source) and intake.refusals:
+        first = intake.refusals[0].name
+        seen = {receipt.batch for receipt in intake.receipts}
+        later = (batch.name for batch in batches if batch.id not in seen)
+        intake.left |= dict.fromkeys(later, f"it comes after {first}, which is held")
     held = [receipt for receipt in intake.receipts if receipt.held]
     with session.transaction(f"{run}: {source.name}, held"):
         accounts.record_drift(session, run, held)
@@ -133,8 +143,10 @@ def _groups(
     source: Source, batches: Sequence[Batch], intake: Intake, meter: Meter
 ) -> Iterator[_Group]:
     """Read batches and gather them until there are enough rows to be worth a commit."""
-    # A correction must find the rows of the batch before it in the lake.
-    most = ROWS_AT_ONCE if source.load is Load.APPEND else 1
+    # A correction must find the rows of the batch before it in the lake, and one that is held must
+    # leave no other behind with it.
+    together = source.load is Load.APPEND and source.holds is Hold.RUN
+    most = ROWS_AT_ONCE if together else 0
     group = _Group(source)
     for batch in batches:
         meter.begins(batch)
@@ -145,6 +157,8 @@ def _groups(
             intake.receipts.append(_held(source, batch, _count(source, batch), error))
             intake.refusals.append(Refusal(source.name, batch.name, error))
             meter.refused(batch)
+            if _overtakes(source):
+                break
             continue
         meter.read(batch)
         large = len(begun) > 1
@@ -160,6 +174,11 @@ def _groups(
             group = _Group(source)
     if group.batches:
         yield group
+
+
+def _overtakes(source: Source) -> bool:
+    """Whether a batch may not be taken in before one that is held, which would then correct it."""
+    return source.holds is Hold.BATCH and source.load is not Load.APPEND
 
 
 def _told(begun: list[Unsifted], *, large: bool) -> str:
@@ -185,18 +204,3 @@ def _held(source: Source, batch: Batch, rows: int, error: BatchRefused) -> Recei
         corrects=batch.corrects,
         drift=drift_in(error),
     ).closed()
-
-
-def _over_tolerance(source: Source, receipt: Receipt) -> BatchRefused | None:
-    if receipt.quarantined <= source.tolerate * receipt.rows_in or RULE in receipt.rejections:
-        return None
-    worst = sorted(receipt.rejections.items(), key=lambda rule: -rule[1])
-    listed = ", ".join(f"{rule} {count:,}" for rule, count in worst[:3])
-    listed += f" and {len(worst) - 3} more rules" if len(worst) > 3 else ""
-    return BatchRefused(
-        f"{receipt.quarantined:,} of {receipt.rows_in:,} rows were rejected "
-        f"({receipt.quarantined / receipt.rows_in:.1%}), tolerated are {source.tolerate:.1%}: "
-        f"{listed}.",
-        where=receipt.name,
-        hint="have the provider send it again, or correct the contract",
-    )

@@ -19,8 +19,9 @@ from sluicegate.ingestion.foreign_keys import set_orphans_aside
 from sluicegate.ingestion.receipt import Receipt, together
 from sluicegate.ingestion.sift import Sifted
 from sluicegate.ingestion.table import create, raw_table
+from sluicegate.ingestion.tolerance import over_tolerance
 from sluicegate.lake import Session
-from sluicegate.sources import Batch, Load, Source
+from sluicegate.sources import Batch, Hold, Load, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ def load(source: Source, parts: Iterable[Sifted], session: Session, run: str) ->
             one batch.
 
     Raises:
-        BatchRefused: a batch cannot be read to its end, or replaces everything and lacks too much.
+        BatchRefused: a batch cannot be read to its end, or replaces everything and lacks too much;
+            or too many of its rows were rejected, and it alone is held for that.
     """
     work = _Loading(source, session, run)
     with session.transaction(f"{run}: {source.name}"):
@@ -57,6 +59,9 @@ def load(source: Source, parts: Iterable[Sifted], session: Session, run: str) ->
         # Of a batch that is set aside, nobody knows what it lacks.
         if whole is not None and work.seen is not None and not work.set_aside:
             work.let_go(whole.departed(work.seen))
+        if source.holds is Hold.BATCH:
+            # What a run that goes on publishes has nothing of it.
+            work.require_tolerable()
         work.tell_drift()
         accounts.record_batches(session, run, work.accounts())
     return Loaded([receipt for _, receipt in work.accounts()], work.superseded)
@@ -98,6 +103,12 @@ class _Loading:
             keys = sifted.accepted.select(contract.key())
             self.seen = keys if self.seen is None else self.seen.vstack(keys)
         return sifted
+
+    def require_tolerable(self) -> None:
+        """Hold a batch of which too many rows were rejected."""
+        for receipt in self.receipts.values():
+            if excess := over_tolerance(self.source, receipt):
+                raise excess
 
     def let_go(self, gone: pl.DataFrame) -> None:
         """Take away what the source deleted."""

@@ -32,7 +32,7 @@ def rehearse(settings: Settings, scope: Scope, progress: Progress = untold) -> R
         for name, discovery in offer.discoveries.items():
             if discovery.new:
                 ingest_source(run, branch, name, discovery, harvest, progress)
-        refused = refusals(harvest)
+        refused = refusals(run, harvest)
     if refused:
         raise DataRefused(
             f"{refused.count} would be refused, and nothing published.\n{refused.listed}",

@@ -42,6 +42,7 @@ class Report:
         accounts: source → its receipts added up.
         receipts: one a batch.
         waiting: source → files left for the next run, with the reason.
+        held: source → batches that were refused while the run went on, with the reason.
         left: source → new batches that this run did not take in, because it was to take so many.
         vanished: source → files that were loaded and are there no more; each is told once.
         freshness: one a source, as of the moment at which the run looked for batches.
@@ -63,6 +64,7 @@ class Report:
     receipts: list[Receipt] = field(default_factory=list)
     known: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, dict[str, str]] = field(default_factory=dict)
+    held: dict[str, dict[str, str]] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
     vanished: dict[str, list[str]] = field(default_factory=dict)
     models: list[Model] = field(default_factory=list)
@@ -126,6 +128,7 @@ class Report:
             "batches": [receipt.to_dict() for receipt in self.receipts],
             "known": self.known,
             "waiting": self.waiting,
+            "held": self.held,
             "left": self.left,
             "vanished": self.vanished,
             "models": [

@@ -30,7 +30,7 @@ from sluicegate.quality.check import Check, Outcome, verdict_of
 from sluicegate.quality.conservation import Stock, audit_batches, audit_conservation, stock
 from sluicegate.quality.contracts import Examined, audit_source, examine_model
 from sluicegate.quality.freshness import Freshness, freshness_of
-from sluicegate.sources import Discovery, Known, Source
+from sluicegate.sources import Discovery, Hold, Known, Source
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,12 @@ class Harvest:
     intakes: dict[str, Intake]
     before: dict[str, Stock]
     carried: set[str] = field(default_factory=set)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether every batch is held: the branch has nothing that readers do not see."""
+        receipts = [each for intake in self.intakes.values() for each in intake.receipts]
+        return all(receipt.held for receipt in receipts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +185,22 @@ def ingest_source(
     harvest.intakes[name] = intake
     run.report.receipts.extend(intake.receipts)
     run.report.accounts[name] = total(name, intake.receipts)
+    if intake.left:
+        run.report.waiting[name] = {**run.report.waiting.get(name, {}), **intake.left}
+    if source.holds is Hold.BATCH and intake.refusals:
+        run.report.held[name] = {each.name: each.error.message for each in intake.refusals}
     return intake
 
 
-def refusals(harvest: Harvest) -> Refusals | None:
-    """What was refused; None if nothing was."""
-    found = [refusal for intake in harvest.intakes.values() for refusal in intake.refusals]
+def refusals(run: Run, harvest: Harvest) -> Refusals | None:
+    """What was refused and stops the run; None if nothing was."""
+    sources = run.platform.catalogue.sources
+    found = [
+        refusal
+        for name, intake in harvest.intakes.items()
+        for refusal in intake.refusals
+        if sources[name].holds is Hold.RUN
+    ]
     if not found:
         return None
     first, more = found[0].error, f" and {len(found) - 1} more" if len(found) > 1 else ""
@@ -197,12 +213,12 @@ def refusals(harvest: Harvest) -> Refusals | None:
 
 
 def refuse_held(run: Run, harvest: Harvest) -> None:
-    """Go no further if a batch was refused.
+    """Go no further if a batch was refused, unless its source holds it alone.
 
     Raises:
         DataRefused: at least one was; all of them are named.
     """
-    refused = refusals(harvest)
+    refused = refusals(run, harvest)
     if not refused:
         return
     measure_intakes(run)

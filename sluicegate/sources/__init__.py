@@ -1,6 +1,6 @@
 """Sources: where data come from, declared, and how they are read. Adding one needs no flow code."""
 
-from sluicegate.sources.base import ROWS_AT_ONCE, Batch, Discovery, Drift, Known, Load, Source
+from sluicegate.sources.base import ROWS_AT_ONCE, Batch, Discovery, Drift, Hold, Known, Load, Source
 from sluicegate.sources.delimited import Delimited
 from sluicegate.sources.detected import Detected
 from sluicegate.sources.excel import Excel
@@ -29,6 +29,7 @@ __all__ = [
     "Files",
     "FixedWidth",
     "Format",
+    "Hold",
     "Json",
     "JsonPages",
     "Known",

@@ -56,6 +56,16 @@ class Drift(StrEnum):
     absent. All differences are put on record."""
 
 
+class Hold(StrEnum):
+    """What waits when a batch is refused."""
+
+    RUN = "run"
+    """The run: nothing of it is published until the batch is mended or gone."""
+    BATCH = "batch"
+    """The batch alone, which the next run tries again; and where rows correct each other, those
+    that come after it, for they must not be overtaken."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """A batch that the lake has taken in already, as its manifest remembers it."""
@@ -140,6 +150,8 @@ class Terms(TypedDict, total=False):
     may_shrink: str
     """For ``Load.REPLACE``, and required there: share of the published rows that a batch may lack.
     One that lacks more is refused: half an export deletes nothing."""
+    holds: Hold
+    """What waits when a batch is refused; by default the run."""
     drift: Drift
     """What becomes of a batch whose columns are not those that its contract reads."""
     ignore: tuple[str, ...]
@@ -182,6 +194,7 @@ class Source:
         self.owner = terms["owner"]
         self.format = format
         self.may_be_empty = terms.get("may_be_empty", False)
+        self.holds = Hold(terms.get("holds", Hold.RUN))
         self.drift = _drift(name, terms["drift"]) if "drift" in terms else None
         self.ignore = frozenset(terms.get("ignore", ()))
         self.fresh = terms.get("fresh")

@@ -312,12 +312,12 @@ def test_deploying_again_keeps_alerts_in_step_and_secrets_to_itself(
     variables = channels(scene.web, scene.mail)["dev"]
     variables["SLUICEGATE_ALERTS__WEBHOOK_URL"] += "/2"
     told = scene.with_variables(**variables).run(SLUICEGATE, "deploy", "--env", "dev")
-    assert "alerts by webhook and log: 4 unchanged, 1 changed" in told
+    assert "alerts by webhook and log: 5 unchanged, 1 changed" in told
     assert "dev: a run is late, enabled: False → True" in told
     assert "dev: a copy: deleted" in told
     assert "sluicegate-alerts-dev, webhook_url: '(not shown)' → '(not shown)'" in told
     held = _automations(scene.clone, "dev")
-    assert len(held) == 5
+    assert len(held) == 6
     assert held["dev: a run is late"]["enabled"]
 
     logs = [file.read_text(errors="replace") for file in scene.logs.iterdir()]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
-from tests.integration.conftest import DAYS, START
+from tests.integration.conftest import DAYS, START, settle
 from tests.support import Site
 
 BATCHES = "SELECT name FROM accounts.batches WHERE source = 'payments' ORDER BY \"at\", name"
@@ -66,3 +68,41 @@ def test_source_that_there_is_not(published: Site) -> None:
     told = published.sluicegate("ingest", "paymets", "--dry-run").ends(2)
     assert "There is no source called 'paymets'" in told.err
     assert "payments" in told.err
+
+
+def test_run_goes_on_without_a_batch_that_is_held_alone(
+    published: Site, drop: Callable[..., str], tmp_path: Path
+) -> None:
+    """Its rows are accounted for as held; each run tries it, and takes it in once it is mended."""
+    project = tmp_path / "project"
+    shutil.copytree(published.project, project, symlinks=True)
+    contract = project / "contracts" / "payments.py"
+    text = contract.read_text().replace('owner="payments",', 'owner="payments", holds=Hold.BATCH,')
+    imported = "from sluicegate.sources import Files,"
+    contract.write_text(text.replace(imported, f"{imported} Hold,"))
+    site = published.of(project)
+    good, bad = drop(site), site.payments / f"payments_{_day(1)}.csv"
+    bad.write_text("payment_id,amount\nP1,1.00\nP2,2.00\n")
+    settle(bad)
+
+    report = site.run()
+    assert report["status"] == "published"
+    account = report["sources"]["payments"]
+    assert account["held"] == 2
+    assert account["rows_in"] == sum(
+        account[fate] for fate in ("published", "quarantined", "deduplicated", "held")
+    )
+    assert "lacks columns" in report["held"]["payments"][bad.name]
+    assert (good,) in site.rows(BATCHES)
+    assert (bad.name,) not in site.rows(BATCHES)
+
+    moves = site.moves()
+    again = site.run()
+    assert again["status"] == "nothing new"
+    assert again["held"].keys() == {"payments"}
+    assert site.moves() == moves
+
+    bad.unlink()
+    mended = drop(site, 1)
+    assert site.run()["sources"]["payments"]["held"] == 0
+    assert (mended,) in site.rows(BATCHES)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import stamina
 
-from sluicegate.alerts import Kind, of_error, of_stale_sources, resource_of
+from sluicegate.alerts import Kind, of_error, of_held_batches, of_stale_sources, resource_of
 from sluicegate.alerts.delivery import ATTEMPTS, LOG_VARIABLE, Channel, Undelivered, deliver
 from sluicegate.errors import AuditFailed, EnvironmentFailed
 from sluicegate.local.definitions import ALERTS_VARIABLE
@@ -83,6 +83,17 @@ def test_only_stale_sources_are_told() -> None:
     assert "its newest batch is of 2026-10-05 06:00+00:00" in payments.what
     assert payments.next == "expected of it: every day by 06:00"
     assert "it never did" in refunds.what
+
+
+def test_held_batches_are_told_by_source() -> None:
+    """With the first of them and why, and how many there are; no row is quoted."""
+    held = {"payments": {"1.csv": "It lacks a column.", "2.csv": "It is empty."}}
+    (alert,) = of_held_batches(Report(run="r1", env="prod", held=held))
+    assert alert.kind.event == "sluicegate.batch.held"
+    assert (alert.source, alert.where) == ("payments", "1.csv")
+    assert "It lacks a column. 1 more of it are held" in alert.what
+    assert alert.look.endswith("sluicegate ingest payments --env prod --dry-run")
+    assert not [*of_held_batches(Report(run="r1", env="prod"))]
 
 
 def test_every_kind_of_alert_is_in_the_runbook() -> None:

@@ -25,6 +25,7 @@ ALWAYS = {
     "a run was cut off",
     "a run is late",
     "a source is stale",
+    "a batch is held",
 }
 MISSED = "no run of pipeline ended in time"
 URL = "https://hooks.example.com/services/T0ken"
@@ -106,7 +107,7 @@ def test_messages_name_environment_command_and_runbook(run: Deploy, server: Fake
     pool = {"prefect.resource.role": "work-pool", "prefect.resource.name": "sluicegate-prod"}
     for title in ("a run was cut off", "a run is late", MISSED):
         assert pool in held[title]["trigger"]["match_related"]
-    for title in ("a run failed", "a run was refused", "a source is stale"):
+    for title in ("a run failed", "a run was refused", "a source is stale", "a batch is held"):
         about = {"prefect.resource.id": "sluicegate.environment.prod"}
         assert held[title]["trigger"]["match"] == about
     assert held["a run was refused"]["trigger"]["expect"] == ["sluicegate.run.refused"]

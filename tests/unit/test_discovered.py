@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sluicegate.catalogue import Catalogue
-from sluicegate.cli import render
+from sluicegate.cli import render_run
 from sluicegate.ingestion import Receipt, accounts, ingest, raw_table
 from sluicegate.lake import Archive, Lake, Session
 from sluicegate.pipeline import Platform, Run, Status, stages
@@ -116,7 +116,7 @@ def test_report_tells_corrections(
     drop(landing, name, "a,,1.00,", "b,,3.00,")
     report = attempt().report
     assert report.to_dict()["batches"][0]["corrects"] == first.batch
-    render.report(report, json=False)
+    render_run.report(report, json=False)
     told = f"corrected: orders, {name}: correction of batch {first.batch}"
     assert told in capsys.readouterr().out
     assert f"| orders | \\[red\\]\\*day\\*.csv | {report.receipts[0].batch} | {first.batch} |" in (
@@ -134,7 +134,7 @@ def test_vanished_file_is_told_once(
     (landing / "a.csv").unlink()
     gone = attempt().report
     assert (gone.status, gone.vanished) == (Status.NOTHING_NEW, {"orders": ["a.csv"]})
-    render.report(gone, json=False)
+    render_run.report(gone, json=False)
     assert "vanished: orders, a.csv" in capsys.readouterr().out
     assert "a.csv" in as_markdown(gone)
     assert attempt().report.vanished == {}

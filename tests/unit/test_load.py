@@ -19,7 +19,7 @@ from sluicegate.errors import BatchRefused
 from sluicegate.ingestion import Intake, ingest, raw_table
 from sluicegate.ingestion.accounts import manifest
 from sluicegate.lake import Session
-from sluicegate.sources import Batch, Files, Load
+from sluicegate.sources import Batch, Files, Hold, Load
 from tests.unit.kit import HEADER, batch, fresh_name, orders, source
 
 Fates = tuple[int, int, int, int]
@@ -345,3 +345,51 @@ def test_every_row_is_accounted_for(
     last = run(session, declared, made[-1])
     assert (last.receipts[0].published, last.superseded) == (0, 0)
     assert published(session, declared) == lake
+
+
+@pytest.mark.parametrize("load", [Load.APPEND, Load.MERGE])
+@pytest.mark.parametrize("bad", ["a,,0.00,\nb,,2.00,\n", None], ids=["rows", "header"])
+def test_batch_that_is_held_alone_leaves_nothing_behind(
+    session: Session, tmp_path: Path, load: Load, bad: str | None
+) -> None:
+    """Neither rows nor rejected records of it are in the lake; those before it are published.
+
+    Where rows correct each other, those after it wait: else it would correct what came later.
+    """
+    declared = source(load=load, tolerate="10 %", holds=Hold.BATCH)
+    first = orders(tmp_path, "a,,1.00,", name="1.csv")
+    second = batch(tmp_path, f"{HEADER}\n{bad}" if bad else "order_id\nb\nc\n", "2.csv")
+    third = orders(tmp_path, "c,,3.00,", "a,,1.00,", name="3.csv")
+    intake = run(session, declared, first, second, third)
+    told = [(r.name, r.rows_in, r.published, r.quarantined, r.held) for r in intake.receipts]
+    assert told[:2] == [("1.csv", 1, 1, 0, 0), ("2.csv", 2, 0, 0, 2)]
+    assert [refusal.name for refusal in intake.refusals] == ["2.csv"]
+    assert quarantined(session, declared) == []
+    if load is Load.APPEND:
+        assert told[2:] == [("3.csv", 2, 1, 0, 0)]
+        assert intake.left == {}
+        assert list(manifest(session, declared.name)) == [first.id, third.id]
+    else:
+        assert told[2:] == []
+        assert intake.left == {"3.csv": "it comes after 2.csv, which is held"}
+        assert published(session, declared) == {"a": "1.00"}
+        assert list(manifest(session, declared.name)) == [first.id]
+
+
+def test_batch_that_is_within_what_is_tolerated_is_not_held(
+    session: Session, tmp_path: Path
+) -> None:
+    """Its rejected rows are in quarantine, as ever."""
+    declared = source(tolerate="50 %", holds=Hold.BATCH)
+    intake = run(session, declared, orders(tmp_path, "a,,0.00,", "b,,2.00,"))
+    assert fates(intake) == [(2, 1, 1, 0)]
+    assert not intake.refusals
+
+
+def test_empty_batches_are_held_one_by_one(session: Session, tmp_path: Path) -> None:
+    """An answer without a row shares no transaction with one that is refused."""
+    declared = source(tolerate="0 %", holds=Hold.BATCH, may_be_empty=True)
+    empty = batch(tmp_path, f"{HEADER}\n", "1.csv")
+    intake = run(session, declared, empty, orders(tmp_path, "a,,0.00,", name="2.csv"))
+    assert [(r.name, r.held) for r in intake.receipts] == [("1.csv", 0), ("2.csv", 1)]
+    assert list(manifest(session, declared.name)) == [empty.id]
