@@ -11,6 +11,7 @@ from benchmarks.cases import (
     cold,
     diff,
     environment,
+    ingest,
     noop,
     pipeline,
     validate,
@@ -32,5 +33,7 @@ CASES: dict[str, Prepare] = {
     "validate": validate.prepared,
     "validate_dirty": validate.prepared_dirty,
     "audit": audit.prepared,
+    "ingest_csv": ingest.prepared_csv,
+    "ingest_ndjson": ingest.prepared_ndjson,
 }
 """What ``CASE=`` may say."""

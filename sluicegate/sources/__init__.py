@@ -1,10 +1,11 @@
 """Sources: where data come from, declared, and how they are read. Adding one needs no flow code."""
 
 from sluicegate.sources.base import ROWS_AT_ONCE, Batch, Discovery, Known, Load, Source
-from sluicegate.sources.delimited import Delimited, read_delimited
+from sluicegate.sources.delimited import Delimited
 from sluicegate.sources.files import Files, Under
 from sluicegate.sources.fresh import Expectation, daily, within
-from sluicegate.sources.jsons import JsonPages, Ndjson
+from sluicegate.sources.jsons import JsonPages
+from sluicegate.sources.ndjson import Ndjson
 from sluicegate.sources.pages import Pages
 from sluicegate.sources.parquet import Parquet
 from sluicegate.sources.records import LINE, Format, Records
@@ -30,6 +31,5 @@ __all__ = [
     "Source",
     "Under",
     "daily",
-    "read_delimited",
     "within",
 ]

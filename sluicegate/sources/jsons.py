@@ -1,4 +1,4 @@
-"""JSON records: one a line, or as pages of an API; every number keeps the digits it was sent with.
+"""JSON records, as pages of an API or one by one; every number keeps the digits it was sent with.
 
 Nested objects become columns with dotted names (``address.country``), lists stay JSON text. What is
 no object, says a name twice, or holds a number that JSON does not have (NaN) is a reject with its
@@ -25,7 +25,6 @@ from sluicegate.sources.records import (
     Records,
     rejects_of,
 )
-from sluicegate.sources.text import count_lines, decompressed, lines_of
 
 
 class _Twice(dict[str, Any]):
@@ -38,23 +37,6 @@ class _NotJson:
 
 class _Unreadable(Exception):
     """A record that cannot be one; the argument is the rule that it breaks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ndjson:
-    """One JSON object a line, UTF-8, gzip-compressed or not."""
-
-    def read(
-        self, content: Path, *, name: str, columns: Sequence[str], most: int
-    ) -> Iterator[Records]:
-        """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
-        del columns
-        lines = lines_of(decompressed(content, name), name).filter(pl.col("line") != "")
-        yield from _gathered(_from_lines(lines)).parts(most)
-
-    def count(self, content: Path) -> int:
-        """Lines that are not blank."""
-        return count_lines(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +59,7 @@ class JsonPages:
             lists = [_list(page, self.records) for page in pages]
         except (ValueError, RecursionError) as error:
             raise BatchRefused("The pages cannot be read as JSON.", where=name) from error
-        yield from _gathered(enumerate(chain.from_iterable(lists), 1)).parts(most)
+        yield from gathered(enumerate(chain.from_iterable(lists), 1)).parts(most)
 
     def count(self, content: Path) -> int:
         """None that could be told: pages are checked before they are archived."""
@@ -131,40 +113,33 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made if len(made) == len(pairs) else _Twice(made)
 
 
-def _from_lines(lines: pl.DataFrame) -> Iterator[tuple[int, Any]]:
-    for number, line, invalid in lines.select(LINE, "line", "invalid").iter_rows():
-        if invalid:
-            yield number, _Rejected(line, ENCODING)
-            continue
-        try:
-            yield number, _Sent(parse(line), line)
-        except (ValueError, RecursionError):
-            yield number, _Rejected(line, JSON)
-
-
 @dataclass(frozen=True, slots=True)
-class _Rejected:
+class Rejected:
+    """A text that is no record, and the rule that it breaks."""
+
     text: str
     rule: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
+class Sent:
+    """A value, and the text that it was sent as."""
+
     value: Any
     text: str
 
 
-def _gathered(records: Iterable[tuple[int, Any]]) -> Records:
+def gathered(records: Iterable[tuple[int, Any]]) -> Records:
     """Bring records into columns; the header is every name that some record has."""
     header: dict[str, None] = {}
     rows: list[dict[str, str | None]] = []
     numbers: list[int] = []
     rejects: list[tuple[int, str, str]] = []
     for number, record in records:
-        if isinstance(record, _Rejected):
+        if isinstance(record, Rejected):
             rejects.append((number, record.text, record.rule))
             continue
-        value, text = (record.value, record.text) if isinstance(record, _Sent) else (record, None)
+        value, text = (record.value, record.text) if isinstance(record, Sent) else (record, None)
         try:
             row = _flat(value)
         except _Unreadable as broken:

@@ -41,13 +41,15 @@ class Records:
         return self.rows.height + self.rejects.height
 
     def parts(self, most: int) -> Iterator[Records]:
-        """The same, cut into parts of at most so many rows; what could not be parsed comes first.
+        """The same, cut into even parts of about so many rows; what could not be parsed comes first.
 
         There is at least one part.
         """
-        yield replace(self, rows=self.rows.head(most))
-        for start in range(most, self.rows.height, most):
-            yield replace(self, rows=self.rows.slice(start, most), rejects=rejects_of([]))
+        count = max(1, round(self.rows.height / most))
+        size = max(1, -(-self.rows.height // count))
+        yield replace(self, rows=self.rows.head(size))
+        for start in range(size, self.rows.height, size):
+            yield replace(self, rows=self.rows.slice(start, size), rejects=rejects_of([]))
 
 
 class Format(Protocol):

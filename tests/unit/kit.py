@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -15,7 +16,8 @@ from sluicegate.contracts import Contract, Money, UtcTimestamp, field, key, rule
 from sluicegate.lake import Lake, Move, Session, Table
 from sluicegate.settings import Lake as LakeSettings
 from sluicegate.settings import Landing, Settings
-from sluicegate.sources import Batch, Files, Known, Load
+from sluicegate.sources import Batch, Files, Known, Load, Records
+from sluicegate.sources.delimited import read_delimited as delimited_parts
 
 NUMBERS = Table("raw", "numbers")
 _count = count(1)
@@ -107,3 +109,19 @@ def numbers(lake: Lake, name: str = "dev", table: Table = NUMBERS) -> list[int]:
 def numbers_in(session: Session, table: Table = NUMBERS) -> list[int]:
     """What a session sees."""
     return [n for (n,) in session.rows(f"SELECT n FROM {table.sql} ORDER BY n")]
+
+
+def read_delimited(content: Path | bytes, **options: Any) -> Records:
+    """The records of a whole delimited text."""
+    return together(delimited_parts(content, **options))
+
+
+def together(parts: Iterable[Records]) -> Records:
+    """Parts of a batch as one; the last of them has all columns."""
+    read = [*parts]
+    return Records(
+        read[-1].header,
+        pl.concat([part.rows for part in read], how="diagonal").select(*read[-1].header, "_line"),
+        pl.concat([part.rejects for part in read]),
+        read[-1].named,
+    )

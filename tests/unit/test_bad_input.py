@@ -19,8 +19,7 @@ from sluicegate.ingestion.sift import shape, sift
 from sluicegate.lake import Session
 from sluicegate.quality.check import Outcome
 from sluicegate.quality.contracts import audit_source
-from sluicegate.sources import read_delimited
-from tests.unit.kit import batch, orders, source
+from tests.unit.kit import batch, orders, read_delimited, source
 
 
 def test_key_column_that_is_missing(session: Session, tmp_path: Path) -> None:

@@ -10,8 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import sluicegate.sources.text as text_module
 from sluicegate.errors import BatchRefused
-from sluicegate.sources import Records, read_delimited
+from sluicegate.sources import Records
+from sluicegate.sources.text import BLOCK
+from tests.unit.kit import read_delimited
 
 Cells = tuple[str, ...]
 
@@ -163,6 +166,7 @@ def test_what_is_no_table_is_refused(content: bytes, message: str) -> None:
 
 
 CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=10)
+SIZES = st.integers(1, 40) | st.just(BLOCK)
 NASTY = st.text(st.sampled_from('"",\n\r;x é\u2028'), max_size=8)
 
 
@@ -175,11 +179,16 @@ def tables(draw: st.DrawFn) -> list[list[str]]:
 
 
 @settings(max_examples=150)
-@given(tables(), st.sampled_from(["\r\n", "\n"]), st.booleans())
-@example([['"']], "\r\n", False)
-@example([[""], ['""'], ["\r\n"]], "\n", True)
-def test_what_python_writes_is_read_back(table: list[list[str]], end: str, packed: bool) -> None:
-    """Any table of texts survives a trip through Python's csv module, at the right lines."""
+@given(tables(), st.sampled_from(["\r\n", "\n"]), st.booleans(), SIZES)
+@example([['"']], "\r\n", False, BLOCK)
+@example([[""], ['""'], ["\r\n"]], "\n", True, 3)
+def test_what_python_writes_is_read_back(
+    table: list[list[str]], end: str, packed: bool, size: int
+) -> None:
+    """Any table of texts survives a trip through Python's csv module, at the right lines.
+
+    However it is cut into blocks: a record that goes on in the next one is one record.
+    """
     # With "\n" Python leaves a carriage return bare, which nothing can tell from a line's end.
     quoting = csv.QUOTE_ALL if end == "\n" else csv.QUOTE_MINIMAL
     header = [f"c{n}" for n in range(len(table[0]))]
@@ -191,7 +200,7 @@ def test_what_python_writes_is_read_back(table: list[list[str]], end: str, packe
         line += out.getvalue().count("\n")
         text += out.getvalue()
     content = text.encode()
-    records = read_delimited(gzip.compress(content) if packed else content)
+    records = read_delimited(gzip.compress(content) if packed else content, size=size)
     assert rows(records) == wanted[1:]
     assert rejects(records) == []
 
@@ -203,16 +212,69 @@ BROKEN = (b'"open,1', b'1,"open', b'x"y,1', b"alone", b"1,2,3", b"\xc3\x28,1", b
 @given(
     st.lists(st.tuples(st.integers(0, 999), st.integers(0, 999)), max_size=12),
     st.lists(st.tuples(st.integers(0, 12), st.sampled_from(BROKEN)), max_size=6),
+    SIZES,
 )
 def test_broken_lines_cost_nothing_but_themselves(
-    table: list[tuple[int, int]], broken: list[tuple[int, bytes]]
+    table: list[tuple[int, int]], broken: list[tuple[int, bytes]], size: int
 ) -> None:
     """However many lines break, and wherever: as many rejects, and every other row is there."""
     lines = [f"{a},{b}".encode() for a, b in table]
     for place, line in sorted(broken, key=lambda each: each[0], reverse=True):
         lines.insert(place, line)
-    records = read_delimited(b"\n".join([b"a,b", *lines]))
+    records = read_delimited(b"\n".join([b"a,b", *lines]), size=size)
     assert [cells for _, cells in rows(records)] == [(str(a), str(b)) for a, b in table]
     assert records.rejects.height == len(broken)
     assert records.count == len(lines)
     assert [lines[line - 2] in BROKEN for line in records.rejects["_line"]] == [True] * len(broken)
+
+
+def test_lines_of_unequal_width_do_not_make_up_for_each_other() -> None:
+    """As many delimiters as a whole table has, but not on each line: two rejects."""
+    records = read_delimited(b"a,b\n1,2\n3\n4,5,6\n7,8\n")
+    assert rejects(records) == [(3, "fields"), (4, "fields")]
+    assert [line for line, _ in rows(records)] == [2, 5]
+
+
+def test_record_longer_than_a_block_is_one() -> None:
+    """A quoted field over forty lines, read a few bytes at a time."""
+    text = "\n".join(["x"] * 40)
+    records = read_delimited(f'a,b\n1,"{text}"\n2,y\n'.encode(), size=7)
+    assert rows(records) == [(2, ("1", text)), (42, ("2", "y"))]
+
+
+@pytest.mark.parametrize("size", [5, BLOCK])
+def test_nul_is_no_character(size: int) -> None:
+    """A record with a NUL is a reject, whose text says so; the rest of the file is read."""
+    filler = "".join(f"{n},x\n" for n in range(2_000))
+    records = read_delimited(f"a,b\n{filler}1,x\0y\n2,z\n".encode(), size=size)
+    assert records.rejects.rows() == [(2002, "1,x\\x00y", "record:encoding")]
+    assert records.rows.height == 2_001
+
+
+def test_carriage_returns_end_the_lines_of_a_file_without_line_feeds() -> None:
+    """Old systems write so; the lines count as they do everywhere."""
+    assert rows(read_delimited(b"a,b\r1,x\r2,y\r")) == [(2, ("1", "x")), (3, ("2", "y"))]
+
+
+def test_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in one line is not taken into memory to find that out."""
+    monkeypatch.setattr(text_module, "MOST_LINE", 1_000)
+    with pytest.raises(BatchRefused, match="A line is longer than"):
+        read_delimited(b"a,b\n" + b"1" * 5_000, size=100)
+
+
+def test_header_of_too_many_columns_is_refused() -> None:
+    """A million names are no table."""
+    header = ",".join(f"c{n}" for n in range(1_000_000))
+    with pytest.raises(BatchRefused, match="names 1,000,000 columns"):
+        read_delimited(header.encode())
+
+
+@pytest.mark.parametrize("quoted", ["x", '"x,y"'], ids=["plain", "quoted"])
+def test_wide_table(quoted: str) -> None:
+    """Hundreds of columns are read like few."""
+    header = ",".join(f"c{n}" for n in range(400))
+    row = ",".join([quoted] * 400)
+    records = read_delimited(f'{header}\n{row}\n{row},"z\n'.encode())
+    assert rows(records) == [(2, (quoted.strip('"'),) * 400)]
+    assert rejects(records) == [(3, "quoting")]

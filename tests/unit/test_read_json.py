@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import gzip
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluicegate.errors import BatchRefused, ProviderFailed
 from sluicegate.sources import JsonPages, Ndjson, Records
-from sluicegate.sources.jsons import document
+from sluicegate.sources.json_shapes import shape_of
+from sluicegate.sources.jsons import document, gathered, parse
+from sluicegate.sources.ndjson import one_by_one, read_ndjson
+from tests.unit.kit import together
 
+WITH_LINES = {"_line": pl.Int64, "line": pl.String}
 GOOD = '{"a": 1}'
 
 
@@ -22,8 +28,7 @@ def read(tmp_path: Path, content: str | bytes) -> Records:
     """Records of a text with one object a line."""
     file = tmp_path / "drop"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    (records,) = Ndjson().read(file, name="drop.ndjson", columns=(), most=1_000)
-    return records
+    return together(Ndjson().read(file, name="drop.ndjson", columns=(), most=1_000))
 
 
 def rows(records: Records) -> list[dict[str, Any]]:
@@ -157,3 +162,61 @@ def test_a_page_has_a_list(body: bytes) -> None:
     """What has none is not what was agreed."""
     with pytest.raises(ProviderFailed, match="a list called 'data'"):
         document(body, "data", "here")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"a": 1}',
+        '{"a":"x","b":null,"c":true,"d":-1.50e+3}',
+        ' { "a" : "x, y" ,\t"b": {"c": "\\"q\\" \\u00e9", "d": {"e": false}}, "f": "" } ',
+        '{"ü": "\\\\", "x y": "{\\"a\\": 1, \\"b\\": 2}"}',
+    ],
+)
+def test_line_of_plain_values_has_a_shape(line: str) -> None:
+    """What is found by place is what a parser finds."""
+    shape = shape_of(line)
+    assert shape is not None
+    lines = pl.DataFrame({"_line": [7], "line": [line]})
+    assert shape.recognises(lines["line"]).to_list() == [True]
+    (found,) = shape.cells(lines).rows(named=True)
+    (wanted,) = gathered([(7, parse(line))]).rows.rows(named=True)
+    assert {**found, "_line": 7} == wanted
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *('{"a": [1]}', "{}", '{"a": {}}', '{"a": 1', '{"a" 1}', '{"a": 1} x', '{"a": 1,}'),
+        *('{"a": 1, "a": 2}', '{"a.b": 1, "a": {"b": 2}}', '{"_line": 1}', '{"a": 01}', "[1]"),
+        *('{"a": NaN}', '{"a": "\\ud83d"}', '{"a": "\\u0000"}', '{"a": "\\x"}', '{"a,b": 1}'),
+    ],
+)
+def test_other_lines_have_none(line: str) -> None:
+    """What is no JSON, says a name twice or holds a list is for the parser to look at."""
+    assert shape_of(line) is None
+
+
+NAMES = st.sampled_from(["a", "b", "c", 'q"', "x,y", "é"])
+RECORDS = st.dictionaries(NAMES, CELLS | st.dictionaries(NAMES, CELLS, max_size=2), max_size=4)
+LINES = st.one_of(
+    st.builds(json.dumps, RECORDS, ensure_ascii=st.booleans()),
+    st.builds(partial(json.dumps, separators=(",", ":"), ensure_ascii=False), RECORDS),
+    st.sampled_from(['{"a": 1.50}', '{"a": NaN}', '{"a": 1, "a": 2}', '{"a": "x"', "12", ""]),
+    st.sampled_from(['{"a":"x,\\"a\\":1","b":2}', '{"a":",","b":null}', '{"a":null,"b":"null"}']),
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(LINES, max_size=12), st.sampled_from(["\n", "\r\n"]), st.integers(1, 60))
+def test_shapes_and_blocks_change_nothing(lines: list[str], end: str, size: int) -> None:
+    """Read a few bytes at a time and by shape, or all at once by the parser: the same records."""
+    sent = [(n, line) for n, line in enumerate(lines, 1) if line]
+    wanted = gathered(one_by_one(pl.DataFrame(sent, WITH_LINES, orient="row")))
+    found = together(read_ndjson(end.join(lines).encode(), size=size))
+    assert found.rejects.sort("_line").rows() == wanted.rejects.sort("_line").rows()
+    assert set(found.header) == set(wanted.header)
+    for ours, theirs in zip(
+        found.rows.select(wanted.rows.columns).sort("_line").rows(), wanted.rows.rows(), strict=True
+    ):
+        assert [cell or None for cell in ours] == [cell or None for cell in theirs]

@@ -16,10 +16,10 @@ from sluicegate.errors import ConfigurationError, ProviderFailed
 from sluicegate.ingestion import ingest, raw_table
 from sluicegate.lake import Archive, Session
 from sluicegate.settings import Endpoints, Settings
-from sluicegate.sources import Discovery, Known, Load, Sdmx, read_delimited
+from sluicegate.sources import Discovery, Known, Load, Sdmx
 from sluicegate.sources import http as politeness
 from tests.unit.conftest import Stage
-from tests.unit.kit import fresh_name, settings_of
+from tests.unit.kit import fresh_name, read_delimited, settings_of
 from tests.unit.kit import known as known_of
 
 NOW = "2026-10-30T18:00:00Z"

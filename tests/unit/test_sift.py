@@ -10,8 +10,8 @@ import pytest
 from sluicegate.contracts import Contract, field, key
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion.sift import Sifted, Unsifted, shape, sift
-from sluicegate.sources import Files, read_delimited
-from tests.unit.kit import HEADER, batch, orders, source
+from sluicegate.sources import Files
+from tests.unit.kit import HEADER, batch, orders, read_delimited, source
 
 
 def shaped(declared: Files, folder: Path, content: str) -> Unsifted:

@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 from sluicegate.contracts import Contract, Money, field, judge, key, rule
 from sluicegate.errors import ContractError
 from sluicegate.ingestion.sift import shape, sift
-from sluicegate.sources import read_delimited
-from tests.unit.kit import batch, source
+from tests.unit.kit import batch, read_delimited, source
 
 even = pa.Check(lambda data: data.lazyframe.select(pl.col(data.key) % 2 == 0), name="even")
 

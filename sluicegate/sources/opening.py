@@ -1,0 +1,208 @@
+"""Opening what providers send: bytes, whatever they are packed in, and no bombs.
+
+What a file is packed in is told by its first bytes, not by its name. Packed bytes are unpacked as
+they are read, so that memory does not depend on the size of a file.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import IO, Protocol, cast
+
+from sluicegate.errors import BatchRefused
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz"}
+_TAR = (257, b"ustar")
+_OPENERS: dict[str, Callable[[IO[bytes]], AbstractContextManager[_Packed]]] = {
+    "gzip": gzip.open,
+    "bzip2": bz2.open,
+    "zstd": zstd.open,
+    "xz": lzma.open,
+}
+
+_BROKEN = (EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError, zipfile.BadZipFile)
+
+MOST_BYTES = 256 << 30
+"""Unpacked size that no file of a landing folder has."""
+
+_HARMLESS = 1 << 30
+_MOST_TIMES = 200
+"""How many times as large unpacked as packed: what is larger than a GiB and packed tighter than
+this is made to fill disks. Delimited text and JSON are packed 5 to 30 times, logs of one line 100.
+"""
+
+
+_PIECE = 64 << 10
+
+
+class _Packed(Protocol):
+    """Packed bytes, unpacked as far as one look at the file brings.
+
+    What more had to be looked at would be lost, if the file is damaged there.
+    """
+
+    def read1(self, size: int, /) -> bytes: ...
+
+
+class Stream(Protocol):
+    """Bytes to be read once, from front to back."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most so many; none at the end."""
+        ...
+
+
+@contextmanager
+def opened(content: Path | bytes, name: str) -> Iterator[Stream]:
+    """Open a file for reading, unpacked.
+
+    Args:
+        name: of the batch, for messages.
+
+    Raises:
+        BatchRefused: it is damaged, holds several files or further archives, or is a bomb. Some of
+            it may have been read by then.
+    """
+    with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as raw:
+        size = raw.seek(0, io.SEEK_END)
+        raw.seek(0)
+        kind = packed(raw)
+        if kind is None:
+            yield raw
+            return
+        most = min(MOST_BYTES, max(_HARMLESS, size * _MOST_TIMES))
+        with _unpacking(raw, kind, name) as inner:
+            unpacked = _Unpacked(inner, name, kind, most)
+            first = unpacked.read(512)
+            _require_no_archive(first, name)
+            yield Ahead(first, unpacked)
+
+
+def packed(raw: IO[bytes]) -> str | None:
+    """What a file is packed in; None if in nothing. Reading goes on at its beginning."""
+    first = raw.read(6)
+    raw.seek(0)
+    if first.startswith(_ZIPS):
+        return "zip"
+    return next((kind for mark, kind in _PACKED.items() if first.startswith(mark)), None)
+
+
+@contextmanager
+def _unpacking(raw: IO[bytes], kind: str, name: str) -> Iterator[_Packed]:
+    if kind != "zip":
+        with _OPENERS[kind](raw) as inner:
+            yield inner
+        return
+    try:
+        with zipfile.ZipFile(raw) as archive, archive.open(_only_member(archive, name)) as member:
+            # IO[bytes] to the type checker, ZipExtFile in truth.
+            yield cast(_Packed, member)
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise _damaged("zip", name) from error
+
+
+def _only_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    members = [
+        member
+        for member in archive.infolist()
+        if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+    ]
+    if len(members) != 1:
+        raise BatchRefused(
+            f"The archive holds {len(members):,} files, and must hold one.",
+            where=name,
+            hint="unpack it, and land its files",
+        )
+    (member,) = members
+    if member.flag_bits & 1:
+        raise BatchRefused(
+            "The archive is protected by a password.",
+            where=name,
+            hint="have the provider send it without, or unpack it before it lands",
+        )
+    return member
+
+
+def _require_no_archive(first: bytes, name: str) -> None:
+    at, mark = _TAR
+    nested = first.startswith((*_ZIPS, *_PACKED)) or first[at : at + len(mark)] == mark
+    if nested:
+        raise BatchRefused(
+            "The archive holds a further archive.",
+            where=name,
+            hint="unpack it, and land its files, each packed once or not at all",
+        )
+
+
+class _Unpacked:
+    """A stream whose damage and whose size are told in words."""
+
+    def __init__(self, inner: _Packed, name: str, kind: str, most: int) -> None:
+        self._inner, self._name, self._kind, self._left = inner, name, kind, most
+        self._most = most
+        self._damage: Exception | None = None
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most so many; none at the end. What precedes a damage is yielded."""
+        found = b"".join(self._yielded(size))
+        if not found and self._damage is not None:
+            raise _damaged(self._kind, self._name) from self._damage
+        self._left -= len(found)
+        if self._left < 0:
+            raise BatchRefused(
+                f"The {self._kind} unpacks to more than {self._most / 2**30:,.0f} GiB.",
+                where=self._name,
+                hint="if it is no bomb, have the provider split it",
+            )
+        return found
+
+    def _yielded(self, size: int) -> Iterator[bytes]:
+        while size and self._damage is None:
+            try:
+                piece = self._inner.read1(min(size, _PIECE))
+            except _BROKEN as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise
+                self._damage = error
+                return
+            if not piece:
+                return
+            size -= len(piece)
+            yield piece
+
+
+class Ahead:
+    """A stream of which something was read ahead."""
+
+    def __init__(self, first: bytes, rest: Stream) -> None:
+        self._first, self._rest = first, rest
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most so many; none at the end."""
+        if not self._first:
+            return self._rest.read(size)
+        found, self._first = self._first[:size], self._first[size:]
+        return found
+
+
+def _damaged(kind: str, name: str) -> BatchRefused:
+    return BatchRefused(
+        f"The file is a damaged or truncated {kind}.",
+        where=name,
+        hint="have the provider send it again",
+    )
