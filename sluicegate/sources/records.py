@@ -41,7 +41,7 @@ class Records:
         return self.rows.height + self.rejects.height
 
     def parts(self, most: int) -> Iterator[Records]:
-        """The same, cut into even parts of about so many rows; what could not be parsed comes first.
+        """The same, in even parts of about so many rows; what could not be parsed comes first.
 
         There is at least one part.
         """
