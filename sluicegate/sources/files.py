@@ -14,7 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from sluicegate.errors import EnvironmentFailed
+from sluicegate.contracts.arguments import one_of, require_kind
+from sluicegate.errors import ContractError, EnvironmentFailed
 from sluicegate.sources.base import Archive, Batch, Discovery, Known, Load, Source, Terms
 from sluicegate.sources.delimited import Delimited
 from sluicegate.sources.records import Format
@@ -55,8 +56,14 @@ class Files(Source):
         **terms: Unpack[Terms],
     ) -> None:
         super().__init__(name, format or Delimited(), **terms)
+        require_kind(str, match=match)
+        if not match or match.startswith("/") or ".." in Path(match).parts:
+            raise ContractError(
+                f"The source {name!r} matches {match!r}, which is no pattern below a folder.",
+                hint='write match="terminals/*.csv"; the settings say where the folder is',
+            )
         self.match = match
-        self.under = Under(under)
+        self.under = one_of(Under, "under", under)
 
     def discover(
         self, settings: Settings, manifest: Mapping[str, Known], archive: Archive
