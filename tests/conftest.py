@@ -49,7 +49,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {group: place for place, group in enumerate(LONGEST_FIRST)}
     groups = {item: _group(item.path.relative_to(HERE)) for item in items}
     for item, group in groups.items():
-        if (suite := group.partition("/")[0]) != "unit":
+        suite = group.partition("/")[0]
+        # A module that lies beside the suites, of somebody's own, is of none of them.
+        if suite != "unit" and not suite.endswith(".py"):
             item.add_marker(suite)
     items.sort(key=lambda item: order.get(groups[item], len(order)))
 

@@ -71,7 +71,7 @@ def show(
     found = look(
         settings, settings.ref if ref is None else ref, _selection([source], rules, files), most
     )
-    render_quarantine.records(found, json=json)
+    render_quarantine.records(found, narrowed=bool(rules or files), json=json)
 
 
 @quarantine_app.command()

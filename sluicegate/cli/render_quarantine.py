@@ -31,15 +31,21 @@ def stock(found: Stocktaking, *, json: bool) -> None:
     out.print(table)
 
 
-def records(found: Shown, *, json: bool) -> None:
-    """Rejected records, and what became of others."""
+def records(found: Shown, *, narrowed: bool, json: bool) -> None:
+    """Rejected records, and what became of others.
+
+    Args:
+        narrowed: whether only those of some rule or batch were asked for.
+    """
     if json:
         print_json(found.to_dict())
         return
     shown = len(found.records)
     which = "" if shown == found.total else f", the first {shown:,} of them"
+    of = " of that" if narrowed else ""
     out.print(
-        f"[bold]{escape(found.ref)}[/bold]: {found.source} has {found.total:,} in quarantine{which}"
+        f"[bold]{escape(found.ref)}[/bold]: {found.source} has {found.total:,}{of} in quarantine"
+        f"{which}"
     )
     for record in found.records:
         out.print(
@@ -47,6 +53,13 @@ def records(found: Shown, *, json: bool) -> None:
             f" [dim]rejected by {record.run}[/dim]: {escape(', '.join(record.rules))}"
         )
         out.print(f"  {escape(_told(record))}", soft_wrap=True)
+    if any("***" in (record.values or {}).values() for record in found.records):
+        out.print(
+            "[dim]*** is a personal value; of a value that breaks a rule, x is a letter and 9 a "
+            "digit. As they were written:[/dim]"
+        )
+        query = f"FROM accounts.quarantine WHERE source = '{found.source}'"
+        out.print(f'  .venv/bin/sluicegate lake sql {escape(found.ref)} "{query}"', soft_wrap=True)
     if found.history:
         table = table_of("replayed", "line", "outcome", "broke", "breaks", "by run")
         for tried in found.history:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sluicegate.contracts.arguments import one_of
 from sluicegate.errors import ContractError
 
 
@@ -66,7 +67,10 @@ def of_rule(dimension: Dimension | None, severity: Severity) -> RuleMeta:
     Raises:
         ContractError: it is of a dimension that no rule over a row can tell anything of.
     """
-    meta = RuleMeta(None if dimension is None else Dimension(dimension), Severity(severity))
+    meta = RuleMeta(
+        None if dimension is None else one_of(Dimension, "dimension", dimension),
+        one_of(Severity, "severity", severity),
+    )
     if meta.dimension in _ELSEWHERE:
         raise ContractError(
             f"No rule over one row can tell its {meta.dimension}.",

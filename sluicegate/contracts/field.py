@@ -12,6 +12,7 @@ import pandera.polars as pa
 import polars as pl
 
 from sluicegate.contracts.answers import Holds
+from sluicegate.contracts.arguments import one_of, require_kind
 from sluicegate.contracts.bounds import listed
 from sluicegate.contracts.checks import iban
 from sluicegate.contracts.dimension import USUAL, Dimension, RuleMeta, Severity, of_checks, of_rule
@@ -101,15 +102,18 @@ def field(  # noqa: PLR0913 - one argument a promise
         example: a value that keeps every rule of the column, for the suite that proves them.
         breaks: a value, or a list of them, that the column must refuse; for the same suite.
     """
+    require_kind(bool, nullable=nullable)
+    require_kind(str, domain=domain, reads=reads, since=since, matches=matches)
+    require_kind(str, references=references, description=description)
     if since is not None:
         _require_day(since)
     given = (check, gt, ge, lt, le, isin, matches)
     meta = FieldMeta(
         since=since,
-        pii=pii,
+        pii=one_of(PII, "pii", pii),
         reads=reads,
         checks=_checks(check, matches),
-        mask=mask,
+        mask=None if mask is None else one_of(Mask, "mask", mask),
         domain=domain,
         matches=matches,
         isin=isin is not None,
@@ -153,12 +157,14 @@ def key(  # noqa: PLR0913 - one argument a promise
 
     Its arguments are those of :func:`field`.
     """
+    require_kind(str, domain=domain, reads=reads, matches=matches)
+    require_kind(str, references=references, description=description)
     meta = FieldMeta(
         key=True,
-        pii=pii,
+        pii=one_of(PII, "pii", pii),
         reads=reads,
         checks=_checks(None, matches),
-        mask=mask,
+        mask=None if mask is None else one_of(Mask, "mask", mask),
         domain=domain,
         matches=matches,
         isin=isin is not None,

@@ -45,7 +45,7 @@ def whole(pattern: str) -> str:
         taken = pl.Series(_ANYTHING).str.contains(anchored)
     except pl.exceptions.ComputeError as error:
         raise ContractError(
-            f"The pattern {pattern!r} is not a regular expression: {str(error).splitlines()[0]}",
+            f"The pattern {pattern!r} is not a regular expression: {_reason(error)}",
             hint="the syntax is that of Rust's regex crate: no look-around, no back-references",
         ) from error
     if taken.all() and pl.Series(_more(pattern)).str.contains(anchored).all():
@@ -67,6 +67,13 @@ def whole(pattern: str) -> str:
             hint="nothing comes before ^ or after $, and no sign is outside of all signs",
         )
     return anchored
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a pattern: the crate draws where it is, and says below what it is."""
+    lines = str(error).splitlines()
+    told = (line.removeprefix("error: ") for line in lines if line.startswith("error: "))
+    return next(told, lines[0])
 
 
 def _more(pattern: str) -> list[str]:

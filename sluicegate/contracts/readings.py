@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from sluicegate.contracts.base import Column
+from sluicegate.contracts.base import Column, Contract
 from sluicegate.contracts.texts import as_text
 from sluicegate.errors import ContractError
 
+_READ = (pl.String, pl.Int64, pl.Date, pl.Decimal, pl.Datetime)
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _INTEGER = r"^[+-]?\d+$"
 _MOMENT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::[0-5]\d(?:\.\d+)?)?(?:[Zz+\-\x{2212}]|$)"
@@ -71,6 +72,22 @@ def read(column: Column, written: pl.Series) -> Reading:
     value = _series(typed, column)
     unreadable = texts.is_not_null() & value.is_null()
     return Reading(value, {f"{column.name}:{rule}": unreadable} if unreadable.any() else {})
+
+
+def require_readable(contract: type[Contract]) -> None:
+    """Refuse columns of a type that no source's values are read as, and no table of it keeps.
+
+    Raises:
+        ContractError: there is such a column.
+    """
+    for column in contract.columns():
+        if type(column.dtype) not in _READ:
+            raise ContractError(
+                f"The column {column.name!r} has the type {column.dtype}, which nothing is read "
+                "as.",
+                where=contract.place(),
+                hint="use str, int, Date, Money, Rate or UtcTimestamp",
+            )
 
 
 def reading_rules(column: Column) -> tuple[str, ...]:

@@ -20,6 +20,11 @@ _PER_ROW = {
     SchemaErrorReason.DATAFRAME_CHECK,
 }
 
+_RAISES = (
+    "the check raises on a value of these rows: it must answer true or false for every value of "
+    "its column's type, such as with cast(..., strict=False)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -146,7 +151,11 @@ def _row_verdict(error: SchemaError, height: int, where: str) -> tuple[str, pl.S
     output = error.check_output
     # A check that answers once for the whole frame cannot say which rows to set aside.
     if error.reason_code not in _PER_ROW or output is None or output.height != height:
-        raise ContractError(f"The contract cannot be applied: {_first_line(error)}", where=where)
+        raise ContractError(
+            f"The contract cannot be applied: {_first_line(error)}",
+            where=where,
+            hint=_RAISES if error.reason_code is SchemaErrorReason.CHECK_ERROR else None,
+        )
     passed = output[CHECK_OUTPUT_KEY]
     return _rule_name(error), ~passed.fill_null(False)
 

@@ -130,7 +130,7 @@ def require_exports(project: Path, only: Sequence[str] = ()) -> Exported:
             f"Exports are not what the contracts say: {', '.join(others)}.",
             where=str(project),
             hint=f"write them with `{command}`, and commit them; what was changed by hand in "
-            "there belongs into the contract",
+            "there belongs in the contract",
         )
     return Exported(len(datasets), files)
 

@@ -149,7 +149,8 @@ def show(settings: Settings, ref: str, selection: Selection, most: int) -> Shown
         most: records, and entries of the history, to show at most.
 
     Raises:
-        UnknownName: there is no such ref, or neither project nor quarantine has such a source.
+        UnknownName: there is no such ref; neither project nor quarantine has such a source; or
+            there is no such rule or batch.
     """
     (name,) = selection.sources
     catalogue = load_catalogue(settings.project)
@@ -157,6 +158,8 @@ def show(settings: Settings, ref: str, selection: Selection, most: int) -> Shown
         total = quarantine.counted(session, selection).get(name, 0)
         if not total and name not in catalogue.sources:
             raise UnknownName.of("source", name, catalogue.sources)
+        if not total:
+            require_known(catalogue, session, selection)
         records = _records(session, catalogue, selection, most) if total else []
         return Shown(
             ref,

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Required, TypedDict, Unpack
 
 from sluicegate.contracts import Contract, Reference
+from sluicegate.contracts.arguments import one_of
+from sluicegate.contracts.readings import require_readable
 from sluicegate.errors import ContractError
 from sluicegate.packing import Stream
 from sluicegate.sources.fresh import Expectation
@@ -180,6 +182,7 @@ class Source:
 
     def __init__(self, name: str, format: Format, **terms: Unpack[Terms]) -> None:  # noqa: A002
         _require_terms(name, terms)
+        _require_kinds(name, terms, format)
         contract = terms["contract"]
         if not _NAME.match(name):
             raise ContractError(
@@ -189,13 +192,13 @@ class Source:
             )
         self.name = name
         self.contract = contract
-        self.load = Load(terms["load"])
+        self.load = one_of(Load, "load", terms["load"])
         self.tolerate = _share(terms["tolerate"], f"The source {name!r} tolerates")
         self.owner = terms["owner"]
         self.format = format
         self.may_be_empty = terms.get("may_be_empty", False)
-        self.holds = Hold(terms.get("holds", Hold.RUN))
-        self.drift = _drift(name, terms["drift"]) if "drift" in terms else None
+        self.holds = one_of(Hold, "holds", terms.get("holds", Hold.RUN))
+        self.drift = one_of(Drift, "drift", terms["drift"]) if "drift" in terms else None
         self.ignore = frozenset(terms.get("ignore", ()))
         self.fresh = terms.get("fresh")
         self.reference = terms.get("reference")
@@ -205,6 +208,7 @@ class Source:
                 where=contract.place(),
                 hint="declare the columns that identify a row with key()",
             )
+        require_readable(contract)
         if (self.load is Load.REPLACE) != ("may_shrink" in terms):
             raise ContractError(
                 f"The source {name!r} must say how far a batch may shrink if its batches replace "
@@ -252,9 +256,10 @@ def _require_terms(name: str, terms: Mapping[str, object]) -> None:
     """Say by name what a declaration has too much, and what it lacks."""
     if unknown := sorted(terms.keys() - Terms.__annotations__.keys()):
         near = get_close_matches(unknown[0], Terms.__annotations__, n=1)
+        known = ", ".join(sorted(Terms.__annotations__))
         raise ContractError(
             f"The source {name!r} is declared with {unknown[0]!r}, which no source knows.",
-            hint=f"did you mean {near[0]!r}?" if near else None,
+            hint=f"did you mean {near[0]!r}?" if near else f"known: {known}",
         )
     if missing := sorted(_REQUIRED - terms.keys()):
         raise ContractError(
@@ -263,14 +268,35 @@ def _require_terms(name: str, terms: Mapping[str, object]) -> None:
         )
 
 
-def _drift(name: str, chosen: object) -> Drift:
-    try:
-        return Drift(str(chosen))
-    except ValueError as error:
-        raise ContractError(
-            f"The source {name!r} says drift={chosen!r}, which is no way to treat it.",
-            hint=f"write one of {', '.join(repr(each.value) for each in Drift)}",
-        ) from error
+def _require_kinds(name: str, terms: Mapping[str, object], records: object) -> None:
+    """Refuse what only the run that needs it would notice, or nobody."""
+    contract, owner, ignored = terms["contract"], terms["owner"], terms.get("ignore", ())
+    fresh, reference = terms.get("fresh"), terms.get("reference")
+    empty = terms.get("may_be_empty", False)
+    for argument, given, right, hint in (
+        (
+            "contract",
+            contract,
+            isinstance(contract, type) and issubclass(contract, Contract),
+            "give the class itself, without quotes: contract=Orders",
+        ),
+        ("owner", owner, isinstance(owner, str) and owner.strip(), 'write owner="payments"'),
+        ("may_be_empty", empty, isinstance(empty, bool), "write True, or leave it out"),
+        ("ignore", ignored, not isinstance(ignored, str), f"write ignore=({ignored!r},)"),
+        ("fresh", fresh, fresh is None or hasattr(fresh, "since"), 'write fresh=within("36 h")'),
+        (
+            "reference",
+            reference,
+            isinstance(reference, Reference | None),
+            'write reference=Reference("raw.codes", on={"code": "code"})',
+        ),
+        ("format", records, hasattr(records, "read"), "write format=Ndjson(), for one"),
+    ):
+        if not right:
+            raise ContractError(
+                f"The source {name!r} is declared with {argument}={given!r}, which is none.",
+                hint=hint,
+            )
 
 
 def _share(text: object, what: str) -> Decimal:

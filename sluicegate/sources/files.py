@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Unpack
 
+from sluicegate.contracts.arguments import one_of, require_kind
 from sluicegate.errors import BatchRefused, ContractError
 from sluicegate.sources import hive as partitions
 from sluicegate.sources.base import (
@@ -72,8 +73,9 @@ class Files(Source):
         **terms: Unpack[Terms],
     ) -> None:
         super().__init__(name, format or Delimited(), **terms)
+        require_kind(str, match=match)
         self.match = match
-        self.under = Under(under)
+        self.under = one_of(Under, "under", under)
         self.hive = (hive,) if isinstance(hive, str) else tuple(hive)
         self._require_read()
         Pattern(match)

@@ -114,4 +114,5 @@ def test_check_that_raises_on_a_value(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match=r"cannot be applied: .*\(other: thrower\)") as caught:
         sift(declared, [unsifted])
     assert "Raising" in str(caught.value.where)
+    assert "raises on a value" in str(caught.value.hint)
     assert "DE0042" not in str(caught.value)

@@ -8,7 +8,9 @@ from textwrap import dedent
 import pytest
 
 from sluicegate.catalogue import load_catalogue
+from sluicegate.contracts import PII
 from sluicegate.errors import ContractError, UnknownName
+from sluicegate.sources import Load
 
 HEAD = """
 import polars as pl
@@ -77,7 +79,7 @@ def test_our_own_contracts_load() -> None:
         ("source = Files('x', match='*', contract=Orders)", "without load, owner, tolerate", None),
         ("source = orders(tolerate=0.05)", "tolerates 0.05, which is not a share", None),
         ("source = orders(colour='blue')", "declared with 'colour', which no source knows", 11),
-        ("source = orders(load='upsert')", "ValueError: 'upsert' is not a valid Load", 11),
+        ("source = orders(load='upsert')", "load='upsert' is no Load", 11),
         ("source = orders(load='replace')", "must say how far a batch may shrink", None),
         ("source = orders(tolerate='lots')", "tolerates 'lots'", None),
         (
@@ -149,6 +151,76 @@ def test_argument_that_nobody_knows(project: Path, declared: str, meant: str) ->
     with pytest.raises(ContractError, match="got an unexpected keyword argument") as caught:
         load_catalogue(project)
     assert meant in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("declared", "message", "hint"),
+    [
+        ("field(pii='secret')", "pii='secret' is no PII", "PII.DIRECT"),
+        ("field(pii=PII.DIRECT, mask='mail')", "mask='mail' is no Mask", "Mask.EMAIL"),
+        ("field(gt='a', severity='warning')", "severity='warning' is no Severity", "Severity.WARN"),
+        ("field(gt='a', dimension='x')", "dimension='x' is no Dimension", "Dimension.VALIDITY"),
+        ("field(nullable='no')", "nullable='no' is not True or False", "leave it out"),
+        ("field(since=1)", "since=1 is not a text", "quotes"),
+        ("field(matches=1)", "matches=1 is not a text", "quotes"),
+        ("field(reads=1)", "reads=1 is not a text", "quotes"),
+        ("key(description=1)", "description=1 is not a text", "quotes"),
+        ("key(references=Orders)", "references=.* is not a text", "quotes"),
+    ],
+)
+def test_argument_of_another_kind(project: Path, declared: str, message: str, hint: str) -> None:
+    """It is refused where it is written: a mask that is ignored would leave somebody's name."""
+    text = f"from sluicegate.contracts import PII\n\nclass Bad(Contract):\n    a: str = {declared}"
+    declare(project, text)
+    with pytest.raises(ContractError, match=message) as caught:
+        load_catalogue(project)
+    assert caught.value.where == f"{project}/contracts/orders.py, line 15"
+    assert hint in str(caught.value.hint)
+
+
+def test_a_choice_may_be_said_by_its_value(project: Path) -> None:
+    """It is what its name would have made of it."""
+    text = "class More(Orders):\n    name: str = field(pii='direct', mask='text')\n"
+    declare(project, text + "source = orders(contract=More, load='append')")
+    source = load_catalogue(project).source("orders")
+    assert source.load is Load.APPEND
+    assert source.contract.columns()[1].pii is PII.DIRECT
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ("contract='Orders'", "contract=Orders"),
+        ("owner=' '", "owner="),
+        ("may_be_empty='no'", "write True"),
+        ("ignore='comment'", "write ignore=('comment',)"),
+        ("fresh='36 h'", 'fresh=within("36 h")'),
+        ("reference='raw.codes'", "Reference("),
+        ("format='csv'", "format=Ndjson()"),
+        ("match='/drops/*.csv'", '"payments/*.csv"'),
+        ("match='../*.csv'", '"payments/*.csv"'),
+        ("match=3", "quotes"),
+        ("retries=3", "known: contract, drift"),
+    ],
+)
+def test_term_of_another_kind(project: Path, options: str, hint: str) -> None:
+    """Nothing is left for the run that would have needed it."""
+    declare(project, f"source = orders({options})")
+    with pytest.raises(ContractError) as caught:
+        load_catalogue(project)
+    assert caught.value.where is not None
+    assert hint in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("kind", ["float", "bool", "pl.Int16", "pl.Time"])
+def test_type_that_no_source_has(project: Path, kind: str) -> None:
+    """It is refused with its column, before a run; what dbt builds may have it."""
+    text = f"class Odd(Orders):\n    share: {kind} = field(nullable=True)\n"
+    declare(project, text + "source, model = orders(), Model('marts.odd', contract=Odd)")
+    assert load_catalogue(project).models.keys() == {"marts.odd"}
+    declare(project, text + "source = orders(contract=Odd)")
+    with pytest.raises(ContractError, match=r"column 'share' has the type .*, which nothing is"):
+        load_catalogue(project)
 
 
 def test_project_without_sources_is_told(project: Path) -> None:

@@ -303,4 +303,4 @@ def test_policy_that_is_none_is_refused() -> None:
     """When the source is declared, with those that there are."""
     with pytest.raises(ContractError, match="drift='ignore'") as caught:
         source(drift="ignore")
-    assert "'quarantine'" in str(caught.value.hint)
+    assert "Drift.QUARANTINE" in str(caught.value.hint)

@@ -99,6 +99,8 @@ def test_nothing_personal_is_shown(project: Path) -> None:
     for output in (told("show", "people"), json.dumps(told("show", "people", "--json"))):
         for secret in ("Ada", "Bob", "Cy Ex", "Ed Ex", "p1", "p5", "DE89", "3704"):
             assert secret not in output, secret
+    # Whoever may see it all is told where.
+    assert "lake sql dev" in told("show", "people")
     first, second, third, broken = told("show", "people", "--json")["records"]
     assert first["values"] == {
         "person_id": HIDDEN,
@@ -122,6 +124,8 @@ def test_no_more_than_asked_for(project: Path) -> None:
     ("arguments", "hint"),
     [
         (("show", "pepole"), "people"),
+        (("show", "people", "--rule", "limit"), "limit:decimal"),
+        (("show", "people", "--file", "q.csv"), "p.csv"),
         (("list", "--source", "pepole"), "people"),
         (("list", "--rule", "limit:decimla"), "limit:decimal"),
         (("list", "--file", "q.csv"), "p.csv"),
