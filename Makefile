@@ -69,7 +69,7 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 	  --start '$(START)' --landing data/landing --truth data/truth --processor data/processor
 
 ##@ Develop
-.PHONY: test test-unit test-models test-store test-integration test-e2e test-exports test-crash test-mutations
+.PHONY: test test-unit test-files test-models test-store test-integration test-e2e test-exports test-crash test-mutations
 .PHONY: bench lint format ci browser screenshots lock
 # Groups of tests that share a server or a clone stay in one process: see tests/conftest.py.
 PYTEST = @$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
@@ -80,6 +80,10 @@ test: $(DEV) ## Run the tests: unit and integration
 test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
 	$(say) 'Unit tests'
 	$(PYTEST) tests/unit
+
+test-files: $(DEV) ## Run the tests of files: how they land, in whatever format and dialect
+	$(say) 'Tests of files and of how they are read'
+	$(PYTEST) tests/files
 
 test-models: $(DEV) ## Run what builds with dbt: what models promise, on data made for it
 	$(say) 'Tests of the dbt project'
@@ -131,7 +135,7 @@ format: $(DEV) ## Format the code and fix what can be fixed
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-ci: browser lint test test-models test-store test-e2e test-exports test-crash ## What continuous integration runs
+ci: browser lint test test-files test-models test-store test-e2e test-exports test-crash ## What continuous integration runs
 
 # Only CI calls this by itself: a test must not install programs on somebody's machine.
 browser: ## Install the browser that looks at Prefect's UI in tests (Debian's chromium, as root)

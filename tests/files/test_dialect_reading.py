@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sluicegate.dialect import Dialect, Part, detect
 from sluicegate.errors import BatchRefused
-from tests.unit.dialects import read, read_under
+from tests.files.dialects import read, read_under
 
 HEAD = "id,name,amount\n"
 ROWS = "1,x,2.5\n2,y,3.5\n"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sluicegate.dialect import Dialect, Kind, Reading, detect, lines_of
 from sluicegate.errors import BatchRefused, ContractError
-from tests.unit.dialects import read
+from tests.files.dialects import read
 
 AB = [("1", "x"), ("2", "y")]
 
