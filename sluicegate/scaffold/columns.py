@@ -152,8 +152,10 @@ def _usual(kind: str, values: pl.Series) -> list[Any]:
     if not most or values.is_empty() or values.n_unique() > most * 3:
         return []
     counted = values.alias("value").value_counts(sort=True)
-    # What hardly ever stands there, beside values that often do, may be a slip.
-    often = counted.filter(pl.col("count") > max(1, len(values) * _DIRT / 5))
+    # A text that hardly ever stands there, beside some that often do, may be a slip; a number is
+    # one more number.
+    slips = max(1, len(values) * _DIRT / 5) if kind == "str" else 0
+    often = counted.filter(pl.col("count") > slips)
     usual = often["value"].to_list()
     rare = len(values) - int(often["count"].sum())
     few = len(usual) <= most and len(values) >= len(usual) * _EACH and len(usual) >= 2

@@ -142,9 +142,15 @@ def _json(file: Path, name: str) -> list[Told]:
     if head.startswith(b"["):
         rest = head[1:].lstrip()
         return [_by_header(Json(), file, name)] if rest[:1] in (b"{", b"]") else []
+    if not head[1:].lstrip().startswith((b'"', b"}")):
+        return []
     found = _lists(_document(file, name))
     if not found:
-        return []
+        raise BatchRefused(
+            "The file begins as JSON does, and holds no list of records that can be read.",
+            where=name,
+            hint="a document with a list of objects is read, or one object a line",
+        )
     path, size = max(found, key=lambda each: each[1])
     others = [other for other, _ in found if other != path]
     remarks = [f"the document has other lists, too: {', '.join(others[:5])}"] if others else []

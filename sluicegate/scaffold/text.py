@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import textwrap
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ WIDTH = 100
 def literal(value: Any) -> str:
     """A value as Python."""
     if isinstance(value, str):
+        if '"' in value and "'" not in value and value.isprintable():
+            return repr(value)
         # JSON's escapes are Python's; what no editor shows is written as an escape.
         return json.dumps(value, ensure_ascii=not value.isprintable())
     if isinstance(value, tuple):
@@ -24,14 +27,19 @@ def literal(value: Any) -> str:
     return str(value) if isinstance(value, Decimal) else repr(value)
 
 
-def call(begin: str, arguments: Sequence[str], indent: int) -> str:
-    """A call, on one line if there is room, else with an argument a line."""
+def call(begin: str, arguments: Sequence[str], indent: int, *, split: bool = False) -> str:
+    """A call, on one line if there is room, else with an argument a line.
+
+    Args:
+        split: whether it is a tuple, of which a formatter splits all parts or none, and which a
+            comma follows.
+    """
     blanks = " " * indent
     line = f"{blanks}{begin}({', '.join(arguments)})"
-    if len(line) <= WIDTH:
+    if len(line) + split <= WIDTH:
         return line
     inner = f"{blanks}    {', '.join(arguments)}"
-    if len(inner) <= WIDTH:
+    if len(inner) <= WIDTH and not split:
         return f"{blanks}{begin}(\n{inner}\n{blanks})"
     lines = [f"{blanks}    {argument},\n" for argument in arguments]
     return f"{blanks}{begin}(\n{''.join(_wrapped(line) for line in lines)}{blanks})"
@@ -59,12 +67,4 @@ def _wrapped(line: str) -> str:
 
 def _values(listed: str) -> list[str]:
     """The literals of a list; a comma within quotes parts nothing."""
-    values, decoder, at = [], json.JSONDecoder(), 0
-    while at < len(listed):
-        if listed[at] in ", ":
-            at += 1
-            continue
-        _, end = decoder.raw_decode(listed, at)
-        values.append(listed[at:end])
-        at = end
-    return values
+    return [literal(value) for value in ast.literal_eval(f"[{listed}]")]
