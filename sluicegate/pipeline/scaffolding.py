@@ -10,8 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sluicegate.catalogue import FOLDER, load_catalogue
-from sluicegate.errors import BatchRefused, ConfigurationError, EnvironmentFailed
+from sluicegate.catalogue import FOLDER, Catalogue, load_catalogue
+from sluicegate.errors import (
+    BatchRefused,
+    ConfigurationError,
+    EnvironmentFailed,
+    SluicegateError,
+)
 from sluicegate.pipeline.exports import export_contracts
 from sluicegate.pipeline.platform import DBT_PROJECT
 from sluicegate.pipeline.versions import snapshot_contracts
@@ -114,9 +119,16 @@ def scaffold(
                 places["model"]: model_of(proposal),
                 places["columns"]: columns_of(proposal),
             }
-        with _written(texts) as made:
-            generated = (*export_contracts(project).changed, *_snapshot(project))
-            landed = _land(file, landing, made) if land else None
+        try:
+            with _written(texts) as made:
+                generated = (*export_contracts(project).changed, *_snapshot(project))
+                landed = _land(file, landing, made) if land else None
+        except SluicegateError:
+            # What was generated of a contract that is no more goes, too, as far as that works.
+            with suppress(SluicegateError):
+                export_contracts(project)
+                _snapshot(project)
+            raise
     files = tuple(str(place.relative_to(project)) for place in texts)
     return Scaffolded(proposal, trial, files, generated, landed, landing)
 
@@ -133,7 +145,7 @@ def proposal_of(
 
 
 def _proposed(project: Path, name: str, file: Path, owner: str | None) -> tuple[Proposal, Trial]:
-    known = load_catalogue(project).replacements()
+    known = _catalogue(project).replacements()
     sample: Sample | None = sample_of(file, file.name)
     refused: BatchRefused | None = None
     while sample is not None:
@@ -146,6 +158,13 @@ def _proposed(project: Path, name: str, file: Path, owner: str | None) -> tuple[
             sample = sample.next(file)
     assert refused is not None
     raise refused
+
+
+def _catalogue(project: Path) -> Catalogue:
+    """What the project declares so far; the first source of all is proposed where nothing is."""
+    if any((project / FOLDER).glob("[!_]*.py")):
+        return load_catalogue(project)
+    return Catalogue({}, {})
 
 
 def _loosened(project: Path, proposal: Proposal, file: Path) -> tuple[Proposal, Trial]:
@@ -189,7 +208,7 @@ def _places(project: Path, name: str) -> Mapping[str, Path]:
 def _require_free(project: Path, name: str, places: Mapping[str, Path]) -> None:
     if taken := [str(place) for place in places.values() if place.exists()]:
         raise _in_the_way(taken)
-    if name in load_catalogue(project).sources:
+    if name in _catalogue(project).sources:
         raise ConfigurationError(
             f"There is a source called {name!r} already.",
             where=str(project / FOLDER),

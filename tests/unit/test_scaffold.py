@@ -23,8 +23,9 @@ from sluicegate.catalogue import load_catalogue
 from sluicegate.cli.main import app
 from sluicegate.contracts import PII, Mask
 from sluicegate.errors import BatchRefused, EnvironmentFailed, ProviderFailed, SluicegateError
-from sluicegate.pipeline import scaffolding
+from sluicegate.pipeline.exports import export_contracts
 from sluicegate.pipeline.scaffolding import proposal_of
+from sluicegate.pipeline.versions import snapshot_contracts
 from sluicegate.scaffold.columns import Proposed
 from sluicegate.scaffold.module import module_of
 from sluicegate.scaffold.names import columns_of
@@ -328,6 +329,15 @@ def test_the_command_writes_and_tells(
         assert words in result.stdout
 
 
+def test_the_first_source_of_a_project_is_proposed_too(
+    own: Path, people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no contract is yet."""
+    (own / "contracts/terminals.py").unlink()
+    assert command(own, monkeypatch, "people", "--from", str(people)).exit_code == 0
+    assert [*load_catalogue(own).sources] == ["people"]
+
+
 @pytest.mark.parametrize("taken", ["contracts/people.py", "data/landing/people/people.csv"])
 def test_nothing_is_overwritten(
     own: Path, people: Path, monkeypatch: pytest.MonkeyPatch, taken: str
@@ -347,14 +357,12 @@ def test_nothing_is_overwritten(
 def test_a_failure_takes_back_what_was_written(
     own: Path, people: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All files or none: what cannot be exported is not left half there."""
-
-    def full(project: Path) -> None:
-        raise EnvironmentFailed("The disk is full.")
-
-    monkeypatch.setattr(scaffolding, "export_contracts", full)
+    """All files or none: also those that were generated, where the file cannot land."""
+    (own / "data").write_text("no folder", encoding="utf-8")
+    export_contracts(own)
+    snapshot_contracts(own)
     before = _files(own)
-    result = command(own, monkeypatch, "people", "--from", str(people))
+    result = command(own, monkeypatch, "people", "--from", str(people), "--land")
     assert isinstance(result.exception, EnvironmentFailed)
     assert _files(own) == before
 
