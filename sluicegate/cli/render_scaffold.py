@@ -69,5 +69,6 @@ def _next(done: Scaffolded) -> list[str]:
     commands = ["sluicegate contracts export && sluicegate contracts snapshot"]
     if done.landed is None:
         landing = shlex.quote(str(done.landing))
-        commands.append(f"mkdir -p {landing} && cp FILE {landing}/")
+        file = "FILE" if "://" in done.origin else shlex.quote(done.origin)
+        commands.append(f"mkdir -p {landing} && cp {file} {landing}/")
     return [*commands, "make run", f"sluicegate quarantine show {done.proposal.name}"]

@@ -49,6 +49,7 @@ class Scaffolded:
         generated: what was generated from the contract, likewise.
         landed: the file in the landing folder, if it was put there.
         landing: the folder of its files.
+        origin: the file or address that was named.
     """
 
     proposal: Proposal
@@ -57,6 +58,7 @@ class Scaffolded:
     generated: tuple[str, ...]
     landed: Path | None
     landing: Path
+    origin: str
 
     def to_dict(self) -> dict[str, Any]:
         """For programs."""
@@ -130,7 +132,7 @@ def scaffold(
                 _snapshot(project)
             raise
     files = tuple(str(place.relative_to(project)) for place in texts)
-    return Scaffolded(proposal, trial, files, generated, landed, landing)
+    return Scaffolded(proposal, trial, files, generated, landed, landing, origin)
 
 
 def proposal_of(

@@ -84,9 +84,7 @@ def taken(format_: Format, file: Path, name: str, columns: tuple[str, ...]) -> t
 
 def _first(file: Path, name: str, ways: tuple[Told, ...]) -> Sample:
     """Read by the first way that works and rejects no more than the next one does."""
-    sample = _read(file, name, ways[0], ways[1:]) if len(ways) == 1 else None
-    if sample is None:
-        sample = _tried(file, name, ways)
+    sample = _tried(file, name, ways)
     if sample.rows.is_empty():
         raise BatchRefused(
             "The file has a header and not a single record that can be read.",

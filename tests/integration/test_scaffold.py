@@ -22,6 +22,8 @@ def test_a_new_file_is_published_minutes_later(site: Site, tmp_path: Path) -> No
     """Its rows are in the lake, typed; the one that is not like the others is in quarantine."""
     codes = tmp_path / "codes.csv"
     published = (ROOT / "data/reference/iso18245_mcc.csv").read_text(encoding="utf-8")
+    # The second column gets a name that SQL takes for its own.
+    published = published.replace("DESCRIPTION", "Order", 1)
     codes.write_text(published + "12,Too short\n", encoding="utf-8")
     proposed = site.sluicegate("source", "codes", "--from", str(codes), "--land", "--json")
     told = proposed.ends(0).json
@@ -31,9 +33,10 @@ def test_a_new_file_is_published_minutes_later(site: Site, tmp_path: Path) -> No
     account = site.run()["sources"]["codes"]
     assert (account["published"], account["quarantined"]) == (280, 1)
     rows = site.rows(
-        "SELECT count(*), count(*) FILTER (mcc = '0742'), max(_line) FROM staging.stg_codes"
+        "SELECT count(*), count(*) FILTER (mcc = '0742'), count(\"order\"), max(_line)"
+        " FROM staging.stg_codes"
     )
-    assert rows == [(280, 1, 281)]
+    assert rows == [(280, 1, 280, 281)]
     (rules,) = site.rows("SELECT rules FROM accounts.quarantine WHERE source = 'codes'")
     assert rules == (["mcc:matches"],)
 
