@@ -48,7 +48,7 @@ class Scaffolded:
         files: what was written, as names in the project.
         generated: what was generated from the contract, likewise.
         landed: the file in the landing folder, if it was put there.
-        landing: the folder of its files.
+        landing: the folder of its files, or their place on object storage.
         origin: the file or address that was named.
     """
 
@@ -57,7 +57,7 @@ class Scaffolded:
     files: tuple[str, ...]
     generated: tuple[str, ...]
     landed: Path | None
-    landing: Path
+    landing: str
     origin: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,9 +107,9 @@ def scaffold(
     project = settings.project
     places = _places(project, name)
     _require_free(project, name, places)
-    landing = settings.landing.root / name
+    landing = _landing(settings, name) if land else None
     with file_of(origin) as file:
-        if land and (landing / file.name).exists():
+        if landing is not None and (landing / file.name).exists():
             raise _in_the_way([str(landing / file.name)])
         proposal, trial = _proposed(project, name, file, owner)
         texts = {
@@ -124,7 +124,7 @@ def scaffold(
         try:
             with _written(texts) as made:
                 generated = (*export_contracts(project).changed, *_snapshot(project))
-                landed = _land(file, landing, made) if land else None
+                landed = None if landing is None else _land(file, landing, made)
         except SluicegateError:
             # What was generated of a contract that is no more goes, too, as far as that works.
             with suppress(SluicegateError):
@@ -132,7 +132,9 @@ def scaffold(
                 _snapshot(project)
             raise
     files = tuple(str(place.relative_to(project)) for place in texts)
-    return Scaffolded(proposal, trial, files, generated, landed, landing, origin)
+    return Scaffolded(
+        proposal, trial, files, generated, landed, f"{settings.landing.root}/{name}", origin
+    )
 
 
 def proposal_of(
@@ -205,6 +207,17 @@ def _places(project: Path, name: str) -> Mapping[str, Path]:
         found["model"] = staging / f"stg_{name}.sql"
         found["columns"] = staging / f"_stg_{name}.yml"
     return found
+
+
+def _landing(settings: Settings, name: str) -> Path:
+    root = settings.landing.root
+    if isinstance(root, Path):
+        return root / name
+    raise ConfigurationError(
+        "Files land on object storage, which is only read.",
+        where=str(root),
+        hint=f"leave --land out, and put the file below {root}/{name}/",
+    )
 
 
 def _require_free(project: Path, name: str, places: Mapping[str, Path]) -> None:

@@ -22,7 +22,13 @@ from typer.testing import CliRunner
 from sluicegate.catalogue import load_catalogue
 from sluicegate.cli.main import app
 from sluicegate.contracts import PII, Mask
-from sluicegate.errors import BatchRefused, EnvironmentFailed, ProviderFailed, SluicegateError
+from sluicegate.errors import (
+    BatchRefused,
+    ConfigurationError,
+    EnvironmentFailed,
+    ProviderFailed,
+    SluicegateError,
+)
 from sluicegate.pipeline.exports import export_contracts
 from sluicegate.pipeline.scaffolding import proposal_of
 from sluicegate.pipeline.versions import snapshot_contracts
@@ -352,6 +358,19 @@ def test_nothing_is_overwritten(
     assert str(place) in str(result.exception)
     assert _files(own) == before
     assert place.read_text(encoding="utf-8") == "# mine\n"
+
+
+def test_object_storage_is_only_read(
+    own: Path, people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is put there; without --land the command says where files go."""
+    monkeypatch.setenv("SLUICEGATE_LANDING__ROOT", "s3://drops/in")
+    before = _files(own)
+    result = command(own, monkeypatch, "people", "--from", str(people), "--land")
+    assert isinstance(result.exception, ConfigurationError)
+    assert _files(own) == before
+    told = command(own, monkeypatch, "people", "--from", str(people))
+    assert "put files below s3://drops/in/people/" in told.stdout
 
 
 def test_a_failure_takes_back_what_was_written(
