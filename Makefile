@@ -14,6 +14,9 @@ DAYS ?= 30
 SEED ?= 2026
 START ?= 2026-10-01
 CASE ?=
+FROM ?=
+NAME ?=
+LAND ?=
 FOLDER ?=
 RUNS ?= 3
 KILLS ?= 25
@@ -35,7 +38,7 @@ DEV := $(VENV)/.dev-$(call key,requirements/dev.txt pyproject.toml)
 say = @printf '→ %s\n'
 
 ##@ Use
-.PHONY: help run deploy worker docs stop data
+.PHONY: help run deploy worker docs stop data source
 help: ## Show this help
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -68,6 +71,11 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 	@$(BIN)/python -m simulator.data --rows '$(ROWS)' --days '$(DAYS)' --seed '$(SEED)' \
 	  --start '$(START)' --landing data/landing --truth data/truth --processor data/processor
 
+source: $(RUNTIME) ## Propose a source from a file: contract, model, test (FROM=path-or-url NAME=x LAND=)
+	@[[ -n '$(NAME)' && -n "$$FROM" ]] || { \
+	  echo 'Say what to read, and how to call it: make source FROM=path-or-url NAME=x' >&2; exit 2; }
+	@$(BIN)/sluicegate source '$(NAME)' --from "$$FROM" $(if $(LAND),--land)
+
 ##@ Develop
 .PHONY: test test-unit test-files test-models test-store test-integration test-e2e test-exports test-crash test-mutations
 .PHONY: bench lint format ci browser screenshots lock
@@ -99,7 +107,7 @@ test-integration: $(DEV) ## Run the tests against one Prefect server
 
 # What waits for a browser or for the clock has the machine to itself, and so have whole runs that
 # are killed, that meet others, or that tell a story of several days, and a lake on object storage.
-SLOW := $(addprefix tests/integration/test_,correct.py ingest.py interrupt.py isolate.py object_storage.py sources.py)
+SLOW := $(addprefix tests/integration/test_,correct.py ingest.py interrupt.py isolate.py object_storage.py scaffold.py sources.py)
 test-e2e: $(DEV) ## Walk through README and docs, look at the UI, deploy, raise alerts, tell stories
 	$(say) 'End-to-end tests'
 	@$(BIN)/python -m pytest tests/e2e $(SLOW)

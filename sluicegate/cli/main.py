@@ -18,6 +18,7 @@ from sluicegate.cli.lake import lake_app
 from sluicegate.cli.options import Env, Json
 from sluicegate.cli.preview import preview
 from sluicegate.cli.quarantine import quarantine_app
+from sluicegate.cli.scaffold import source
 from sluicegate.errors import Bug, SluicegateError
 from sluicegate.settings import load_settings, project_root
 
@@ -35,6 +36,7 @@ app.add_typer(lake_app, name="lake")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(quarantine_app, name="quarantine")
 app.command("preview")(preview)
+app.command("source")(source)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
@@ -98,6 +99,54 @@ class Caller:
                 "provider of this machine",
             ) from error
         raise AssertionError("stamina returns or raises")
+
+    def download(self, url: str, file: Path, *, most: int) -> None:
+        """Write what stands at an address that a person named to a file, a part at a time.
+
+        Unlike a provider with whom an address was agreed, it may send us elsewhere.
+
+        Args:
+            most: bytes that it may have.
+
+        Raises:
+            ProviderFailed: there was no usable answer. The message names the host, never the
+                query, which may carry a key.
+        """
+        try:
+            for attempt in stamina.retry_context(
+                on=_pause, attempts=_ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=10.0
+            ):
+                with attempt:
+                    _written(self.client, url, file, most)
+        except (_Again, httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise ProviderFailed(
+                f"{shown(url)} gave no usable answer: {_reason(error)}.",
+                where=urlsplit(url).path,
+                hint="look at the address; or download the file yourself, and name that",
+            ) from error
+
+
+def _written(client: httpx2.Client, url: str, file: Path, most: int) -> None:
+    with client.stream("GET", url, follow_redirects=True) as response:
+        if response.status_code in _TEMPORARY:
+            raise _Again(f"status {response.status_code}", _retry_after(response))
+        if response.status_code != 200:
+            raise ProviderFailed(
+                f"{shown(url)} answered with status {response.status_code}.",
+                where=urlsplit(url).path,
+                hint="look at the address",
+            )
+        left = most
+        with file.open("wb") as target:
+            for part in response.iter_bytes():
+                left -= len(part)
+                if left < 0:
+                    raise ProviderFailed(
+                        f"What {shown(url)} sends is larger than {most >> 20} MiB.",
+                        where=urlsplit(url).path,
+                        hint="download it yourself, and name the file",
+                    )
+                target.write(part)
 
 
 def _once(

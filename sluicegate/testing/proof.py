@@ -8,7 +8,7 @@ breaks it everywhere, and breaks nothing else; all of a dataset's rules are trie
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -197,8 +197,11 @@ def _records(source: Source, rows: Rows) -> Iterable[Sent]:
 
 def _read(source: Source, texts: list[Texts], file: Path) -> tuple[Records, tuple[str, ...]]:
     if write(source, texts, file):
-        (records,) = source.read(Batch("tried", "tried", file, 0))
-        return records, damages(source)
+        # Records of many columns are read in several parts.
+        parts = [*source.read(Batch("tried", "tried", file, 0))]
+        rows = pl.concat([part.rows for part in parts], how="diagonal_relaxed")
+        rejects = pl.concat([part.rejects for part in parts])
+        return replace(parts[-1], rows=rows, rejects=rejects), damages(source)
     # A format of somebody's own: what it reads is for its own tests to prove.
     schema = dict.fromkeys(texts[0], pl.String)
     frame = pl.DataFrame(texts, schema=schema, orient="row")
