@@ -81,12 +81,17 @@ def _checks(report: Report) -> None:
     passed = sum(check.outcome.value == "pass" for check in report.checks)
     kept = sum(check.name.startswith("conservation") for check in report.checks)
     warned = [check for check in report.checks if check.outcome.value == "warn"]
+    idle = [check for check in report.checks if check.outcome.value == "idle"]
     out.print(
         f"Audit       {passed} of {len(report.checks)} checks hold, {kept} of them on conservation"
         + (f"; {len(warned)} warn" if warned else "")
+        + (f"; {len(idle)} had no value to judge" if idle else "")
     )
     for check in warned:
         out.print(f"[yellow]warning:[/yellow] {check.on} {escape(check.name)}: {check.message}")
+    if idle:
+        told = ", ".join(_first([f"{check.on} {check.name}" for check in idle]))
+        out.print(f"[dim]no value to judge: {escape(told)}[/dim]")
     if report.unjudged:
         left = ", ".join(report.unjudged)
         out.print(f"[dim]thresholds of what was not looked at: {left}[/dim]")

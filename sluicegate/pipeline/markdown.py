@@ -172,13 +172,15 @@ def _quality(report: Report) -> str:
 
 def _checks(report: Report) -> str:
     others = [check for check in report.checks if check.outcome is not Outcome.PASS]
-    warned = sum(not check.blocks for check in others)
     summary = f"{len(report.checks) - len(others):,} of {len(report.checks):,} checks hold"
-    summary += f", {warned:,} warn." if warned else "."
+    for outcome, what in ((Outcome.WARN, "warn"), (Outcome.IDLE, "had no value to judge")):
+        if told := sum(check.outcome is outcome for check in others):
+            summary += f", {told:,} {what}"
+    summary += "."
     if not others:
         return summary
-    # What stopped the run comes first.
-    others.sort(key=lambda check: not check.blocks)
+    # What stopped the run comes first, and last what had nothing to say.
+    others.sort(key=lambda check: (not check.blocks, check.outcome is Outcome.IDLE))
     rows = ((c.outcome.value, c.on, c.name, c.message, "; ".join(c.rows)) for c in others)
     return f"{summary}\n\n{_table(('outcome', 'on', 'check', 'what', 'rows'), rows)}"
 

@@ -18,6 +18,13 @@ from sluicegate.quality.measure import change_shown, shown, trend_shown
 MOST = 500
 """Rows of a table: what a page can show. What is left out is counted in its last row."""
 
+_OUTCOMES = {
+    "passed": (Outcome.PASS,),
+    "idle": (Outcome.IDLE,),
+    "warned": (Outcome.WARN,),
+    "failed": (Outcome.FAIL, Outcome.ERROR),
+}
+
 Cell = str | int | float | None
 Row = dict[str, Cell]
 
@@ -102,10 +109,7 @@ def _warnings(report: Report) -> Exhibit:
 
 
 def _models(report: Report) -> Exhibit:
-    passed, warned, failed = Counter[str](), Counter[str](), Counter[str]()
-    for check in report.checks:
-        counted = failed if check.blocks else warned
-        (passed if check.outcome is Outcome.PASS else counted)[check.on] += 1
+    counted = Counter((check.on, check.outcome) for check in report.checks)
     rows: list[Row] = []
     for model in report.models:
         table = f"{model.schema}.{model.name}"
@@ -116,9 +120,12 @@ def _models(report: Report) -> Exhibit:
                 "status": model.status,
                 "rows": model.rows,
                 "seconds": round(model.seconds, 2),
-                "checks passed": passed[table] if report.checks else None,
-                "checks warned": warned[table] if report.checks else None,
-                "checks failed": failed[table] if report.checks else None,
+                **{
+                    f"checks {what}": sum(counted[table, outcome] for outcome in outcomes)
+                    if report.checks
+                    else None
+                    for what, outcomes in _OUTCOMES.items()
+                },
             }
         )
     built = sum(model.status == "built" for model in report.models)

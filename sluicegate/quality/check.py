@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +13,8 @@ class Outcome(StrEnum):
     PASS = "pass"  # noqa: S105
     WARN = "warn"
     """A rule that only warns is broken: no pass, and nothing that stops a publish."""
+    IDLE = "idle"
+    """A rule had no value to judge, in a table that has rows: no pass, and stops nothing."""
     FAIL = "fail"
     ERROR = "error"
     """It could not answer, or looked at nothing: never a pass."""
@@ -26,7 +28,7 @@ class Check:
         name: what was checked.
         on: table or source that it is about.
         outcome: its answer.
-        looked_at: rows (or batches) it looked at.
+        looked_at: rows (or batches) it looked at; of a rule, those that it says something of.
         failures: how many of them broke it.
         message: for people; empty for a pass.
         rows: keys of some of the rows that broke it, never personal data.
@@ -45,7 +47,14 @@ class Check:
     @property
     def blocks(self) -> bool:
         """Whether nothing may be published because of it."""
-        return self.outcome not in (Outcome.PASS, Outcome.WARN)
+        return self.outcome in (Outcome.FAIL, Outcome.ERROR)
+
+    def narrowed(self, rows: int) -> Check:
+        """The same of a rule that says something of so many of the rows: of none, it is idle."""
+        if self.outcome is Outcome.PASS and rows == 0 < self.looked_at:
+            nothing = f"none of {self.looked_at:,} rows has a value to judge"
+            return replace(self, outcome=Outcome.IDLE, looked_at=0, message=nothing)
+        return replace(self, looked_at=rows)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; the query stays in the evidence."""

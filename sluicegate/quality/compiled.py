@@ -55,7 +55,8 @@ def compiled(contract: type[Contract]) -> dict[str, str]:
                 found[f"{column.name}:{check.name}"] = f"NOT ({holds})"
     kinds = {column.name: column.dtype for column in columns}
     for name, expression in contract.row_rules().items():
-        holds = _expression(expression, kinds)
+        # A row rule; None where anything in it is more than a comparison of columns.
+        holds = _truth(tree_of(expression), kinds)
         if holds is not None:
             found[name] = f"NOT ({holds})"
     return found
@@ -121,16 +122,15 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _expression(expression: pl.Expr, kinds: Mapping[str, pl.DataType]) -> str | None:
-    """A row rule as SQL; None where anything in it is more than a comparison of columns."""
+def tree_of(expression: pl.Expr) -> Any:
+    """An expression as what it is made of; None if polars cannot tell."""
     with warnings.catch_warnings():
         # The form is not promised to last; what is not known here is left to pandera.
         warnings.simplefilter("ignore")
         try:
-            tree = json.loads(expression.meta.serialize(format="json"))
+            return json.loads(expression.meta.serialize(format="json"))
         except (pl.exceptions.PolarsError, ValueError):
             return None
-    return _truth(tree, kinds)
 
 
 def _truth(node: Any, kinds: Mapping[str, pl.DataType]) -> str | None:

@@ -25,6 +25,7 @@ from sluicegate.quality.check import Check, Outcome, verdict_of
 from sluicegate.quality.compiled import compiled
 from sluicegate.quality.counts import tallied
 from sluicegate.quality.foreign_keys import audit_references
+from sluicegate.quality.judged import judged
 from sluicegate.quality.keys import SHOWN, shown_keys
 from sluicegate.sources import Source
 
@@ -115,11 +116,13 @@ def examine_table(
     try:
         _require_shape(table, contract, session)
         in_place = compiled(contract)
-        height, broken = _counts(table, contract, session, in_place)
-        broken |= _by_pandera(table, contract, session, height, in_place)
+        height, broken, looked_at = _counts(table, contract, session, in_place)
+        others, answered = _by_pandera(table, contract, session, height, in_place)
     except ContractError as error:
         height = int(session.scalar(f"SELECT count(*) FROM {table.sql}"))
         return _failed(Check("applies", on, Outcome.ERROR, height, message=error.message))
+    broken |= others
+    looked_at |= answered
     rules = [rule for rule in contract.rules() if not rule.endswith(f":{RULE}")]
     warnings = promises_of(contract).warnings
     if unique:
@@ -136,7 +139,7 @@ def examine_table(
             may_be_empty=may_be_empty,
             rows=broken[rule].shown,
             warns=rule in warnings,
-        )
+        ).narrowed(looked_at.get(rule, height))
         for rule in rules
     ]
     counts = {rule: found.rows for rule, found in broken.items()}
@@ -171,15 +174,27 @@ def _require_shape(table: Table, contract: type[Contract], session: Session) -> 
 
 def _counts(
     table: Table, contract: type[Contract], session: Session, rules: Mapping[str, str]
-) -> tuple[int, dict[str, _Broken]]:
-    """The table's height, and for each rule that SQL can tell the rows that break it."""
-    counted = ", ".join(f"count(*) FILTER (WHERE {sql})" for sql in rules.values())
+) -> tuple[int, dict[str, _Broken], dict[str, int]]:
+    """The table's height, for each rule that SQL can tell the rows that break it, and its subject.
+
+    The last are the rows that a rule says something of, where these need not be all.
+    """
+    asked = judged(contract, rules)
+    known = list(dict.fromkeys(asked.values()))
+    counted = [f"count(*) FILTER (WHERE {sql})" for sql in rules.values()]
+    counted += [f"count({sql})" for sql in known]
     ((height, *counts),) = session.rows(
-        f"SELECT count(*){', ' if rules else ''}{counted} FROM {table.sql}"
+        f"SELECT {', '.join(['count(*)', *counted])} FROM {table.sql}"
     )
-    broken = {rule: count for rule, count in zip(rules, counts, strict=True) if count}
-    shown = _shown(table, contract, session, {rule: rules[rule] for rule in broken})
-    return int(height), {rule: _Broken(broken.get(rule, 0), shown.get(rule, ())) for rule in rules}
+    broken = dict(zip(rules, counts, strict=False))
+    values = dict(zip(known, counts[len(rules) :], strict=True))
+    wrong = {rule: rules[rule] for rule, count in broken.items() if count}
+    shown = _shown(table, contract, session, wrong)
+    return (
+        int(height),
+        {rule: _Broken(count, shown.get(rule, ())) for rule, count in broken.items()},
+        {rule: values[sql] for rule, sql in asked.items()},
+    )
 
 
 def _shown(
@@ -200,11 +215,20 @@ def _by_pandera(
     session: Session,
     height: int,
     in_place: Collection[str],
-) -> dict[str, _Broken]:
-    """The rules that SQL cannot tell: slices by hash of the key, every row in exactly one."""
+) -> tuple[dict[str, _Broken], dict[str, int]]:
+    """The rules that SQL cannot tell: slices by hash of the key, every row in exactly one.
+
+    Of those over several columns the rows, too, that they say something of.
+    """
     schema, rules = _left_over(contract, in_place)
     if not rules:
-        return {}
+        return {}, {}
+    answers = [
+        expression.count().alias(rule)
+        for rule, expression in contract.row_rules().items()
+        if rule in rules
+    ]
+    answered = dict.fromkeys((rule.meta.output_name() for rule in answers), 0)
     names = dict.fromkeys((*contract.key(), *schema.columns))
     columns = ", ".join(map(identifier, names))
     key = ", ".join(map(identifier, contract.key()))
@@ -219,7 +243,9 @@ def _by_pandera(
                 contract, frame.filter(mask).select(contract.key()).iter_rows()
             )
             broken[rule] = _Broken(broken[rule].rows + int(mask.sum()), shown)
-    return broken
+        for rule, told in frame.select(answers).to_dict(as_series=False).items():
+            answered[rule] += told[0]
+    return broken, answered
 
 
 def _left_over(

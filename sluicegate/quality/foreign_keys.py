@@ -71,7 +71,8 @@ def _audited(
         return Check(rule, on, Outcome.ERROR, 0, message=why)
     where, parameters = rows
     here, lost = f"FROM {table.sql} WHERE {where}", orphans(contract)[rule]
-    height = int(session.scalar(f"SELECT count(*) {here}", parameters))
+    values = f"count({identifier(column.name)})"
+    ((height, named),) = session.rows(f"SELECT count(*), {values} {here}", parameters)
     failures = int(session.scalar(f"SELECT count(*) {here} AND {lost}", parameters))
     keys = ", ".join(map(identifier, contract.key()))
     some = f"SELECT {keys} {here} AND {lost} ORDER BY ALL LIMIT {SHOWN}"
@@ -83,4 +84,4 @@ def _audited(
         message=f"{failures:,} of {height:,} rows name what is not in {column.references}",
         may_be_empty=True,
         rows=shown_keys(contract, session.rows(some, parameters) if failures else ()),
-    )
+    ).narrowed(named)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -12,7 +13,9 @@ from sluicegate.contracts import (
     ISO_4217,
     PII,
     Contract,
+    Date,
     Money,
+    Severity,
     UtcTimestamp,
     field,
     iban,
@@ -167,6 +170,72 @@ def test_more_columns_than_promised_are_nobodys_business(session: Session) -> No
     """Lineage columns do not stand in the contract."""
     table = stored(session, {**GOOD, "_batch": "0f"}, _batch="VARCHAR")
     assert failed(audit_table(table, Payments, session)) == {}
+
+
+class Shops(Contract):
+    """What may be absent, and a rule of each kind that needs it."""
+
+    shop_id: str = key()
+    opened_on: Date = field()
+    closed_on: Date = field(nullable=True, ge=date(2020, 1, 1))
+    rooms: int = field(nullable=True)
+    owner: str = field(nullable=True, check=iban)
+
+    @rule
+    def closes_late(self) -> pl.Expr:
+        """Nobody closes before he opens."""
+        return pl.col("closed_on") >= pl.col("opened_on")
+
+    @rule(severity=Severity.WARN)
+    def few_rooms(self) -> pl.Expr:
+        """Arithmetic is left to pandera."""
+        return pl.col("rooms") * 2 < 100
+
+    @rule
+    def either(self) -> pl.Expr:
+        """Whether something is absent can always be told."""
+        return pl.col("closed_on").is_null() | (pl.col("closed_on") > pl.col("opened_on"))
+
+
+DAY = date(2026, 1, 1)
+NOTHING = (DAY, None, None, None)
+IDLE = {"closed_on:greater_than_or_equal_to", "owner:iban", "closes_late", "few_rooms"}
+
+
+@pytest.mark.parametrize(
+    ("row", "outcomes"),
+    [
+        (NOTHING, {}),
+        (
+            (DAY, date(2026, 2, 1), None, None),
+            {"closed_on:greater_than_or_equal_to": "pass", "closes_late": "pass"},
+        ),
+        (
+            (date(2019, 5, 1), date(2019, 6, 1), None, None),
+            {"closed_on:greater_than_or_equal_to": "fail", "closes_late": "pass"},
+        ),
+        ((DAY, None, 49, None), {"few_rooms": "pass"}),
+        ((DAY, None, 50, None), {"few_rooms": "warn"}),
+        ((DAY, None, None, "DE89370400440532013000"), {"owner:iban": "pass"}),
+        ((DAY, None, None, "DE00"), {"owner:iban": "fail"}),
+    ],
+)
+def test_a_rule_without_a_value_to_judge_is_idle(
+    session: Session, row: tuple[Any, ...], outcomes: dict[str, str]
+) -> None:
+    """It is no pass and stops nothing; one row with a value is enough, and only that is counted."""
+    table = Table("audits", fresh_name("shops"))
+    kinds = ("VARCHAR", "DATE", "DATE", "BIGINT", "VARCHAR")
+    session.create(table, dict(zip(Shops.to_schema().columns, kinds, strict=True)))
+    for name, values in (("a", NOTHING), ("b", NOTHING), ("c", row)):
+        session.execute(f"INSERT INTO {table.sql} VALUES (?, ?, ?, ?, ?)", [name, *values])
+    checks = {check.name: check for check in audit_table(table, Shops, session)}
+    every = dict.fromkeys(checks, ("pass", 3)) | dict.fromkeys(IDLE, ("idle", 0))
+    every |= {name: (outcome, 1) for name, outcome in outcomes.items()}
+    assert {name: (each.outcome, each.looked_at) for name, each in checks.items()} == every
+    assert {each.outcome.value for each in checks.values() if each.blocks} <= {"fail"}
+    for name in IDLE - outcomes.keys():
+        assert checks[name].message == "none of 3 rows has a value to judge"
 
 
 class People(Contract):

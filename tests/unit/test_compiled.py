@@ -168,11 +168,57 @@ def hold_against_pandera(session: Session, frame: pl.DataFrame) -> dict[str, int
     }
     checks = audit_table(table, Everything, session)
     assert {check.name: check.failures for check in checks} == wanted
-    assert {check.looked_at for check in checks} == {frame.height}
+    assert {check.name: check.looked_at for check in checks} == subjects(frame)
     for check in checks:
         assert len(check.rows) == min(check.failures, 5)
-        assert (check.outcome is Outcome.FAIL) == (check.failures > 0)
+        said = Outcome.PASS if check.looked_at else Outcome.IDLE
+        assert check.outcome is (Outcome.FAIL if check.failures else said)
     return wanted
+
+
+def subjects(frame: pl.DataFrame) -> dict[str, int]:
+    """How many rows each rule says something of, counted by polars."""
+    columns = {f"{name}:": pl.col(name).count() for name in frame.columns}
+    rows = {rule: expression.count() for rule, expression in Everything.row_rules().items()}
+    counts = frame.select(**columns, **rows).row(0, named=True)
+    return {
+        rule: frame.height
+        if rule.endswith((":not_null", ":unique"))
+        else counts[rule if rule in rows else rule.partition(":")[0] + ":"]
+        for rule in Everything.rules()
+    }
+
+
+def test_what_is_absent_everywhere_is_judged_by_nobody(session: Session) -> None:
+    """Whoever judges them: such rules are idle, and one value in one row is enough to judge."""
+    absent = rows_of(random.Random(SEED), 3).with_columns(
+        pl.lit(None, dtype).alias(name)
+        for name, dtype in SCHEMA.items()
+        if name not in ("id", "needed", "weight", "flag")
+    )
+    absent = absent.with_columns(pl.lit("x").alias("needed"), pl.lit(0.5).alias("weight"))
+    absent = absent.with_columns(pl.lit(True).alias("flag"))
+    hold_against_pandera(session, absent)
+    idle = {name for name, rows in subjects(absent).items() if not rows}
+    # Of connectives one side may decide, and whether something is absent can always be told.
+    judged = {"id:unique", "id:not_null", "needed:not_null", "weight:not_null", "same_when_flagged"}
+    assert idle == set(Everything.rules()) - judged
+    one = pl.when(pl.col("id") == 1)
+    for changed, names in (
+        ({"died": MOMENTS[3]}, set()),
+        ({"died": MOMENTS[3], "born": MOMENTS[3]}, {"in_order", "born:greater_than_or_equal_to"}),
+        ({"whole": 0}, {"whole:greater_than", "whole:less_than_or_equal_to"}),
+        (
+            {"whole": 0, "other": 0},
+            {each for each in idle if each[:5] in ("whole", "other")} | {"adds_up"},
+        ),
+    ):
+        frame = absent.with_columns(
+            one.then(pl.lit(value, SCHEMA[name])).alias(name) for name, value in changed.items()
+        )
+        hold_against_pandera(session, frame)
+        counts = subjects(frame)
+        assert {name for name in idle if counts[name]} == names
 
 
 def test_every_rule_is_broken_and_kept_by_some_row(session: Session) -> None:

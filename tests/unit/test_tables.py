@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sluicegate.cli import render_run
 from sluicegate.ingestion import Receipt, total
 from sluicegate.pipeline import Report, Status
 from sluicegate.pipeline.markdown import as_markdown
@@ -115,6 +116,7 @@ def test_models_count_the_checks_on_them() -> None:
         "rows": 20,
         "seconds": 0.12,
         "checks passed": 1,
+        "checks idle": 0,
         "checks warned": 0,
         "checks failed": 1,
     }
@@ -141,6 +143,31 @@ def test_warnings_are_neither_passed_nor_failed() -> None:
     assert "2 of 5 checks hold, 1 warn." in told
     assert told.index("| error | marts.totals") < told.index("| warn | marts.orders | odd |")
     assert "## Warnings by rule\n\n| source | rule | rows |\n| --- | --- | --- |\n| orders" in told
+
+
+def test_what_had_no_value_to_judge_is_counted_apart() -> None:
+    """It is neither passed nor warned, and named after all else."""
+    report = reported(Status.REFUSED, receipt(1))
+    idle = Check("closes_late", "marts.orders", Outcome.IDLE, 0, message="none of 20 rows")
+    warned = Check("odd", "marts.orders", Outcome.WARN, 2, 2, "2 of 2 rows")
+    report.checks[:0] = [idle, warned]
+    row = shown(report)["models"].rows[0]
+    assert [row[f"checks {how}"] for how in ("passed", "idle", "warned", "failed")] == [1, 1, 1, 1]
+    told = as_markdown(report)
+    assert "2 of 6 checks hold, 1 warn, 1 had no value to judge." in told
+    assert told.index("| warn | marts.orders") < told.index("| idle | marts.orders | closes_late |")
+    assert report.to_dict()["checks"][0]["outcome"] == "idle"
+
+
+def test_the_terminal_names_some_that_had_no_value(capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside those that hold; a few by name, and how many more."""
+    report = reported(Status.PUBLISHED, receipt(1))
+    report.checks += [Check(f"r{n}", "raw.[i]shops", Outcome.IDLE, 0) for n in range(12)]
+    render_run.report(report, json=False)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "2 of 16 checks hold, 1 of them on conservation; 12 had no value to judge" in told
+    assert "no value to judge: raw.[i]shops r0, raw.[i]shops r1," in told
+    assert "raw.[i]shops r9, and 2 more" in told
 
 
 def test_freshness_has_a_row_a_source() -> None:
