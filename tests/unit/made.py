@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sluicegate.contracts import Contract, field, key
+from sluicegate.contracts import Contract, Model, field, key
+from sluicegate.contracts.readings import require_readable
+from sluicegate.errors import ContractError
 from sluicegate.sources import Delimited, Files, Load
 from sluicegate.versions import Change, Rules, compare
-from sluicegate.versions.describe import of_source
+from sluicegate.versions.describe import of_model, of_source
 
 
 def contract(columns: dict[str, tuple[Any, Any]], **rules: Any) -> type[Contract]:
@@ -25,7 +27,14 @@ def of_column(kind: Any, declared: Any = None, **rules: Any) -> type[Contract]:
 
 
 def bound(made: type[Contract], **options: Any) -> Rules:
-    """The rules of a source of it; anything about the source can be chosen."""
+    """The rules of a source of it; anything about the source can be chosen.
+
+    Of a model, where it has a column of a type that only dbt makes.
+    """
+    try:
+        require_readable(made)
+    except ContractError:
+        return of_model(Model("marts.made", contract=made))
     chosen: dict[str, Any] = {
         "match": "made/*.csv",
         "format": Delimited(),

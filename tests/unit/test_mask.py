@@ -241,7 +241,10 @@ def test_contracts_are_kept(filled: Lake, masked: Masking) -> None:
         checks = [check for source in sources for check in audit_source(source, session)]
         checks += audit_model(CATALOGUE.models[str(HISTORY)], session)
     assert len(checks) > 40
-    assert {check.outcome for check in checks} == {Outcome.PASS}
+    # None of these payments has arrived yet.
+    assert {check.outcome for check in checks} <= {Outcome.PASS, Outcome.IDLE}
+    idle = [check.name for check in checks if check.outcome is Outcome.IDLE]
+    assert idle == ["settles_after_booking"]
 
 
 def test_what_became_of_each_table(filled: Lake, masked: Masking) -> None:
