@@ -294,7 +294,7 @@ def _four(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def test_deploying_says_what_it_did_with_alerts(scene: Scene) -> None:
     """One line: how people are told, and what became of the automations."""
-    counts = {"dev": 5, "staging": 6, "prod": 6}
+    counts = {"dev": 6, "staging": 7, "prod": 7}
     for env, by in {"dev": "webhook and log", "staging": "email and log", "prod": "a line"}.items():
         assert f"alerts by {by}" in scene.deployed[env]
         assert f": {counts[env]} created; what each means: docs/runbook.md" in scene.deployed[env]
