@@ -77,7 +77,7 @@ source: $(RUNTIME) ## Propose a source from a file: contract, model, test (FROM=
 	@$(BIN)/sluicegate source '$(NAME)' --from "$$FROM" $(if $(LAND),--land)
 
 ##@ Develop
-.PHONY: test test-unit test-files test-models test-store test-integration test-e2e test-exports test-crash test-mutations
+.PHONY: test test-unit test-files test-models test-store test-integration test-stories test-e2e test-exports test-crash test-mutations
 .PHONY: bench lint format ci browser screenshots lock
 # Groups of tests that share a server or a clone stay in one process: see tests/conftest.py.
 PYTEST = @$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
@@ -105,12 +105,16 @@ test-integration: $(DEV) ## Run the tests against one Prefect server
 	$(say) 'Integration tests'
 	$(PYTEST) tests/integration
 
-# What waits for a browser or for the clock has the machine to itself, and so have whole runs that
-# are killed, that meet others, or that tell a story of several days, and a lake on object storage.
+# Whole runs that are killed, that meet others, or that tell a story of several days.
 SLOW := $(addprefix tests/integration/test_,correct.py ingest.py interrupt.py isolate.py object_storage.py scaffold.py sources.py)
-test-e2e: $(DEV) ## Walk through README and docs, look at the UI, deploy, raise alerts, tell stories
+test-stories: $(DEV) ## Tell stories of whole runs: days that come late, runs that are killed or meet
+	$(say) 'Stories of whole runs'
+	$(PYTEST) $(SLOW)
+
+# What waits for a browser or for the clock has the machine to itself.
+test-e2e: $(DEV) ## Walk through README and docs, look at the UI, deploy, raise alerts
 	$(say) 'End-to-end tests'
-	@$(BIN)/python -m pytest tests/e2e $(SLOW)
+	@$(BIN)/python -m pytest tests/e2e
 
 # What reads our exports comes with an environment of its own: it has another DuckDB, and pandas.
 OTHERS := tests/integration/test_exported_contracts.py
@@ -143,7 +147,7 @@ format: $(DEV) ## Format the code and fix what can be fixed
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-ci: browser lint test test-files test-models test-store test-e2e test-exports test-crash ## What continuous integration runs
+ci: browser lint test test-files test-models test-store test-stories test-e2e test-exports test-crash ## What continuous integration runs
 
 # Only CI calls this by itself: a test must not install programs on somebody's machine.
 browser: ## Install the browser that looks at Prefect's UI in tests (Debian's chromium, as root)
