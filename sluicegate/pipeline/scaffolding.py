@@ -111,7 +111,7 @@ def scaffold(
     with file_of(origin) as file:
         if landing is not None and (landing / file.name).exists():
             raise _in_the_way([str(landing / file.name)])
-        proposal, trial = _proposed(project, name, file, owner)
+        proposal, trial = proposal_of(project, name, file, owner=owner)
         texts = {
             places["contract"]: module_of(proposal),
             places["test"]: suite_of(proposal),
@@ -145,10 +145,6 @@ def proposal_of(
     Raises:
         BatchRefused, ConfigurationError: as :func:`scaffold`.
     """
-    return _proposed(project, name, file, owner)
-
-
-def _proposed(project: Path, name: str, file: Path, owner: str | None) -> tuple[Proposal, Trial]:
     known = _catalogue(project).replacements()
     sample: Sample | None = sample_of(file, file.name)
     refused: BatchRefused | None = None

@@ -40,11 +40,6 @@ class Scope:
         """The scope that a flow run's parameters say."""
         return cls(tuple(dict.fromkeys(sources)), Window(since, until), most)
 
-    @property
-    def everything(self) -> bool:
-        """Whether it leaves nothing out."""
-        return self == EVERYTHING
-
     def chosen(self, sources: Mapping[str, Source]) -> Mapping[str, Source]:
         """The sources that are looked at, in the order in which they are taken in.
 

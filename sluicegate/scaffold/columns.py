@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from sluicegate.contracts import ISO_4217, PII, Mask
+from sluicegate.contracts import ISO_4217, Mask
 from sluicegate.contracts.patterns import whole
 from sluicegate.pseudonyms import UnknownPattern, spelled
 from sluicegate.scaffold.patterns import pattern_of
@@ -230,8 +230,3 @@ def _masked(column: Proposed) -> Proposed:
     if column.personal.what == "a postal code" and column.kind == "str":
         return replace(found, mask=Mask.SHAPE)
     return found
-
-
-def is_personal(column: Proposed) -> bool:
-    """Whether no value of a column may be shown."""
-    return column.personal is not None and column.personal.pii is not PII.NONE

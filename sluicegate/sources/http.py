@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
 import stamina
 
 from sluicegate.errors import ProviderFailed
+
+Asked = TypeVar("Asked")
 
 _TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
 _ATTEMPTS = 5
@@ -85,20 +88,12 @@ class Caller:
             ProviderFailed: there was no usable answer. The message names the host, never the
                 query, which may carry a key.
         """
-        try:
-            for attempt in stamina.retry_context(
-                on=_pause, attempts=_ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=10.0
-            ):
-                with attempt:
-                    return _once(self.client, url, parameters, expected, complete)
-        except (_Again, httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise ProviderFailed(
-                f"{shown(url)} gave no usable answer: {_reason(error)}.",
-                where=urlsplit(url).path,
-                hint="nothing was changed; the next run asks again. `make run` starts the loopback "
-                "provider of this machine",
-            ) from error
-        raise AssertionError("stamina returns or raises")
+        return _tried(
+            lambda: _once(self.client, url, parameters, expected, complete),
+            url,
+            hint="nothing was changed; the next run asks again. `make run` starts the loopback "
+            "provider of this machine",
+        )
 
     def download(self, url: str, file: Path, *, most: int) -> None:
         """Write what stands at an address that a person named to a file, a part at a time.
@@ -112,18 +107,28 @@ class Caller:
             ProviderFailed: there was no usable answer. The message names the host, never the
                 query, which may carry a key.
         """
-        try:
-            for attempt in stamina.retry_context(
-                on=_pause, attempts=_ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=10.0
-            ):
-                with attempt:
-                    _written(self.client, url, file, most)
-        except (_Again, httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise ProviderFailed(
-                f"{shown(url)} gave no usable answer: {_reason(error)}.",
-                where=urlsplit(url).path,
-                hint="look at the address; or download the file yourself, and name that",
-            ) from error
+        _tried(
+            lambda: _written(self.client, url, file, most),
+            url,
+            hint="look at the address; or download the file yourself, and name that",
+        )
+
+
+def _tried(ask: Callable[[], Asked], url: str, *, hint: str) -> Asked:
+    """Ask, and again if that may help; what remains is the provider's failure."""
+    try:
+        for attempt in stamina.retry_context(
+            on=_pause, attempts=_ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=10.0
+        ):
+            with attempt:
+                return ask()
+    except (_Again, httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise ProviderFailed(
+            f"{shown(url)} gave no usable answer: {_reason(error)}.",
+            where=urlsplit(url).path,
+            hint=hint,
+        ) from error
+    raise AssertionError("stamina returns or raises")
 
 
 def _written(client: httpx2.Client, url: str, file: Path, most: int) -> None:
