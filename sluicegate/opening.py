@@ -227,7 +227,13 @@ class Ahead:
         if not self._first:
             return self._rest.read(size)
         found, self._first = self._first[:size], self._first[size:]
-        return found
+        if self._first:
+            return found
+        try:
+            return found + self._rest.read(size - len(found))
+        except BatchRefused:
+            # A damage behind it is told by the next read.
+            return found
 
 
 def _damaged(kind: str, name: str) -> BatchRefused:

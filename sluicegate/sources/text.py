@@ -75,16 +75,32 @@ def blocks(
     """
     with opened(content, name) as stream:
         rest, first = b"", 1
-        for piece in pieces(stream, encoding, name, size):
+        source = pieces(stream, encoding, name, size)
+        # One piece ahead, so that what fits into one block is one, and known to be the last.
+        piece = next(source, b"")
+        for following in _until_damage(source):
             cut = piece.rfind(b"\n") + 1
-            if not cut:
+            if cut:
+                block = Block(rest + piece[:cut], first, last=False)
+                rest, first = piece[cut:], first + block.count
+                yield block
+            else:
                 rest += piece
                 _require_end(rest, name, first)
-                continue
-            block = Block(rest + piece[:cut], first, last=False)
-            rest, first = piece[cut:], first + block.count
-            yield block
-        yield Block(rest, first, last=True)
+            if isinstance(following, BatchRefused):
+                raise following
+            piece = following
+        if b"\n" not in piece:
+            _require_end(rest + piece, name, first)
+        yield Block(rest + piece, first, last=True)
+
+
+def _until_damage(source: Iterator[bytes]) -> Iterator[bytes | BatchRefused]:
+    """Pieces of a text; what refuses it comes last, after what precedes it was looked at."""
+    try:
+        yield from source
+    except BatchRefused as error:
+        yield error
 
 
 def require_encoding(encoding: str) -> None:

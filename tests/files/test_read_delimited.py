@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import sluicegate.sources.text as text_module
 from sluicegate.errors import BatchRefused
 from sluicegate.sources import Records
+from sluicegate.sources.delimited import read_delimited as delimited_parts
 from sluicegate.sources.text import BLOCK
 from tests.unit.kit import read_delimited
 
@@ -278,3 +279,11 @@ def test_wide_table(quoted: str) -> None:
     records = read_delimited(f'{header}\n{row}\n{row},"z\n'.encode())
     assert rows(records) == [(2, (quoted.strip('"'),) * 400)]
     assert rejects(records) == [(3, "quoting")]
+
+
+@pytest.mark.parametrize("ending", ["\n", "", '"x\ny"\n'], ids=["line", "none", "quoted"])
+def test_file_that_fits_into_a_block_is_read_in_one_part(ending: str) -> None:
+    """Else each drop of a day would be loaded by itself; also one larger than what is peeked at."""
+    text = "a,b\n" + "".join(f"{n},{n}\n" for n in range(20_000)) + f"1,{ending or 'x'}"
+    assert len([*delimited_parts(gzip.compress(text.encode()))]) == 1
+    assert len([*delimited_parts(text.encode())]) == 1
