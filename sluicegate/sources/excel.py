@@ -14,11 +14,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import polars as pl
 
 from sluicegate.errors import BatchRefused, ContractError, meant
-from sluicegate.sources.cell_texts import NoNumber, is_no_number, texts_of
 from sluicegate.sources.headers import named
 from sluicegate.sources.records import CELL, FIELDS, LINE, Records, rejects_of
-from sluicegate.sources.sheet_cells import Extent
-from sluicegate.sources.workbooks import open_sheet
+from sluicegate.sources.workbook import Extent, NoNumber, is_no_number, open_sheet, texts_of
 
 Row = list[Any]
 

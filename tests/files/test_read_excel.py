@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluicegate.errors import BatchRefused, ContractError
-from sluicegate.sources import Excel, Records, ooxml, workbooks
-from sluicegate.sources.sheet_cells import _parsed, sheet_extent
+from sluicegate.sources import Excel, Records
+from sluicegate.sources.workbook import ooxml, opened
+from sluicegate.sources.workbook.sheets import _parsed, sheet_extent
 from sluicegate.testing.workbooks import Fault, Styled, packed, parts, sheet_data, workbook
 from tests.unit.kit import together
 
@@ -250,8 +251,8 @@ def test_long_text_that_many_cells_share_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """A small file would fill memory; that some text is long, and others are many, does not."""
-    monkeypatch.setattr("sluicegate.sources.sheet_cells._PIECE", size)
-    monkeypatch.setattr("sluicegate.sources.shared_texts.MOST_TEXT", 2_000)
+    monkeypatch.setattr("sluicegate.sources.workbook.sheets._PIECE", size)
+    monkeypatch.setattr("sluicegate.sources.workbook.shared.MOST_TEXT", 2_000)
     texts = ["id", "x" * 600, "a"]
     assert read(sharing(texts, 1, *[2] * 20), tmp_path).rows.height == 21
     assert "The texts of the sheet are more" in refusal(sharing(texts, *[1] * 20), tmp_path)
@@ -371,7 +372,7 @@ def test_quick_look_sees_what_a_parser_sees(rows: list[list[Any]], size: int) ->
     """Wherever its pieces are cut."""
     xml = parts({"Data": sheet_data(rows)})["xl/worksheets/sheet1.xml"].encode()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("sluicegate.sources.sheet_cells._PIECE", size)
+        patched.setattr("sluicegate.sources.workbook.sheets._PIECE", size)
         quick = sheet_extent(lambda: io.BytesIO(xml))
     slow = _parsed(io.BytesIO(xml))
     assert (quick.rows, quick.columns) == (slow.rows, slow.columns)
@@ -407,7 +408,7 @@ def _with(members: Mapping[str, str], name: str, raw: bytes) -> bytes:
 def test_panic_of_the_reader_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """It arrives as something that is no Exception; what else arrives so is left alone."""
     panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
-    with pytest.raises(BatchRefused, match="damaged"), workbooks._told("drop"):
+    with pytest.raises(BatchRefused, match="damaged"), opened._told("drop"):
         raise panic
-    with pytest.raises(KeyboardInterrupt), workbooks._told("drop"):
+    with pytest.raises(KeyboardInterrupt), opened._told("drop"):
         raise KeyboardInterrupt

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from sluicegate.sources.sheet_cells import Extent, Protected, Unreadable
+from sluicegate.sources.workbook.sheets import Extent, Protected, Unreadable
 
 _BOF, _EOF, _SHEET, _PASSWORD = 0x0809, 0x000A, 0x0085, 0x002F
 _BIFF8 = 0x0600

@@ -23,11 +23,11 @@ from python_calamine import (
 
 from sluicegate.errors import BatchRefused, meant
 from sluicegate.opening import require_unpacked
-from sluicegate.sources import biff, ods
-from sluicegate.sources.ole import MAGIC, Compound, DamagedCompound
-from sluicegate.sources.ooxml import MOST_BYTES, require_harmless, sheet_part
-from sluicegate.sources.shared_texts import require_modest_texts
-from sluicegate.sources.sheet_cells import Extent, Protected, Unreadable, sheet_extent
+from sluicegate.sources.workbook import biff, ods
+from sluicegate.sources.workbook.ole import MAGIC, Compound, DamagedCompound
+from sluicegate.sources.workbook.ooxml import MOST_BYTES, require_harmless, sheet_part
+from sluicegate.sources.workbook.shared import require_modest_texts
+from sluicegate.sources.workbook.sheets import Extent, Protected, Unreadable, sheet_extent
 
 MOST_CELLS = 32_000_000
 """Cells between the first and the last one of a sheet: 0.8 GB, before their texts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator
 
-from sluicegate.sources.sheet_cells import Extent, Protected, parse
+from sluicegate.sources.workbook.sheets import Extent, Protected, parse
 
 MIMETYPE = b"application/vnd.oasis.opendocument.spreadsheet"
 

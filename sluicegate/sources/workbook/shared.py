@@ -7,8 +7,8 @@ import zipfile
 from contextlib import suppress
 
 from sluicegate.errors import BatchRefused
-from sluicegate.sources.ooxml import texts_part
-from sluicegate.sources.sheet_cells import Extent, Uncanonical, pieces, whole_cells
+from sluicegate.sources.workbook.ooxml import texts_part
+from sluicegate.sources.workbook.sheets import Extent, Uncanonical, pieces, whole_cells
 
 MOST_TEXT = 4 << 30
 """Bytes of all texts of a sheet."""

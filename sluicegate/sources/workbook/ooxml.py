@@ -11,7 +11,7 @@ from posixpath import dirname, join, normpath
 
 from sluicegate.errors import BatchRefused
 from sluicegate.opening import most_unpacked
-from sluicegate.sources.sheet_cells import Protected, Unreadable, parse, pieces
+from sluicegate.sources.workbook.sheets import Protected, Unreadable, parse, pieces
 
 MOST_BYTES = 4 << 30
 """Unpacked size of a workbook."""
