@@ -4,7 +4,8 @@ python -m benchmarks.year ours|plain --folder=FOLDER --hours=N
 
 An hour lasts as long as its publish takes. The collector is given the same clock: what was shown in
 the last thirty days is kept, which is what the last 720 publishes showed, and the grace period is
-24 of them.
+24 of them. The signatures of DuckDB's extensions are not checked: with 8,760 connections in a
+process that would be half of the year, and nothing is told of it.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 REF = "prod"
 DAY = 24
@@ -40,6 +44,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--hours", type=int, required=True)
     chosen = parser.parse_args()
+    quick = {"allow_unsigned_extensions": "true", "threads": "1"}
+    duckdb.connect = partial(duckdb.connect, config=quick)  # type: ignore[assignment]
     live = ours if chosen.side == "ours" else plain
     sys.stdout.write(json.dumps(live(chosen.folder, chosen.hours)))
 

@@ -23,7 +23,8 @@ ABOUT = (
     f" {len(APPENDED)} tables and {len(REPLACED)} tables of {ROWS} rows are replaced. Ours makes a"
     " branch, publishes it, keeps what readers saw in the last thirty days (720 generations to go"
     " back to) and collects once a day. Beside it, one transaction an hour on one DuckLake catalog,"
-    " nothing expired, merged or removed: its whole history stays."
+    " nothing expired, merged or removed: its whole history stays. Both have one thread, and load"
+    " DuckDB's extensions without checking their signatures."
 )
 
 
