@@ -100,7 +100,7 @@ def copy(file: Path, scratch: Path) -> dict[str, Any]:
 def ours(file: Path, scratch: Path) -> dict[str, Any]:
     """As a run takes a batch in: from the file to a committed branch with its receipt."""
     from benchmarks.ingesting_contract import source
-    from sluicegate.ingestion import ingest
+    from sluicegate.ingestion import create, ingest
     from sluicegate.ingestion.accounts import open_accounts
     from sluicegate.lake import Lake
     from sluicegate.sources import Batch
@@ -111,6 +111,7 @@ def ours(file: Path, scratch: Path) -> dict[str, Any]:
     lake.prepare()
     with lake.branch("dev", "bench") as branch, branch.session() as session:
         open_accounts(session)
+        create(declared, session)
         began = time.process_time()
         intake = ingest(declared, [batch], session, "bench")
         spent = time.process_time() - began

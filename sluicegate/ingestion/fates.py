@@ -43,7 +43,8 @@ class Judged:
     @property
     def winners(self) -> pl.DataFrame:
         """What is to be written: the contract's columns, ``_batch`` and ``_line``."""
-        return self.rows.filter(_WINS).drop(_ROW, _FATE, _WINS, _SUPERSEDES, _AGAIN)
+        rows = self.rows if self.rows[_WINS].all() else self.rows.filter(_WINS)
+        return rows.drop(_ROW, _FATE, _WINS, _SUPERSEDES, _AGAIN)
 
     @property
     def superseding(self) -> pl.DataFrame:
@@ -81,7 +82,10 @@ class Judged:
         """
         conflicts = self.rows.filter((pl.col(_FATE) == _CONFLICT) & ~pl.col(_WINS))
         rule = pl.lit([contract.unique_rule()], dtype=pl.List(pl.String))
-        records = as_records(written.join(conflicts, on=[BATCH, LINE], how="semi"))
+        theirs = written.clear()
+        if not conflicts.is_empty():
+            theirs = written.join(conflicts, on=[BATCH, LINE], how="semi")
+        records = as_records(theirs)
         return records.select(BATCH, LINE, rule.alias("rules"), "record")
 
     def account(
@@ -98,7 +102,10 @@ class Judged:
             rejected: ``_batch``, ``_line`` and ``rules`` of all of them that were rejected.
         """
         batch = unsifted.batch
-        mine = self.rows.filter(pl.col(BATCH) == batch.id)
+        key = [name for name in source.contract.key() if name not in (BATCH, LINE)]
+        mine = self.rows.select(*key, BATCH, LINE, _FATE, _WINS, _AGAIN)
+        if len(sifted.batches) > 1:
+            mine = mine.filter(pl.col(BATCH) == batch.id)
         refused = rejected.filter(pl.col(BATCH) == batch.id)
         told = sifted.warned.join(mine.filter(_WINS), on=[BATCH, LINE], how="semi")
         rejections, warnings = _by_rule(refused), _by_rule(told)
@@ -288,15 +295,29 @@ def _against(
 ) -> pl.DataFrame:
     """What rows whose key the lake has already are to the row it has.
 
-    Keys are looked up first, by themselves: mostly the lake has none of them.
+    Keys are looked up first, by themselves: mostly the lake has none of them. Files that can have
+    none are told by their bounds and are not read.
     """
-    on = " AND ".join(f"mine.{name} = theirs.{name}" for name in map(identifier, contract.key()))
+    nobody = pl.DataFrame(schema={_ROW: pl.UInt32, "found": pl.String, "again": pl.Boolean})
+    if rows.is_empty():
+        return nobody
+    key = [identifier(name) for name in contract.key()]
+    bounds = rows.select(contract.key())
+    within = " AND ".join(
+        f"theirs.{name} BETWEEN ${number * 2 + 1} AND ${number * 2 + 2}"
+        for number, name in enumerate(key)
+    )
+    between = [bound for name in bounds for bound in (name.min(), name.max())]
+    near = f"(FROM {table.sql} AS theirs WHERE {within})"
+    if not session.scalar(f"SELECT EXISTS {near}", between):
+        return nobody
+    on = " AND ".join(f"mine.{name} = theirs.{name}" for name in key)
     with session.lend(rows.select(_ROW, *contract.key())) as lent:
         there = session.frame(
-            f"SELECT mine.{_ROW} FROM {lent} AS mine SEMI JOIN {table.sql} AS theirs ON {on}"
+            f"SELECT mine.{_ROW} FROM {lent} AS mine SEMI JOIN {near} AS theirs ON {on}", between
         )
     if there.is_empty():
-        return pl.DataFrame(schema={_ROW: pl.UInt32, "found": pl.String, "again": pl.Boolean})
+        return nobody
     rows = rows.filter(pl.col(_ROW).is_in(there[_ROW].implode()))
     content = [column.name for column in contract.columns()]
     equal = _equal(content)
@@ -304,7 +325,8 @@ def _against(
         return session.frame(
             f"SELECT mine.{_ROW}, if({equal}, '{_COPY}', '{_CONFLICT}') AS found,"
             f" mine.{BATCH} = theirs.{BATCH} AS again"
-            f" FROM {lent} AS mine JOIN {table.sql} AS theirs ON {on}"
+            f" FROM {lent} AS mine JOIN {near} AS theirs ON {on}",
+            between,
         )
 
 

@@ -69,7 +69,7 @@ class Branch:
         attach(self._connection, self.catalog, self.files, read_only=False)
         self._open = True
         try:
-            yield Session(self._connection, self._damaged)
+            yield Session(self._connection, self._damaged, self.files)
         finally:
             reached("data written")
             detach(self._connection)

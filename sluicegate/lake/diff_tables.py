@@ -113,9 +113,7 @@ def plan(name: str, before: StoredTable, after: StoredTable) -> Plan:
     one_lineage = before.uuid == after.uuid and not (before.inlined or after.inlined)
     same_columns = all(pair.before.identity == pair.after.identity for pair in pairs)
     if pairs and one_lineage and same_columns:
-        # What a mapping of names means is told by the catalog, not by the file.
-        unmapped = (file for file in before.files if not file.mapped)
-        shared = frozenset(unmapped).intersection(after.files)
+        shared = frozenset(before.files).intersection(after.files)
     return Plan(name, before, after, pairs, shared)
 
 

@@ -16,6 +16,7 @@ POINTS: Final = frozenset(
         # A branch, from its making to its end.
         "branch made",
         "branch copied",
+        "file written",
         "data written",
         "catalog closed",
         "branch set aside",

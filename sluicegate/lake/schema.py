@@ -10,6 +10,7 @@ import sqlite3
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from sluicegate.lake.connection import identifier
 from sluicegate.lake.inventory import read_catalog
@@ -32,7 +33,7 @@ SELECT f.table_id, f.data_file_id,
          CASE WHEN t.path_is_relative THEN coalesce(s.folder, '') ELSE '' END
            || coalesce(t.path, '') || f.path
        ELSE f.path END,
-       f.record_count, f.mapping_id IS NOT NULL, d.path, coalesce(d.delete_count, 0)
+       f.record_count, f.mapping_id, d.path, coalesce(d.delete_count, 0)
 FROM ducklake_data_file AS f
 JOIN ducklake_table AS t USING (table_id)
 JOIN {_NAMES} AS s USING (schema_id)
@@ -44,6 +45,10 @@ _COLUMNS = """
 SELECT table_id, column_id, parent_column, column_name, column_type, initial_default,
        begin_snapshot, end_snapshot IS NULL
 FROM ducklake_column ORDER BY table_id, column_order, begin_snapshot
+"""
+_MAPPINGS = """
+SELECT mapping_id, source_name, target_field_id, parent_column, column_id
+FROM ducklake_name_mapping ORDER BY mapping_id, column_id
 """
 _INLINED = "SELECT DISTINCT table_id FROM ducklake_inlined_data_tables"
 
@@ -98,14 +103,14 @@ class File:
         path: its place below the data path; of a file that is elsewhere, its whole path.
         rows: rows that are left in it.
         deletions: files that name the deleted ones.
-        mapped: whether its columns are found by name, through a mapping that the catalog holds.
+        mapping: where the catalog says which of its names are which columns: each name with the id.
     """
 
     id: int = field(compare=False)
     path: str
     rows: int
     deletions: frozenset[str]
-    mapped: bool
+    mapping: tuple[tuple[object, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +175,10 @@ def read_schema(catalog: Path) -> CatalogSchema:
 def _files(connection: sqlite3.Connection) -> defaultdict[int, list[File]]:
     """Data files by table; one that several files of deletions are about is put together."""
     found: dict[tuple[int, int], File] = {}
-    for table, number, path, rows, mapped, deletion, deleted in connection.execute(_FILES):
-        file = found.get((table, number), File(number, path, rows, frozenset(), bool(mapped)))
+    names = _mappings(connection)
+    for table, number, path, rows, mapping, deletion, deleted in connection.execute(_FILES):
+        file = File(number, path, rows, frozenset(), names[mapping])
+        file = found.get((table, number), file)
         if deletion is not None:
             deletions = file.deletions | {deletion}
             file = replace(file, rows=file.rows - deleted, deletions=deletions)
@@ -180,6 +187,14 @@ def _files(connection: sqlite3.Connection) -> defaultdict[int, list[File]]:
     for (table, _), file in found.items():
         files[table].append(file)
     return files
+
+
+def _mappings(connection: sqlite3.Connection) -> defaultdict[int | None, tuple[Any, ...]]:
+    """What names in files mean, by the number of the mapping, which tells nothing elsewhere."""
+    found: defaultdict[int | None, tuple[Any, ...]] = defaultdict(tuple)
+    for mapping, *names in connection.execute(_MAPPINGS):
+        found[mapping] += (tuple(names),)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import duckdb
 import polars as pl
 
 from sluicegate.errors import EnvironmentFailed
+from sluicegate.lake import bulk
 from sluicegate.lake.connection import ALIAS, attach, identifier, in_memory, machine_failed
 from sluicegate.lake.names import full_name, parts
 from sluicegate.lake.store import DataFiles
@@ -49,10 +50,17 @@ class Session:
 
     Args:
         gone: what to tell of what was collected meanwhile, or is damaged.
+        files: where data files go, if it writes.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, gone: Gone | None = None) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        gone: Gone | None = None,
+        files: DataFiles | None = None,
+    ) -> None:
         self._connection = connection
+        self._files = files
         # Asking DuckLake what there is takes longer than most of what we ask for.
         self._there: frozenset[tuple[str, str]] = frozenset()
         self._gone = gone
@@ -76,6 +84,12 @@ class Session:
         """Run a query and return its rows as tuples."""
         with machine_failures(self._gone):
             return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def settled(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Run a query beside the transaction at hand, and return what others would see."""
+        # In it, what is read of the catalog's own tables would stay locked until it commits.
+        with machine_failures(self._gone), self._connection.cursor() as aside:
+            return aside.execute(sql, list(parameters)).fetchall()
 
     def scalar(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """Run a query that yields one value."""
@@ -133,6 +147,11 @@ class Session:
         """Append rows; columns are matched by name, absent ones become null."""
         if frame.is_empty():
             return
+        if frame.height >= bulk.MANY and self._files is not None:
+            there = bulk.target(self, table, self._files)
+            if there is not None and there.takes(frame):
+                bulk.append(self, there, frame)
+                return
         with self.lend(frame) as name:
             self.execute(f"INSERT INTO {table.sql} BY NAME SELECT * FROM {name}")
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
-from sluicegate.errors import Bug
 from sluicegate.sources.records import LINE
 
 _ESCAPE = (
@@ -28,14 +27,17 @@ _VALUE = rf"(?:{_STRING}|{_NUMBER}|true|false|null)"
 
 _SCALAR = re.compile(_VALUE)
 _OPENING = re.compile(r"[ \t]*\{[ \t]*")
-_NAME = re.compile(r'"([^"\\\x00-\x1f,]*)"[ \t]*:[ \t]*')
+_NAME = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t]*:[ \t]*')
 _COMMA = re.compile(r"[ \t]*,[ \t]*")
 _CLOSING = re.compile(r"[ \t]*\}[ \t]*")
 
 _MOST_MEMBERS = 200
 
-_BETWEEN = "\x1f"
-"""A character that no line of a shape has: JSON writes it as an escape."""
+_TEXT = r'"([^"\\\x00-\x1f]*)"'
+_BARE = rf"({_NUMBER}|true|false)"
+_GROUPS = {"text": (f"(?:{_TEXT}|null)", 1), "bare": (f"(?:{_BARE}|null)", 1)}
+"""A value without an escape, by what it is: how it is written, and how many groups that has."""
+_ANY = (f"(?:{_TEXT}|{_BARE}|null)", 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,81 +47,55 @@ class Shape:
     Attributes:
         names: of the values, in their order; those of nested objects are joined with a dot.
         between: what stands before, between and after the values: one text more than there are
-            values. Each of those between holds one comma.
+            values.
+        kinds: whether each value is ``text``, ``bare`` (a number, true or false), or ``any`` of
+            them; each may be null.
     """
 
     names: tuple[str, ...]
     between: tuple[str, ...]
+    kinds: tuple[str, ...]
 
-    def recognises(self, lines: pl.Series) -> pl.Series:
-        """Which lines have this shape."""
-        pattern = _VALUE.join(re.escape(text) for text in self.between)
-        return lines.str.contains(f"^{pattern}$")
+    @property
+    def wider(self) -> Shape:
+        """The same, where each value may be of any kind."""
+        return replace(self, kinds=("any",) * len(self.names))
 
-    def cells(self, lines: pl.DataFrame) -> pl.DataFrame:
-        """The values of lines of this shape as texts, the numbers as they were written.
+    def read(self, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+        """The values of the lines that have this shape, the numbers as they were written.
 
         Args:
             lines: ``_line`` and ``line``.
 
         Returns:
-            A column a name and ``_line``; in no order.
+            A column of texts a name and ``_line``, in no order; and which lines they are of.
         """
-        line = pl.col("line")
-        escaped = lines.select(line.str.contains("\\", literal=True)).to_series()
-        commas = lines.select(line.str.count_matches(",", literal=True)).to_series()
-        plain = ~escaped & (commas == len(self.names) - 1)
-        parts = [
-            self._cut(lines.filter(plain), ","),
-            self._cut(lines.filter(~plain & ~escaped), _BETWEEN),
-            self._parsed(lines.filter(escaped)),
-        ]
-        return pl.concat(parts)
+        found = lines["line"].str.extract_groups(self._plain()).struct.unnest()
+        # The last group is there in every line that has the shape, and empty.
+        same = found[:, -1].is_not_null()
+        cells = self._cells(found).with_columns(lines[LINE])
+        if same.all():
+            return cells, same
+        escaped = ~same & lines["line"].str.contains("\\", literal=True)
+        if escaped.any():
+            whole = _VALUE.join(re.escape(text) for text in self.between)
+            escaped &= lines["line"].str.contains(f"^{whole}$")
+        parts = [cells.filter(same), self._parsed(lines.filter(escaped))]
+        return pl.concat(parts), same | escaped
 
-    def _cut(self, lines: pl.DataFrame, mark: str) -> pl.DataFrame:
-        """Values of lines without escapes, cut at a mark that stands between them only.
+    def _plain(self) -> str:
+        values = (_GROUPS.get(kind, _ANY)[0] for kind in self.kinds)
+        first, *others = map(re.escape, self.between)
+        pairs = zip(values, others, strict=True)
+        return f"^{first}{''.join(value + text for value, text in pairs)}()$"
 
-        Where values hold commas, what stands between values is replaced by the mark: no value can
-        hold that, for it has a quote in it, which only an escape brings into a value.
-        """
-        text = pl.col("line")
-        if mark != "," and (inner := self.between[1:-1]):
-            text = text.str.replace_many(list(inner), [mark] * len(inner), leftmost=True)
-        raw = lines.select(text.str.join("\n")).item() or ""
-        found = self.cells_at_once(raw.encode(), lines[LINE], mark)
-        if found is None:
-            raise Bug(f"{lines.height} lines of one shape could not be cut between their values.")
-        return found
-
-    def cells_at_once(self, raw: bytes, places: pl.Series, mark: str = ",") -> pl.DataFrame | None:
-        """The same for bytes of which every line has this shape.
-
-        Args:
-            places: ``_line`` of each.
-            mark: what they are cut at.
-
-        Returns:
-            None if some line has the mark within a value, or an escape.
-        """
-        schema = dict.fromkeys(self.names, pl.String)
-        if not raw:
-            return pl.DataFrame(schema={**schema, LINE: pl.Int64})
-        if b"\\" in raw or raw.count(mark.encode()) != (len(self.names) - 1) * len(places):
-            return None
-        if b"\r" in raw:
-            raw = raw.replace(b"\r\n", b"\n")
-        cut = pl.read_csv(raw, has_header=False, schema=schema, quote_char=None, separator=mark)
-        # Where the mark has replaced what stands between values, nothing is left beside it.
-        inner = [text if mark == "," else mark for text in self.between[1:-1]]
-        before = [self.between[0], *(text.partition(mark)[2] for text in inner)]
-        after = [*(text.partition(mark)[0] for text in inner), self.between[-1]]
-        return cut.select(
-            *(
-                _value(cut[name], prefix, suffix)
-                for name, prefix, suffix in zip(self.names, before, after, strict=True)
-            ),
-            places,
-        )
+    def _cells(self, found: pl.DataFrame) -> pl.DataFrame:
+        columns, at = [], 0
+        for name, kind in zip(self.names, self.kinds, strict=True):
+            groups = _GROUPS.get(kind, _ANY)[1]
+            columns.append(pl.coalesce(found.columns[at : at + groups]).alias(name))
+            at += groups
+        return found.select(columns)
 
     def _parsed(self, lines: pl.DataFrame) -> pl.DataFrame:
         rows = [
@@ -128,17 +104,6 @@ class Shape:
         ]
         cells = pl.DataFrame(rows, schema=dict.fromkeys(self.names, pl.String), orient="row")
         return cells.with_columns(lines[LINE])
-
-
-def _value(cells: pl.Series, prefix: str, suffix: str) -> pl.Series:
-    """What stands between two texts, without its quotes; ``null`` is no value."""
-    cell = pl.col(cells.name)
-    text = cell.str.strip_prefix(f'{prefix}"').str.strip_suffix(f'"{suffix}')
-    if cells.str.starts_with(f'{prefix}"').all():
-        return cells.to_frame().select(text).to_series()
-    bare = cell.str.strip_prefix(prefix).str.strip_suffix(suffix)
-    value = pl.when(cell.str.starts_with(f'{prefix}"')).then(text).when(bare != "null").then(bare)
-    return cells.to_frame().select(value).to_series()
 
 
 def _leaves(record: dict[str, Any]) -> Iterator[Any]:
@@ -159,6 +124,7 @@ def shape_of(line: str) -> Shape | None:
     """The shape of a line; None if it has none: it is no record, or says more than plain values."""
     names: list[str] = []
     between: list[str] = []
+    kinds: list[str] = []
     path: list[str] = []
     at, start = _end(_OPENING, line, 0), 0
     while at is not None and len(names) < _MOST_MEMBERS:
@@ -175,12 +141,14 @@ def shape_of(line: str) -> Shape | None:
             return None
         names.append(".".join(path))
         between.append(line[start:at])
+        kinds.append({'"': "text", "n": "any"}.get(value[0][0], "bare"))
         start = at = value.end()
         path.pop()
         while (closed := _end(_CLOSING, line, at)) is not None:
             at = closed
             if not path:
-                return _shape(names, [*between, line[start:]]) if at == len(line) else None
+                between.append(line[start:])
+                return _shape(names, between, kinds) if at == len(line) else None
             path.pop()
         at = _end(_COMMA, line, at)
     return None
@@ -191,7 +159,7 @@ def _end(pattern: re.Pattern[str], line: str, at: int) -> int | None:
     return found.end() if found else None
 
 
-def _shape(names: list[str], between: list[str]) -> Shape | None:
+def _shape(names: list[str], between: list[str], kinds: list[str]) -> Shape | None:
     if len(set(names)) < len(names) or LINE in names:
         return None
-    return Shape(tuple(names), tuple(between))
+    return Shape(tuple(names), tuple(between), tuple(kinds))

@@ -20,6 +20,9 @@ from sluicegate.sources.text import BLOCK, Block, blocks, count_lines, require_e
 _MOST_SHAPES = 8
 """Shapes that are looked for in one block; what has none of them is read line by line."""
 
+_LOOKED_AT = 20
+"""Lines among which one with a shape is looked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ndjson:
@@ -79,26 +82,31 @@ def records_of(blocks: Iterable[Block]) -> Iterator[Records]:
 
 
 def _records(block: Block) -> Records:
-    left = block.lines()
+    left = block.lines().filter(pl.col("line") != "")
     parts: list[pl.DataFrame] = []
+    known: set[tuple[str, ...]] = set()
     while not left.is_empty() and len(parts) < _MOST_SHAPES:
-        shape = None if left["invalid"][0] else shape_of(left["line"][0])
+        shape = next(filter(None, map(shape_of, left["line"].head(_LOOKED_AT))), None)
         if shape is None:
             break
-        same = shape.recognises(left["line"]) & ~left["invalid"]
-        if left.height == block.count and same.all():
-            rows = shape.cells_at_once(block.raw, left[LINE])
-            if rows is not None:
-                return Records(_names(rows), rows, rejects_of([]), named=False)
-        parts.append(shape.cells(left.filter(same)))
-        left = left.filter(~same & (pl.col("line") != ""))
-    left = left.filter(pl.col("line") != "")
+        # What said a text, and says a number now, may say either.
+        cells, same = (shape.wider if shape.between in known else shape).read(left)
+        known.add(shape.between)
+        if left["invalid"].any():
+            cells = cells.join(left.filter("invalid"), on=LINE, how="anti")
+            same &= ~left["invalid"]
+        if same.all() and not parts:
+            return Records(shape.names, cells, rejects_of([]), named=False)
+        parts.append(cells)
+        left = left.filter(~same)
     undecoded = [
         (number, Rejected(line, ENCODING))
         for number, line in left.filter("invalid").select(LINE, "line").iter_rows()
     ]
     others = gathered([*undecoded, *one_by_one(left.filter(~pl.col("invalid")))])
-    rows = pl.concat([*parts, others.rows], how="diagonal").sort(LINE)
+    # Columns in the order in which they are first told of.
+    parts = sorted([*parts, others.rows], key=lambda part: part[LINE].min() or 0)
+    rows = pl.concat(parts, how="diagonal").sort(LINE)
     return replace(others, header=_names(rows), rows=rows)
 
 

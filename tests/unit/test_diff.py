@@ -572,13 +572,15 @@ def test_console_command_shows_and_prints(lake: Lake, monkeypatch: pytest.Monkey
 
 
 def test_files_are_shared_within_one_lineage_only(lake: Lake) -> None:
-    """Two tables of other lineages, rows outside of files, files whose columns a catalog maps."""
+    """Other lineages, rows outside of files, files whose names a catalog takes for others."""
     publish(lake, "a", *ORDERS)
     table = read_schema(lake.resolve("a")).tables["raw.t"]
     assert plan("raw.t", table, table).shared == frozenset(table.files)
-    mapped = replace(table, files=tuple(replace(file, mapped=True) for file in table.files))
+    named = (("i", 1, None, 0), ("x", 2, None, 1))
+    mapped = replace(table, files=tuple(replace(file, mapping=named) for file in table.files))
+    assert plan("raw.t", mapped, mapped).shared == frozenset(mapped.files)
     others = (replace(table, uuid="another"), replace(table, inlined=True))
-    for one, other in ((table, others[0]), (table, others[1]), (others[1], table), (mapped,) * 2):
+    for one, other in ((table, others[0]), (table, others[1]), (others[1], table), (table, mapped)):
         found = plan("raw.t", one, other)
         assert found.shared == frozenset()
         assert found.reads
