@@ -46,6 +46,11 @@ class Teller(logging.Handler):
         if self._status:
             self._status.start()
 
+    @property
+    def changes(self) -> bool:
+        """Whether what is told takes the place of what was told before."""
+        return self._status is not None
+
     def emit(self, record: logging.LogRecord) -> None:
         """Tell a log record."""
         self.say(record.getMessage())

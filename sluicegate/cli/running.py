@@ -80,17 +80,21 @@ def _run(
     _prepare_prefect(settings)
     require_server(os.environ["PREFECT_API_URL"], hint="start it: sluicegate up, or make run")
     told = render.Teller(quiet=quiet)
-    logger = logging.getLogger("sluicegate")
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    logger.addHandler(told)
+    # Where nothing is overwritten, how far a stage is would be a line a second.
+    names = ("sluicegate", "tasks.progress") if told.changes else ("sluicegate",)
+    loggers = [logging.getLogger(name) for name in names]
+    for logger in loggers:
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        logger.addHandler(told)
     try:
         if (report := shortcut()) is not None:
             return report
         told.say("starting a flow run in Prefect")
         return flow()
     finally:
-        logger.removeHandler(told)
+        for logger in loggers:
+            logger.removeHandler(told)
         told.close()
 
 

@@ -14,7 +14,7 @@ from sluicegate.dialect.dialect import Declared, Dialect
 from sluicegate.dialect.encoding import KEEP, encoding_of
 from sluicegate.dialect.kinds import Kind
 from sluicegate.errors import BatchRefused
-from sluicegate.opening import Stream, opened, packed
+from sluicegate.opening import Reached, Stream, opened, packed
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -103,8 +103,13 @@ def detect_file(
 
 
 @contextmanager
-def lines_of_file(file: Path, dialect: Dialect, name: str | None = None) -> Iterator[Iterator[str]]:
+def lines_of_file(
+    file: Path, dialect: Dialect, name: str | None = None, reached: Reached | None = None
+) -> Iterator[Iterator[str]]:
     """The lines of a file, each with its line end; bytes that cannot be decoded are kept.
+
+    Args:
+        reached: is told how far the reading is.
 
     Raises:
         BatchRefused: it is damaged, or a line has no end.
@@ -112,7 +117,7 @@ def lines_of_file(file: Path, dialect: Dialect, name: str | None = None) -> Iter
     name = name or file.name
     newline = "" if dialect.returns else "\n"
     with (
-        _bytes_of(file, name) as source,
+        _bytes_of(file, name, reached) as source,
         io.TextIOWrapper(source, dialect.encoding, KEEP, newline) as text,
     ):
         yield _bounded(text, name)
@@ -137,8 +142,8 @@ def _packed(file: Path) -> bool:
 
 
 @contextmanager
-def _bytes_of(file: Path, name: str) -> Iterator[io.BufferedReader]:
-    with opened(file, name) as stream:
+def _bytes_of(file: Path, name: str, reached: Reached | None = None) -> Iterator[io.BufferedReader]:
+    with opened(file, name, reached) as stream:
         yield stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(_Raw(stream))
 
 

@@ -40,6 +40,7 @@ class Unsifted:
         unknown_columns: columns that the contract does not name.
         observed: how its columns differ from those of the contract.
         set_aside: whether all its records go to quarantine, because it has drifted.
+        share: of the batch's bytes that it stands for, about.
     """
 
     batch: Batch
@@ -48,6 +49,7 @@ class Unsifted:
     unknown_columns: tuple[str, ...]
     observed: Observed = field(default_factory=Observed)
     set_aside: bool = False
+    share: float = 1.0
 
     @property
     def rows_in(self) -> int:
@@ -131,6 +133,7 @@ def shape(source: Source, batch: Batch, records: Records) -> Unsifted:
         ),
         unknown_columns=tuple(each.unknown for each in observed.found if each.unknown),
         observed=observed,
+        share=records.share,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sluicegate.errors import BatchRefused, ContractError
@@ -94,7 +94,7 @@ def read_delimited(
         records, rest = table.read(block)
         if records.count or (block.last and not told and not header):
             told = True
-            yield records
+            yield replace(records, share=block.share)
     if not told:
         what = "" if header else ": it has not even a header"
         raise BatchRefused(f"The file is empty{what}.", where=name)
@@ -102,7 +102,8 @@ def read_delimited(
 
 def _after(rest: bytes, block: Block) -> Block:
     """A block with what was left of the one before."""
-    return Block(rest + block.raw, block.first - rest.count(b"\n"), block.last) if rest else block
+    first = block.first - rest.count(b"\n")
+    return replace(block, raw=rest + block.raw, first=first) if rest else block
 
 
 def _headed(block: Block, delimiter: str, name: str) -> tuple[Table | None, Block]:
@@ -112,7 +113,7 @@ def _headed(block: Block, delimiter: str, name: str) -> tuple[Table | None, Bloc
         text, _, raw = raw.partition(b"\n")
         if filled := text.strip(b"\r"):
             names = _names(filled, delimiter, f"{name}, line {line:,}")
-            return Table(names, delimiter, name), Block(raw, line + 1, block.last)
+            return Table(names, delimiter, name), replace(block, raw=raw, first=line + 1)
         line += 1
     return None, block
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import cast
@@ -25,6 +25,7 @@ from sluicegate.dialect import (
     lines_of_file,
 )
 from sluicegate.errors import BatchRefused
+from sluicegate.opening import Reached
 from sluicegate.sources.records import LINE, Records, rejects_of
 from sluicegate.sources.text import count_lines, require_encoding
 
@@ -65,12 +66,14 @@ class Detected:
         names = tuple(column for column in columns if column != LINE)
         found = detect_file(content, columns=names, declared=self._declared(), name=name)
         reading = Reading(found.dialect, names, name)
-        with lines_of_file(content, found.dialect, name) as lines:
+        reached = Reached()
+        with lines_of_file(content, found.dialect, name, reached) as lines:
             records = _records(reading, lines)
             told = False
             while (part := [*islice(records, most)]) or not told:
                 told = True
-                yield _part(part, _named(reading.header, names, name))
+                header = _named(reading.header, names, name)
+                yield replace(_part(part, header), share=reached.share())
 
     def count(self, content: Path) -> int:
         """Records, if the dialect can be told without a name to go by; else lines with a text."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -70,13 +70,15 @@ class Excel:
         else:
             table = self._headed(rows, left, extent, where)
         first = (self.header_row or 0) + 1
-        yield table.read(part := list(islice(rows, most)), first)
-        while part:
+        part, told = list(islice(rows, most)), False
+        while part or not told:
+            told = True
+            share = len(part) / max(1, sheet.total_height)
+            yield replace(table.read(part, first), share=share)
             first += len(part)
-            if part := list(islice(rows, most)):
-                yield table.read(part, first)
+            part = list(islice(rows, most))
         for number in sorted(number for number in extent.errors if number >= first):
-            yield table.read([[]], number)
+            yield replace(table.read([[]], number), share=0.0)
 
     def count(self, content: Path) -> int:
         """Rows that are not blank, but for the header; none if the workbook cannot be opened."""

@@ -7,7 +7,7 @@ shifted it, its values would be other ones.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
@@ -68,7 +68,7 @@ class FixedWidth:
                 lines, header = lines[1:], False
             if not lines.is_empty() or (block.last and not told):
                 told = True
-                yield from self._records(lines).parts(most)
+                yield from replace(self._records(lines), share=block.share).parts(most)
         if header:
             raise BatchRefused("The file is empty: it has not even a header.", where=name)
 

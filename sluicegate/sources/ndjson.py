@@ -75,7 +75,7 @@ def records_of(blocks: Iterable[Block]) -> Iterator[Records]:
         header = tuple(dict.fromkeys([*header, *records.header]))
         if records.count or (block.last and not told):
             told = True
-            yield _widened(records, header)
+            yield replace(_widened(records, header), share=block.share)
 
 
 def _records(block: Block) -> Records:

@@ -31,6 +31,7 @@ class Records:
         rejects: ``_line``, ``text`` and ``rule`` of every record that could not be parsed.
         named: whether the header was sent by itself; if not, it is what the records name.
         types: column → type that it was sent with, where that is not the one in ``rows``.
+        share: of the batch's bytes that they stand for, about.
     """
 
     header: tuple[str, ...]
@@ -38,6 +39,7 @@ class Records:
     rejects: pl.DataFrame
     named: bool = True
     types: Mapping[str, pl.DataType] = field(default_factory=dict)
+    share: float = 1.0
 
     @property
     def count(self) -> int:
@@ -51,9 +53,12 @@ class Records:
         """
         count = max(1, round(self.rows.height / most))
         size = max(1, -(-self.rows.height // count))
-        yield replace(self, rows=self.rows.head(size))
-        for start in range(size, self.rows.height, size):
-            yield replace(self, rows=self.rows.slice(start, size), rejects=rejects_of([]))
+        starts = range(size, self.rows.height, size)
+        share = self.share / (1 + len(starts))
+        yield replace(self, rows=self.rows.head(size), share=share)
+        for start in starts:
+            rows = self.rows.slice(start, size)
+            yield replace(self, rows=rows, rejects=rejects_of([]), share=share)
 
 
 class Format(Protocol):

@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from sluicegate.errors import BatchRefused, ContractError, meant
-from sluicegate.opening import Ahead, opened
+from sluicegate.opening import Ahead, Reached, opened
 from sluicegate.packing import Stream
 from sluicegate.sources.records import LINE
 
@@ -44,11 +44,13 @@ class Block:
         raw: their bytes; a line feed ends each of them, but perhaps the last one of the text.
         first: number of the first line, from 1.
         last: whether the text ends here.
+        share: of the file that they stand for, packed as it is.
     """
 
     raw: bytes
     first: int
     last: bool
+    share: float = 1.0
 
     @property
     def count(self) -> int:
@@ -73,16 +75,18 @@ def blocks(
     Raises:
         BatchRefused: it is no text, is damaged, or has a line without end.
     """
-    with opened(content, name) as stream:
+    reached = Reached()
+    with opened(content, name, reached) as stream:
         rest, first = b"", 1
         source = pieces(stream, encoding, name, size)
         # One piece ahead, so that what fits into one block is one, and known to be the last.
         piece = next(source, b"")
+        share = reached.share()
         for following in _until_damage(source):
             cut = piece.rfind(b"\n") + 1
             if cut:
-                block = Block(rest + piece[:cut], first, last=False)
-                rest, first = piece[cut:], first + block.count
+                block = Block(rest + piece[:cut], first, last=False, share=share)
+                rest, first, share = piece[cut:], first + block.count, 0.0
                 yield block
             else:
                 rest += piece
@@ -90,9 +94,10 @@ def blocks(
             if isinstance(following, BatchRefused):
                 raise following
             piece = following
+            share += reached.share()
         if b"\n" not in piece:
             _require_end(rest + piece, name, first)
-        yield Block(rest + piece, first, last=True)
+        yield Block(rest + piece, first, last=True, share=share)
 
 
 def _until_damage(source: Iterator[bytes]) -> Iterator[bytes | BatchRefused]:
