@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import logging
 import threading
 from collections.abc import Callable
@@ -15,7 +16,9 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
+from sluicegate.cli.running import heard
 from sluicegate.ingestion import ingest
 from sluicegate.ingestion.meter import Meter
 from sluicegate.lake import Session
@@ -303,3 +306,18 @@ def test_progress_says_files_and_bytes() -> None:
         "1 of 2 files, 5.2 of 10.4 GB: 0.csv",
         "1 of 2 files, 5.2 of 10.4 GB",
     ]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_shows_how_far_a_stage_is(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    """In its one line that changes; a log or a pipe would have a line a second."""
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=terminal, width=120)
+    monkeypatch.setattr("sluicegate.cli.render.err", console)
+    with heard(quiet=False) as told:
+        logging.getLogger("sluicegate.ingestion").info("payments: day.csv")
+        logging.getLogger("tasks.progress").info("Ingest payments: 0 of 1 files")
+    assert ("0 of 1 files" in shown.getvalue()) is terminal
+    assert told not in logging.getLogger("tasks.progress").handlers
