@@ -22,6 +22,7 @@ from sluicegate.packing import KEPT, PACKED, ZIPS, Stream, kind_of, zstd
 
 __all__ = [
     "MOST_BYTES",
+    "MOST_LINE",
     "Ahead",
     "Reached",
     "Stream",
@@ -43,6 +44,10 @@ _BROKEN = (EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError, zipfil
 
 MOST_BYTES = 256 << 30
 """Unpacked size that no file of a landing folder has."""
+
+MOST_LINE = 64 << 20
+"""Bytes of one line as UTF-8, without its end. What is longer is no record of anything, but a file
+without line ends."""
 
 _HARMLESS = 1 << 30
 _MOST_TIMES = 200

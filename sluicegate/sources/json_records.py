@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from sluicegate.errors import BatchRefused, meant
-from sluicegate.opening import Reached, opened
-from sluicegate.sources.text import BLOCK, MOST_LINE, Block, pieces
+from sluicegate.opening import MOST_LINE, Reached, opened
+from sluicegate.sources.text import BLOCK, Block, pieces
 
 EACH = None
 """A step of a path: into every element of a list."""

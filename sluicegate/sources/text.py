@@ -16,15 +16,12 @@ from pathlib import Path
 import polars as pl
 
 from sluicegate.errors import BatchRefused, ContractError, meant
-from sluicegate.opening import Ahead, Reached, opened
+from sluicegate.opening import MOST_LINE, Ahead, Reached, opened
 from sluicegate.packing import Stream
 from sluicegate.sources.records import LINE
 
 BLOCK = 48 << 20
 """Bytes that are looked at together: half a million records of a usual width."""
-
-MOST_LINE = 64 << 20
-"""Bytes of one line. What is longer is no record of anything, but a file without line ends."""
 
 _BOM = "\ufeff".encode()
 _HEAD = 64 << 10
@@ -83,6 +80,7 @@ def blocks(
         piece = next(source, b"")
         share = reached.share()
         for following in _until_damage(source):
+            _require_end(rest, piece, name, first)
             cut = piece.rfind(b"\n") + 1
             if cut:
                 block = Block(rest + piece[:cut], first, last=False, share=share)
@@ -90,13 +88,11 @@ def blocks(
                 yield block
             else:
                 rest += piece
-                _require_end(rest, name, first)
             if isinstance(following, BatchRefused):
                 raise following
             piece = following
             share += reached.share()
-        if b"\n" not in piece:
-            _require_end(rest + piece, name, first)
+        _require_end(rest, piece, name, first)
         yield Block(rest + piece, first, last=True, share=share)
 
 
@@ -185,8 +181,13 @@ def _decoding(stream: Stream, encoding: str, size: int) -> Iterator[bytes]:
         yield text.replace(_STAND_IN, _MARK).encode(errors=_MARKING)
 
 
-def _require_end(rest: bytes, name: str, line: int) -> None:
-    if len(rest) > MOST_LINE:
+def _require_end(rest: bytes, piece: bytes, name: str, line: int) -> None:
+    """Refuse a line that begins before a piece and is too long; one within a piece is not."""
+    end = piece.find(b"\n")
+    end = len(piece) if end < 0 else end
+    if len(rest) + end <= MOST_LINE:
+        return
+    if len((rest + piece[:end]).removesuffix(b"\r")) > MOST_LINE:
         raise BatchRefused(
             f"A line is longer than {MOST_LINE >> 20} MiB, which no record is.",
             where=f"{name}, line {line:,}",
