@@ -110,6 +110,11 @@ def accounts(accounts: Mapping[str, Mapping[str, Any]]) -> None:
         balance = " + ".join(f"{account[fate]:,}" for fate in FATES)
         left = f"; {account['removed']:,} left the source" if account["removed"] else ""
         out.print(f"[dim]{name}: {account['rows_in']:,} rows in = {balance}{left}[/dim]")
+    for name, account in accounts.items():
+        # What an earlier version put on record has none.
+        if lines := account.get("left_out"):
+            told = ", ".join(f"{count:,} {what}" for what, count in lines.items())
+            out.print(f"[dim]{name}: lines that are no records: {told}[/dim]")
     _by_rule("quarantined by rule", accounts, "rejections")
     _by_rule("warned by rule", accounts, "warnings")
 

@@ -7,7 +7,7 @@ most of what validation costs is not a matter of rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -41,6 +41,7 @@ class Unsifted:
         observed: how its columns differ from those of the contract.
         set_aside: whether all its records go to quarantine, because it has drifted.
         share: of the batch's bytes that it stands for, about.
+        left_out: what lines are that are no records → how many there are of them.
     """
 
     batch: Batch
@@ -50,6 +51,7 @@ class Unsifted:
     observed: Observed = field(default_factory=Observed)
     set_aside: bool = False
     share: float = 1.0
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def rows_in(self) -> int:
@@ -134,6 +136,7 @@ def shape(source: Source, batch: Batch, records: Records) -> Unsifted:
         unknown_columns=tuple(each.unknown for each in observed.found if each.unknown),
         observed=observed,
         share=records.share,
+        left_out=records.left_out,
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sluicegate.errors import BatchRefused, ContractError
 from sluicegate.sources.headers import named
-from sluicegate.sources.records import LINE, Records
+from sluicegate.sources.records import BLANK, LINE, Records, left_out
 from sluicegate.sources.rows import Table
 from sluicegate.sources.text import BLOCK, Block, blocks, count_lines, require_encoding
 
@@ -84,17 +84,21 @@ def read_delimited(
         BatchRefused: it has no header, is damaged, or is no text at all.
     """
     table = Table(header, delimiter, name) if header else None
-    told, rest = False, b""
+    told, rest, blank = False, b"", 0
     for new in blocks(content, name, encoding, size):
         block = _after(rest, new)
         if table is None:
+            before = block.first
             table, block = _headed(block, delimiter, name)
+            blank += block.first - before - (table is not None)
         if table is None:
             continue
         records, rest = table.read(block)
+        blank += records.left_out.get(BLANK, 0)
         if records.count or (block.last and not told and not header):
             told = True
-            yield replace(records, share=block.share)
+            yield replace(records, share=block.share, left_out=left_out(BLANK, blank))
+            blank = 0
     if not told:
         what = "" if header else ": it has not even a header"
         raise BatchRefused(f"The file is empty{what}.", where=name)
@@ -115,7 +119,7 @@ def _headed(block: Block, delimiter: str, name: str) -> tuple[Table | None, Bloc
             names = _names(filled, delimiter, f"{name}, line {line:,}")
             return Table(names, delimiter, name), replace(block, raw=raw, first=line + 1)
         line += 1
-    return None, block
+    return None, replace(block, raw=b"", first=line)
 
 
 def _names(line: bytes, delimiter: str, where: str) -> tuple[str, ...]:

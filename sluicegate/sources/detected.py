@@ -18,6 +18,7 @@ import polars as pl
 from sluicegate.dialect import (
     Declared,
     Dialect,
+    Left,
     Part,
     Reading,
     Record,
@@ -69,11 +70,17 @@ class Detected:
         reached = Reached()
         with lines_of_file(content, found.dialect, name, reached) as lines:
             records = _records(reading, lines)
-            told = False
-            while (part := [*islice(records, most)]) or not told:
-                told = True
-                header = _named(reading.header, names, name)
-                yield replace(_part(part, header), share=reached.share())
+            ahead, told, left = [*islice(records, 1)], False, Counter[Left]()
+            while ahead or not told:
+                part, told = [*ahead, *islice(records, most - len(ahead))], True
+                # One ahead: what stands behind the last row comes with it.
+                ahead = [*islice(records, 1)]
+                more, left = reading.left - left, reading.left.copy()
+                yield replace(
+                    _part(part, _named(reading.header, names, name)),
+                    share=reached.share(),
+                    left_out={what.value: lines for what, lines in more.items()},
+                )
 
     def count(self, content: Path) -> int:
         """Records, if the dialect can be told without a name to go by; else lines with a text."""
