@@ -13,7 +13,7 @@ from sluicegate.ingestion.drift import drift_in
 from sluicegate.ingestion.load import load
 from sluicegate.ingestion.meter import Meter
 from sluicegate.ingestion.receipt import Receipt
-from sluicegate.ingestion.sift import Unsifted, shaped, sift
+from sluicegate.ingestion.sift import Unsifted, minds_drift, shaped, sift
 from sluicegate.ingestion.tolerance import over_tolerance
 from sluicegate.lake import Session
 from sluicegate.progress import Progress, untold
@@ -71,7 +71,7 @@ def ingest(
     A refused batch does not stop the others: all refusals of a run are reported together. Where it
     alone is held and rows correct each other, those after it wait for it.
     """
-    intake, meter = Intake(source.name), Meter(batches, progress)
+    intake, meter = Intake(source.name), Meter(batches, progress, looks=minds_drift(source))
     for group in _groups(source, batches, intake, meter):
         try:
             loaded = load(source, (sift(source, part) for part in group.parts()), session, run)
@@ -155,7 +155,7 @@ def _groups(
     group = _Group(source, meter)
     for batch in batches:
         meter.begins(batch)
-        parts = shaped(source, batch)
+        parts = shaped(source, batch, meter.looked)
         try:
             begun = [*islice(parts, 2)]
         except BatchRefused as error:

@@ -14,21 +14,33 @@ class Meter:
     """Counts the bytes of batches as they are read and as they are loaded.
 
     A large batch is read and loaded part by part; small ones are read one by one and loaded
-    together. So every byte counts half when it is read and half when it is in the branch. What
-    parts say of themselves is rounded, and never more than the whole: it is made up for when the
-    batch has ended.
+    together. So every byte counts half when it is read and half when it is in the branch; or in
+    thirds, where batches are looked through before. What parts say of themselves is rounded, and
+    never more than the whole: it is made up for when the batch has ended.
+
+    Args:
+        looks: whether batches are looked through before they are read.
     """
 
-    def __init__(self, batches: Sequence[Batch], progress: Progress) -> None:
+    def __init__(
+        self, batches: Sequence[Batch], progress: Progress, *, looks: bool = False
+    ) -> None:
         self._progress = progress
         self._batches = len(batches)
-        self._total = 2 * sum(batch.size for batch in batches)
-        self._halves = self._ended = 0
+        self._steps = 3 if looks else 2
+        self._total = self._steps * sum(batch.size for batch in batches)
+        self._done = self._ended = 0
+        self._looked: dict[str, int] = {}
         self._read: dict[str, int] = {}
         self._loaded: dict[str, int] = {}
 
     def begins(self, batch: Batch) -> None:
         """A batch is about to be read."""
+        self._tell(batch.name)
+
+    def looked(self, batch: Batch, share: float) -> None:
+        """A share of a batch was looked through."""
+        self._count(self._looked, batch, share)
         self._tell(batch.name)
 
     def read(self, batch: Batch, share: float) -> None:
@@ -45,7 +57,7 @@ class Meter:
         """There is nothing left to do for batches, whether they are in the branch or refused."""
         name = ""
         for batch in batches:
-            for counted in (self._read, self._loaded):
+            for counted in (self._loaded, self._read, self._looked)[: self._steps]:
                 self._count(counted, batch, 1.0)
                 del counted[batch.id]
             self._ended += 1
@@ -55,16 +67,16 @@ class Meter:
     def _count(self, counted: dict[str, int], batch: Batch, share: float) -> None:
         before = counted.get(batch.id, 0)
         counted[batch.id] = min(batch.size, before + int(share * batch.size))
-        self._halves += counted[batch.id] - before
+        self._done += counted[batch.id] - before
 
     def _tell(self, name: str) -> None:
-        done = f"{self._ended:,} of {self._batches:,} files, {_of(self._halves, self._total)}"
-        self._progress(self._halves, self._total, f"{done}: {name}" if name else done)
+        size = _of(self._done // self._steps, self._total // self._steps)
+        done = f"{self._ended:,} of {self._batches:,} files, {size}"
+        self._progress(self._done, self._total, f"{done}: {name}" if name else done)
 
 
-def _of(halves: int, total: int) -> str:
+def _of(done: int, whole: int) -> str:
     """Bytes of bytes, both in the unit that the whole is told in."""
-    done, whole = halves // 2, total // 2
     for size, unit in _UNITS:
         if whole >= size:
             return f"{done / size:,.1f} of {whole / size:,.1f} {unit}"

@@ -28,6 +28,7 @@ from sluicegate.sources import (
     Batch,
     Delimited,
     Detected,
+    Drift,
     Excel,
     Format,
     Json,
@@ -208,11 +209,23 @@ def test_ingestion_tells_how_many_bytes_are_done(
 
 
 @pytest.mark.parametrize(
-    ("form", "packed"),
-    [("csv", ""), ("csv", "gzip"), ("csv", "archived"), ("ndjson", ""), ("json", "gzip")],
+    ("form", "packed", "drift"),
+    [
+        ("csv", "", {}),
+        ("csv", "", {"drift": Drift.REFUSE}),
+        ("csv", "gzip", {}),
+        ("csv", "archived", {}),
+        ("ndjson", "", {}),
+        ("json", "gzip", {}),
+    ],
 )
 def test_progress_goes_on_within_a_file(
-    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, packed: str
+    session: Session,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
+    packed: str,
+    drift: dict[str, Drift],
 ) -> None:
     """A file that is read in parts moves with each of them, by the bytes that it has on disk."""
     monkeypatch.setitem(read_delimited.__kwdefaults__, "size", SMALL)
@@ -229,7 +242,8 @@ def test_progress_goes_on_within_a_file(
         large = replace(large, content=content)
     formats: dict[str, Format] = {"csv": Delimited(), "ndjson": Ndjson(), "json": Json()}
     told: list[tuple[int, int, str]] = []
-    ingest(source(format=formats[form]), [large], session, "run", lambda *note: told.append(note))
+    declared = source(format=formats[form], **drift)
+    ingest(declared, [large], session, "run", lambda *note: told.append(note))
     done = [note[0] for note in told]
     assert done == sorted(done)
     assert (done[0], done[-1]) == (0, told[0][1])
@@ -265,30 +279,33 @@ def test_parts_of_every_format_make_up_the_whole(
 @given(
     sizes=st.lists(st.integers(0, 10**12), max_size=5),
     notes=st.lists(
-        st.tuples(st.integers(0, 4), st.sampled_from(["read", "loaded", "ended"]), st.floats(0, 1))
+        st.tuples(
+            st.integers(0, 4),
+            st.sampled_from(["looked", "read", "loaded", "ended"]),
+            st.floats(0, 1),
+        )
     ),
+    looks=st.booleans(),
 )
 def test_the_meter_is_exact_at_the_end(
-    sizes: list[int], notes: list[tuple[int, str, float]]
+    sizes: list[int], notes: list[tuple[int, str, float]], looks: bool
 ) -> None:
     """Whatever parts say of themselves, it never goes back, nor beyond what there is."""
     batches = [Batch(str(n), f"{n}.csv", Path(), size) for n, size in enumerate(sizes)]
     told: list[tuple[int, int, str]] = []
-    meter = Meter(batches, lambda *note: told.append(note))
+    meter = Meter(batches, lambda *note: told.append(note), looks=looks)
     left = dict(enumerate(batches))
     for number, what, share in notes:
-        if number not in left:
+        if number not in left or (what == "looked" and not looks):
             continue
         if what == "ended":
             meter.ended([left.pop(number)])
-        elif what == "read":
-            meter.read(left[number], share)
         else:
-            meter.loaded(left[number], share)
+            getattr(meter, what)(left[number], share)
     meter.ended(left.values())
     done = [note[0] for note in told]
     assert done == sorted(done)
-    assert done[-1] == told[-1][1] == 2 * sum(sizes)
+    assert done[-1] == told[-1][1] == (3 if looks else 2) * sum(sizes)
 
 
 def test_progress_says_files_and_bytes() -> None:
