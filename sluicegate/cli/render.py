@@ -63,11 +63,10 @@ class Teller(logging.Handler):
         elif not self._quiet:
             err.print(line)
 
-    def close(self) -> None:
-        """Stop telling."""
+    def end(self) -> None:
+        """Stop telling. Not ``close``: Prefect, as it is imported, has all handlers closed."""
         if self._status:
             self._status.stop()
-        super().close()
 
 
 def progress(*, quiet: bool) -> Callable[[str], None]:

@@ -105,7 +105,7 @@ def heard(*, quiet: bool) -> Iterator[render.Teller]:
             logger.removeHandler(told)
             logger.setLevel(level)
             logger.propagate = propagate
-        told.close()
+        told.end()
 
 
 def _nothing_new(settings: Settings, scope: Scope | None) -> Report | None:

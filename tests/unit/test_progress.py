@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import logging
+import logging.config
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -329,11 +330,13 @@ def test_progress_says_files_and_bytes() -> None:
 def test_a_terminal_shows_how_far_a_stage_is(
     monkeypatch: pytest.MonkeyPatch, terminal: bool
 ) -> None:
-    """In its one line that changes; a log or a pipe would have a line a second."""
+    """In its one line that changes, to the end; a log or a pipe would have a line a second."""
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=terminal, width=120)
     monkeypatch.setattr("sluicegate.cli.render.err", console)
     with heard(quiet=False) as told:
+        # As importing Prefect does, which sets up its own logging.
+        logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
         logging.getLogger("sluicegate.ingestion").info("payments: day.csv")
         logging.getLogger("tasks.progress").info("Ingest payments: 0 of 1 files")
     assert ("0 of 1 files" in shown.getvalue()) is terminal
