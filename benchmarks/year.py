@@ -44,8 +44,11 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--hours", type=int, required=True)
     chosen = parser.parse_args()
-    quick = {"allow_unsigned_extensions": "true", "threads": "1"}
-    duckdb.connect = partial(duckdb.connect, config=quick)  # type: ignore[assignment]
+    quick: dict[str, str | bool | int | float | list[str]] = {
+        "allow_unsigned_extensions": "true",
+        "threads": "1",
+    }
+    duckdb.connect = partial(duckdb.connect, config=quick)
     live = ours if chosen.side == "ours" else plain
     sys.stdout.write(json.dumps(live(chosen.folder, chosen.hours)))
 

@@ -22,7 +22,9 @@ from sluicegate.packing import KEPT, PACKED, ZIPS, Stream, kind_of, zstd
 
 __all__ = [
     "MOST_BYTES",
+    "MOST_LINE",
     "Ahead",
+    "Reached",
     "Stream",
     "most_unpacked",
     "opened",
@@ -43,6 +45,10 @@ _BROKEN = (EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError, zipfil
 MOST_BYTES = 256 << 30
 """Unpacked size that no file of a landing folder has."""
 
+MOST_LINE = 64 << 20
+"""Bytes of one line as UTF-8, without its end. What is longer is no record of anything, but a file
+without line ends."""
+
 _HARMLESS = 1 << 30
 _MOST_TIMES = 200
 """How many times as large unpacked as packed: what is larger than a GiB and packed tighter than
@@ -62,12 +68,38 @@ class _Packed(Protocol):
     def read1(self, size: int, /) -> bytes: ...
 
 
+class Reached:
+    """How far the reading of a file is, in the bytes that are stored: packed, if it is packed."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+        self._size = self._told = 0
+
+    def follow(self, file: IO[bytes]) -> None:
+        """Look at this file, which is about to be read from its beginning."""
+        self._size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        self._file, self._told = file, 0
+
+    def share(self) -> float:
+        """Share of the file that was read since this was last asked; at the end they make 1.
+
+        Whoever reads ahead has what it read ahead counted.
+        """
+        if self._file is None or not self._size:
+            return 0.0
+        # The table of a zip is at its end, and is read first.
+        before, self._told = self._told, max(self._told, min(self._file.tell(), self._size))
+        return (self._told - before) / self._size
+
+
 @contextmanager
-def opened(content: Path | bytes, name: str) -> Iterator[Stream]:
+def opened(content: Path | bytes, name: str, reached: Reached | None = None) -> Iterator[Stream]:
     """Open a file for reading, unpacked.
 
     Args:
         name: of the batch, for messages.
+        reached: is told which file to look at.
 
     Raises:
         BatchRefused: it is damaged, holds several files or further archives, or is a bomb. Some of
@@ -76,12 +108,16 @@ def opened(content: Path | bytes, name: str) -> Iterator[Stream]:
     if isinstance(content, Path) and content.name.endswith(KEPT):
         # The archive packs what is not packed already, whatever its size.
         with content.open("rb") as ours, zstd.open(ours) as landed:
+            if reached:
+                reached.follow(ours)
             yield _Unpacked(landed, name, "archived file", MOST_BYTES)
         return
     with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as raw:
         size = raw.seek(0, io.SEEK_END)
         raw.seek(0)
         kind = packed(raw)
+        if reached:
+            reached.follow(raw)
         if kind is None:
             yield raw
             return

@@ -1,7 +1,8 @@
-"""How far a stage is, as a progress artifact in Prefect."""
+"""How far a stage is: a progress artifact in Prefect, and a line for whoever looks on."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from sluicegate.progress import Progress, Sight, Watch
 from tasks.keys import key_of
+
+log = logging.getLogger(__name__)
+"""Heard by a terminal only: in the log of a run, a line a second would bury all others."""
 
 
 class ArtifactScreen:
@@ -25,6 +29,7 @@ class ArtifactScreen:
     def show(self, sight: Sight) -> None:
         """Make the artifact, or bring it up to date."""
         about = f"{self._title}: {sight.what}" if sight.what else self._title
+        log.info("%s, %.0f %%", about, sight.percent)
         if self._artifact is None:
             made = create_progress_artifact(sight.percent, self._key, about)
             self._artifact = cast("UUID", made)  # A coroutine it is in asynchronous code only.

@@ -12,6 +12,7 @@ from benchmarks.cases import (
     diff,
     environment,
     ingest,
+    large,
     messy,
     noop,
     pipeline,
@@ -36,6 +37,7 @@ CASES: dict[str, Prepare] = {
     "audit": audit.prepared,
     "ingest_csv": ingest.prepared_csv,
     "ingest_ndjson": ingest.prepared_ndjson,
+    "large": large.prepared,
     "messy": messy.prepared,
 }
 """What ``CASE=`` may say."""

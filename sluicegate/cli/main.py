@@ -74,9 +74,12 @@ def ingest(
     first, last = (moment.date() if moment else None for moment in (since, until))
     scope, settings = Scope.of(tuple(sources), first, last, chunk), load_settings(env)
     if dry_run:
+        from sluicegate.cli.render_lake import watched
         from sluicegate.pipeline.rehearsal import rehearse
 
-        render_run.report(rehearse(settings, scope), json=json)
+        with watched(quiet=json) as progress:
+            report = rehearse(settings, scope, progress)
+        render_run.report(report, json=json)
         return
     from sluicegate.cli.running import run_in_chunks
 

@@ -46,6 +46,11 @@ class Teller(logging.Handler):
         if self._status:
             self._status.start()
 
+    @property
+    def changes(self) -> bool:
+        """Whether what is told takes the place of what was told before."""
+        return self._status is not None
+
     def emit(self, record: logging.LogRecord) -> None:
         """Tell a log record."""
         self.say(record.getMessage())
@@ -58,11 +63,10 @@ class Teller(logging.Handler):
         elif not self._quiet:
             err.print(line)
 
-    def close(self) -> None:
-        """Stop telling."""
+    def end(self) -> None:
+        """Stop telling. Not ``close``: Prefect, as it is imported, has all handlers closed."""
         if self._status:
             self._status.stop()
-        super().close()
 
 
 def progress(*, quiet: bool) -> Callable[[str], None]:
@@ -105,6 +109,11 @@ def accounts(accounts: Mapping[str, Mapping[str, Any]]) -> None:
         balance = " + ".join(f"{account[fate]:,}" for fate in FATES)
         left = f"; {account['removed']:,} left the source" if account["removed"] else ""
         out.print(f"[dim]{name}: {account['rows_in']:,} rows in = {balance}{left}[/dim]")
+    for name, account in accounts.items():
+        # What an earlier version put on record has none.
+        if lines := account.get("left_out"):
+            told = ", ".join(f"{count:,} {what}" for what, count in lines.items())
+            out.print(f"[dim]{name}: lines that are no records: {told}[/dim]")
     _by_rule("quarantined by rule", accounts, "rejections")
     _by_rule("warned by rule", accounts, "warnings")
 

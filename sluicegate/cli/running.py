@@ -6,6 +6,7 @@ import logging
 import os
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sluicegate.cli import render
@@ -79,19 +80,32 @@ def _run(
 ) -> Report:
     _prepare_prefect(settings)
     require_server(os.environ["PREFECT_API_URL"], hint="start it: sluicegate up, or make run")
-    told = render.Teller(quiet=quiet)
-    logger = logging.getLogger("sluicegate")
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    logger.addHandler(told)
-    try:
+    with heard(quiet=quiet) as told:
         if (report := shortcut()) is not None:
             return report
         told.say("starting a flow run in Prefect")
         return flow()
+
+
+@contextmanager
+def heard(*, quiet: bool) -> Iterator[render.Teller]:
+    """Tell what goes on meanwhile; and where a line can change, how far each stage is."""
+    told = render.Teller(quiet=quiet)
+    names = ("sluicegate", "tasks.progress") if told.changes else ("sluicegate",)
+    loggers = [logging.getLogger(name) for name in names]
+    before = [(logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        logger.addHandler(told)
+    try:
+        yield told
     finally:
-        logger.removeHandler(told)
-        told.close()
+        for logger, (level, propagate) in zip(loggers, before, strict=True):
+            logger.removeHandler(told)
+            logger.setLevel(level)
+            logger.propagate = propagate
+        told.end()
 
 
 def _nothing_new(settings: Settings, scope: Scope | None) -> Report | None:

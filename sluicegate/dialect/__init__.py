@@ -9,7 +9,7 @@ from sluicegate.dialect.dialect import Declared, Dialect
 from sluicegate.dialect.encoding import encoding_of
 from sluicegate.dialect.files import detect_file, lines_of_file, sample_of
 from sluicegate.dialect.kinds import Kind, kind_of
-from sluicegate.dialect.reading import Part, Reading
+from sluicegate.dialect.reading import Left, Part, Reading
 from sluicegate.dialect.records import ENCODING, FIELDS, QUOTING, Lexer, Record
 from sluicegate.dialect.shapes import Shape, shape_of
 
@@ -21,6 +21,7 @@ __all__ = [
     "Detected",
     "Dialect",
     "Kind",
+    "Left",
     "Lexer",
     "Part",
     "Reading",

@@ -14,7 +14,7 @@ from sluicegate.dialect.dialect import Declared, Dialect
 from sluicegate.dialect.encoding import KEEP, encoding_of
 from sluicegate.dialect.kinds import Kind
 from sluicegate.errors import BatchRefused
-from sluicegate.opening import Stream, opened, packed
+from sluicegate.opening import MOST_LINE, Reached, Stream, opened, packed
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -26,9 +26,6 @@ _LONGEST_HEAD = 1 << 22
 _ENOUGH_LINES = 20
 _PART = 1 << 15
 """Bytes of the middle and of the end, where encodings show that the head does not have."""
-
-_LONGEST_LINE = 1 << 24
-"""Characters of a line that nobody means to be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +100,13 @@ def detect_file(
 
 
 @contextmanager
-def lines_of_file(file: Path, dialect: Dialect, name: str | None = None) -> Iterator[Iterator[str]]:
+def lines_of_file(
+    file: Path, dialect: Dialect, name: str | None = None, reached: Reached | None = None
+) -> Iterator[Iterator[str]]:
     """The lines of a file, each with its line end; bytes that cannot be decoded are kept.
+
+    Args:
+        reached: is told how far the reading is.
 
     Raises:
         BatchRefused: it is damaged, or a line has no end.
@@ -112,7 +114,7 @@ def lines_of_file(file: Path, dialect: Dialect, name: str | None = None) -> Iter
     name = name or file.name
     newline = "" if dialect.returns else "\n"
     with (
-        _bytes_of(file, name) as source,
+        _bytes_of(file, name, reached) as source,
         io.TextIOWrapper(source, dialect.encoding, KEEP, newline) as text,
     ):
         yield _bounded(text, name)
@@ -120,15 +122,22 @@ def lines_of_file(file: Path, dialect: Dialect, name: str | None = None) -> Iter
 
 def _bounded(text: io.TextIOWrapper, name: str) -> Iterator[str]:
     number = 0
-    while line := text.readline(_LONGEST_LINE):
+    # One character more than a line may have, and its end.
+    while line := text.readline(MOST_LINE + 3):
         number += 1
-        if len(line) == _LONGEST_LINE and line[-1] not in "\r\n":
+        # A character has four bytes at most.
+        if len(line) > MOST_LINE // 4 and _size(line) > MOST_LINE:
             raise BatchRefused(
-                f"A line is longer than {_LONGEST_LINE >> 20} MiB.",
-                where=f"{name}, line {number}",
+                f"A line is longer than {MOST_LINE >> 20} MiB, which no record is.",
+                where=f"{name}, line {number:,}",
                 hint="have the provider send one record a line",
             )
         yield line
+
+
+def _size(line: str) -> int:
+    """Bytes of a line as UTF-8, without its end."""
+    return len(line.rstrip("\r\n").encode(errors=KEEP))
 
 
 def _packed(file: Path) -> bool:
@@ -137,8 +146,8 @@ def _packed(file: Path) -> bool:
 
 
 @contextmanager
-def _bytes_of(file: Path, name: str) -> Iterator[io.BufferedReader]:
-    with opened(file, name) as stream:
+def _bytes_of(file: Path, name: str, reached: Reached | None = None) -> Iterator[io.BufferedReader]:
+    with opened(file, name, reached) as stream:
         yield stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(_Raw(stream))
 
 

@@ -32,6 +32,19 @@ class Part(StrEnum):
     """After the last row."""
 
 
+class Left(StrEnum):
+    """What a line is that is no record."""
+
+    PREAMBLE = "preamble"
+    REPEATED = "repeated header"
+    COMMENT = "comment"
+    FOOTER = "footer"
+    BLANK = "blank"
+
+
+_LEFT = {Part.PREAMBLE: Left.PREAMBLE, Part.COMMENT: Left.COMMENT, Part.FOOTER: Left.FOOTER}
+
+
 @dataclass(slots=True)
 class Reading:
     """A text, read once, record by record.
@@ -43,6 +56,7 @@ class Reading:
         header: names of the columns; known when the first row is.
         absent: names in the header of columns at its end that no record has.
         counts: records of each part so far.
+        left: lines so far that are no records, by what they are.
     """
 
     dialect: Dialect
@@ -51,6 +65,7 @@ class Reading:
     header: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     counts: Counter[Part] = field(default_factory=Counter)
+    left: Counter[Left] = field(default_factory=Counter)
     _heads: list[tuple[str, ...]] = field(default_factory=list)
     _folds: set[tuple[str, ...]] = field(default_factory=set)
     _width: int = 0
@@ -61,17 +76,24 @@ class Reading:
         """All records of a text, blank ones left out, each with what it is."""
         for part, record in self._parts(lines):
             self.counts[part] += 1
+            if part in _LEFT:
+                self._leave(record, _LEFT[part])
             yield part, record
+
+    def _leave(self, record: Record, what: Left) -> None:
+        self.left[what] += record.last - record.line + 1
 
     def _parts(self, lines: Iterable[str]) -> Iterator[tuple[Part, Record]]:
         begin, end = self.dialect.preamble, self.dialect.preamble + self.dialect.header
         records = self._lexed(iter(lines))
         first: Record | None = None
         for record in records:
-            if record.line > end and not record.blank:
+            if record.blank:
+                self._leave(record, Left.BLANK)
+            elif record.line > end:
                 first = record
                 break
-            if not record.blank:
+            else:
                 yield self._above(record, begin), record
         self._begin(first)
         yield from self._table(chain([first], records) if first else ())
@@ -94,6 +116,7 @@ class Reading:
         gap = False
         for record in records:
             if record.blank:
+                self._leave(record, Left.BLANK)
                 gap = True
                 continue
             if self._held_back(record) and len(held) < _MOST_HELD:
@@ -103,6 +126,8 @@ class Reading:
             for each, _ in held:
                 yield (Part.PREAMBLE, each) if repeated and self._lone(each) else self._judged(each)
             held, gap = [], False
+            if repeated:
+                self._leave(record, Left.REPEATED)
             yield (Part.HEADER, record) if repeated else self._judged(record)
         yield from self._ended(held)
 

@@ -20,6 +20,8 @@ BATCHES = Table("accounts", "batches")
 REJECTIONS = Table("accounts", "rejections")
 WARNINGS = Table("accounts", "warnings")
 """Published rows by rule that only warns, whether they came with their batch or by a replay."""
+LEFT_OUT = Table("accounts", "left_out")
+"""Lines of batches that are no records, such as preambles, footers and headers that come again."""
 QUARANTINE = Table("accounts", "quarantine")
 REPLAYS = Table("accounts", "replays")
 """Receipts of replays, one a batch: their rows in were taken out of quarantine."""
@@ -65,6 +67,13 @@ TABLES: Mapping[Table, Mapping[str, str]] = {
     },
     REJECTIONS: _BY_RULE,
     WARNINGS: _BY_RULE,
+    LEFT_OUT: {
+        "run": _TEXT,
+        "source": _TEXT,
+        "batch": _TEXT,
+        "what": _TEXT,
+        "line_count": _COUNT,
+    },
     QUARANTINE: {
         "run": _TEXT,
         "source": _TEXT,
@@ -217,8 +226,9 @@ def record_batches(session: Session, run: str, loaded: Sequence[tuple[Batch, Rec
         ),
     )
     receipts = [receipt for _, receipt in loaded]
-    _record_by_rule(session, REJECTIONS, run, [(each, each.rejections) for each in receipts])
+    _record_counts(session, REJECTIONS, run, [(each, each.rejections) for each in receipts])
     record_warnings(session, run, receipts)
+    _record_counts(session, LEFT_OUT, run, [(each, each.left_out) for each in receipts])
     record_drift(session, run, receipts)
 
 
@@ -236,19 +246,19 @@ def record_drift(session: Session, run: str, receipts: Sequence[Receipt]) -> Non
 
 def record_warnings(session: Session, run: str, receipts: Sequence[Receipt]) -> None:
     """Put on record how many published rows break rules that only warn."""
-    _record_by_rule(session, WARNINGS, run, [(each, each.warnings) for each in receipts])
+    _record_counts(session, WARNINGS, run, [(each, each.warnings) for each in receipts])
 
 
-def _record_by_rule(
+def _record_counts(
     session: Session, table: Table, run: str, counts: Sequence[tuple[Receipt, Mapping[str, int]]]
 ) -> None:
     rows = [
-        (run, receipt.source, receipt.batch, rule, count)
-        for receipt, by_rule in counts
-        for rule, count in by_rule.items()
+        (run, receipt.source, receipt.batch, counted, count)
+        for receipt, found in counts
+        for counted, count in found.items()
     ]
     if rows:
-        session.insert(table, pl.DataFrame(rows, schema=list(_BY_RULE), orient="row"))
+        session.insert(table, pl.DataFrame(rows, schema=list(TABLES[table]), orient="row"))
 
 
 def _manifest_row(run: str, batch: Batch, receipt: Receipt, at: datetime) -> dict[str, Any]:
@@ -277,24 +287,28 @@ def last_runs(session: Session) -> dict[str, dict[str, Any]]:
         f"SELECT source, run, {sums} FROM {BATCHES.sql} WHERE (source, run) IN"
         f" (SELECT (source, max(run)) FROM {BATCHES.sql} GROUP BY source) GROUP BY source, run"
     )
-    rejections, warnings = (_by_rule(session, table) for table in (REJECTIONS, WARNINGS))
+    rejections, warnings, left_out = (
+        _counts(session, table) for table in (REJECTIONS, WARNINGS, LEFT_OUT)
+    )
     return {
         row["source"]: {
             **row,
             "rejections": rejections.get((row["source"], row["run"]), {}),
             "warnings": warnings.get((row["source"], row["run"]), {}),
+            "left_out": left_out.get((row["source"], row["run"]), {}),
         }
         for row in frame.iter_rows(named=True)
     }
 
 
-def _by_rule(session: Session, table: Table) -> dict[tuple[str, str], dict[str, int]]:
-    """Source and run → rule → rows."""
+def _counts(session: Session, table: Table) -> dict[tuple[str, str], dict[str, int]]:
+    """Source and run → what was counted, such as a rule → how many rows or lines."""
+    *_, what, count_of = TABLES[table]
     found: dict[tuple[str, str], dict[str, int]] = {}
     # A lake of an earlier version has no such table until its next run.
     if session.exists(table):
-        for source, run, rule, count in session.rows(
-            f"SELECT source, run, rule, sum(row_count)::BIGINT FROM {table.sql} GROUP BY ALL"
+        for source, run, counted, count in session.rows(
+            f"SELECT source, run, {what}, sum({count_of})::BIGINT FROM {table.sql} GROUP BY ALL"
         ):
-            found.setdefault((source, run), {})[rule] = count
+            found.setdefault((source, run), {})[counted] = count
     return found

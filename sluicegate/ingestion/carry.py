@@ -11,7 +11,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sluicegate.ingestion.accounts import BATCHES, DRIFT, QUARANTINE, REJECTIONS, WARNINGS
+from sluicegate.ingestion.accounts import (
+    BATCHES,
+    DRIFT,
+    LEFT_OUT,
+    QUARANTINE,
+    REJECTIONS,
+    WARNINGS,
+)
 from sluicegate.ingestion.ingest import Intake
 from sluicegate.ingestion.table import BATCH, raw_table
 from sluicegate.lake import DataFiles, Session, Table
@@ -80,7 +87,7 @@ def carry(source: Source, aside: Aside, session: Session, run: str) -> Intake:
             # Rows were superseded or left: the whole table is theirs.
             session.execute(f"DELETE FROM {table.sql}")
             session.execute(f"INSERT INTO {table.sql} BY NAME SELECT * FROM {theirs}")
-        for account in (BATCHES, REJECTIONS, WARNINGS, QUARANTINE, DRIFT):
+        for account in (BATCHES, REJECTIONS, WARNINGS, LEFT_OUT, QUARANTINE, DRIFT):
             _carry_account(account, source, session, beside, run)
     return intake
 

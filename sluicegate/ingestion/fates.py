@@ -124,6 +124,7 @@ class Judged:
             tallies={**sifted.tallies[batch.id], **_by_key(mine, source.contract)},
             unknown_columns=unsifted.unknown_columns,
             corrects=batch.corrects,
+            left_out=dict(unsifted.left_out),
         ).closed()
 
 

@@ -13,7 +13,7 @@ from sluicegate.ingestion.drift import drift_in
 from sluicegate.ingestion.load import load
 from sluicegate.ingestion.meter import Meter
 from sluicegate.ingestion.receipt import Receipt
-from sluicegate.ingestion.sift import Unsifted, shaped, sift
+from sluicegate.ingestion.sift import Unsifted, minds_drift, shaped, sift
 from sluicegate.ingestion.tolerance import over_tolerance
 from sluicegate.lake import Session
 from sluicegate.progress import Progress, untold
@@ -71,7 +71,7 @@ def ingest(
     A refused batch does not stop the others: all refusals of a run are reported together. Where it
     alone is held and rows correct each other, those after it wait for it.
     """
-    intake, meter = Intake(source.name), Meter(batches, progress)
+    intake, meter = Intake(source.name), Meter(batches, progress, looks=minds_drift(source))
     for group in _groups(source, batches, intake, meter):
         try:
             loaded = load(source, (sift(source, part) for part in group.parts()), session, run)
@@ -84,7 +84,7 @@ def ingest(
                 break
             continue
         finally:
-            meter.loaded(group.batches)
+            meter.ended(group.batches)
         intake.superseded += loaded.superseded
         for receipt in loaded.receipts:
             intake.receipts.append(receipt)
@@ -112,6 +112,7 @@ class _Group:
     """
 
     source: Source
+    meter: Meter
     batches: list[Batch] = field(default_factory=list)
     first: list[Unsifted] = field(default_factory=list)
     rest: Iterable[Unsifted] = ()
@@ -128,12 +129,16 @@ class _Group:
         if len(self.batches) > 1:
             yield self.first
             return
-        yield from ([part] for part in self.first)
+        for part in self.first:
+            yield [part]
+            self.meter.loaded(part.batch, part.share)
         (batch,) = self.batches
         try:
             for part in self.rest:
                 self.rows_in += part.rows_in
+                self.meter.read(batch, part.share)
                 yield [part]
+                self.meter.loaded(batch, part.share)
         except BatchRefused:
             self.rows_in = _count(self.source, batch)
             raise
@@ -147,31 +152,31 @@ def _groups(
     # leave no other behind with it.
     together = source.load is Load.APPEND and source.holds is Hold.RUN
     most = ROWS_AT_ONCE if together else 0
-    group = _Group(source)
+    group = _Group(source, meter)
     for batch in batches:
         meter.begins(batch)
-        parts = shaped(source, batch)
+        parts = shaped(source, batch, meter.looked)
         try:
             begun = [*islice(parts, 2)]
         except BatchRefused as error:
             intake.receipts.append(_held(source, batch, _count(source, batch), error))
             intake.refusals.append(Refusal(source.name, batch.name, error))
-            meter.refused(batch)
+            meter.ended([batch])
             if _overtakes(source):
                 break
             continue
-        meter.read(batch)
         large = len(begun) > 1
+        meter.read(batch, sum(part.share for part in begun) if large else 1.0)
         if group.batches and (large or group.rows_in + begun[0].rows_in > most):
             yield group
-            group = _Group(source)
+            group = _Group(source, meter)
         log.info("%s: %s, %s rows", source.name, batch.name, _told(begun, large=large))
         group.add(batch, begun)
         if large:
             group.rest = parts
         if large or group.rows_in >= most:
             yield group
-            group = _Group(source)
+            group = _Group(source, meter)
     if group.batches:
         yield group
 

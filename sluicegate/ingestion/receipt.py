@@ -38,6 +38,8 @@ class Receipt:
             earlier batches, so they are no part of the balance.
         corrects: id of the batch that came under the same name before, with other content.
         drift: how its columns differ from those of the contract.
+        left_out: lines that are no records, by what they are: they are no part of the balance. A
+            batch that is refused before it was read has none.
     """
 
     source: str
@@ -56,6 +58,7 @@ class Receipt:
     removed: int = 0
     corrects: str | None = None
     drift: tuple[Drifted, ...] = ()
+    left_out: dict[str, int] = field(default_factory=dict)
 
     @property
     def closes(self) -> bool:
@@ -98,6 +101,7 @@ class Receipt:
             "removed": self.removed,
             "corrects": self.corrects,
             "drift": [each.to_dict() for each in self.drift],
+            "left_out": dict(sorted(self.left_out.items())),
         }
 
     def _counts(self) -> tuple[int, int, int, int]:
@@ -131,6 +135,7 @@ def total(source: str, receipts: Iterable[Receipt]) -> Receipt:
             warnings=_sum(result.warnings, receipt.warnings),
             tallies=added([result.tallies, receipt.tallies]),
             removed=result.removed + receipt.removed,
+            left_out=_sum(result.left_out, receipt.left_out),
             examples=receipt.examples | result.examples,
         )
     return result

@@ -117,6 +117,8 @@ def _again(work: _Replay, known: Known, records: pl.DataFrame) -> Unsifted:
         parts[0],
         written=pl.concat([part.written for part in parts]),
         rejects=pl.concat([part.rejects for part in parts]),
+        # The receipt of its batch has them.
+        left_out={},
     )
     if found.rows_in != records.height:
         raise BatchRefused(

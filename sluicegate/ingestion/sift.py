@@ -7,7 +7,7 @@ most of what validation costs is not a matter of rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -40,6 +40,8 @@ class Unsifted:
         unknown_columns: columns that the contract does not name.
         observed: how its columns differ from those of the contract.
         set_aside: whether all its records go to quarantine, because it has drifted.
+        share: of the batch's bytes that it stands for, about.
+        left_out: what lines are that are no records → how many there are of them.
     """
 
     batch: Batch
@@ -48,6 +50,8 @@ class Unsifted:
     unknown_columns: tuple[str, ...]
     observed: Observed = field(default_factory=Observed)
     set_aside: bool = False
+    share: float = 1.0
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def rows_in(self) -> int:
@@ -81,28 +85,39 @@ class Sifted:
     observed: dict[str, Observed]
 
 
-def shaped(source: Source, batch: Batch) -> Iterator[Unsifted]:
+def minds_drift(source: Source) -> bool:
+    """Whether a source has the whole of a batch looked at before the first part of it counts."""
+    return source.drift in (Drift.REFUSE, Drift.QUARANTINE)
+
+
+def shaped(
+    source: Source, batch: Batch, looked: Callable[[Batch, float], object] = lambda *_: None
+) -> Iterator[Unsifted]:
     """A batch, read part by part and in the shape of the contract.
 
-    A source that minds drift has the whole batch looked at before the first part of it counts.
+    Args:
+        looked: is told each share of it that was looked at, if its source minds drift.
 
     Raises:
         BatchRefused: it cannot be read as a whole, lacks a column, or has drifted and its source
             refuses that; parts of it may have been read by then.
     """
-    drift = _drift(source, batch) if source.drift in (Drift.REFUSE, Drift.QUARANTINE) else ()
+    drift = _drift(source, batch, looked) if minds_drift(source) else ()
     if drift and source.drift is Drift.REFUSE:
         raise refusal(batch, drift)
     for records in source.read(batch, ROWS_AT_ONCE):
         yield replace(shape(source, batch, records), set_aside=bool(drift))
 
 
-def _drift(source: Source, batch: Batch) -> tuple[Drifted, ...]:
+def _drift(
+    source: Source, batch: Batch, looked: Callable[[Batch, float], object]
+) -> tuple[Drifted, ...]:
     seen = Observed()
     for records in source.read(batch, ROWS_AT_ONCE):
         written = _written(source, records)
         readings = _readings(source, written)
         seen += read_as(readings, source.contract.columns(), observe(source, records))
+        looked(batch, records.share)
         if seen.found and source.drift is Drift.QUARANTINE:
             break
     return seen.drift(source)
@@ -131,6 +146,8 @@ def shape(source: Source, batch: Batch, records: Records) -> Unsifted:
         ),
         unknown_columns=tuple(each.unknown for each in observed.found if each.unknown),
         observed=observed,
+        share=records.share,
+        left_out=records.left_out,
     )
 
 

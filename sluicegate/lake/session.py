@@ -158,11 +158,14 @@ class Session:
     @contextmanager
     def lend(self, frame: pl.DataFrame, name: str = "lent") -> Iterator[str]:
         """Let SQL see a frame under a name, without a copy, for the length of the block."""
-        self._connection.register(name, _Stream(frame))
+        stream = _Stream(frame)
+        self._connection.register(name, stream)
         try:
             yield name
         finally:
             self._connection.unregister(name)
+            # Until a transaction ends, DuckDB keeps what was registered in it.
+            stream.let_go()
 
     @contextmanager
     def transaction(self, message: str = "") -> Iterator[None]:
@@ -237,6 +240,10 @@ class _Stream:
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self._frame = frame
+
+    def let_go(self) -> None:
+        """Hold the rows no longer; nobody reads them any more."""
+        self._frame = self._frame.clear()
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self._frame.__arrow_c_stream__(requested_schema)

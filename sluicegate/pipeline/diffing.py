@@ -11,6 +11,7 @@ from sluicegate.contracts import PII, Contract
 from sluicegate.ingestion.accounts import (
     BATCHES,
     DRIFT,
+    LEFT_OUT,
     MASKED,
     QUARANTINE,
     REJECTIONS,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _ACCOUNTS = {
     str(BATCHES): ("run", "source", "batch"),
     str(REJECTIONS): ("run", "source", "batch", "rule"),
+    str(LEFT_OUT): ("run", "source", "batch", "what"),
     str(REPLAYS): ("run", "source", "batch"),
     str(REPLAYED): ("run", "source", "batch", "line"),
     str(DRIFT): ("run", "source", "batch", "change", "field"),

@@ -81,6 +81,7 @@ def _counts(receipt: Receipt) -> Row:
         "rows in": receipt.rows_in,
         **fates,
         "removed": receipt.removed,
+        "no records": ", ".join(f"{n:,} {what}" for what, n in sorted(receipt.left_out.items())),
     }
 
 

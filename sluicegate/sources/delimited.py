@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sluicegate.errors import BatchRefused, ContractError
 from sluicegate.sources.headers import named
-from sluicegate.sources.records import LINE, Records
+from sluicegate.sources.records import BLANK, LINE, Records, left_out
 from sluicegate.sources.rows import Table
 from sluicegate.sources.text import BLOCK, Block, blocks, count_lines, require_encoding
 
@@ -84,17 +84,21 @@ def read_delimited(
         BatchRefused: it has no header, is damaged, or is no text at all.
     """
     table = Table(header, delimiter, name) if header else None
-    told, rest = False, b""
+    told, rest, blank = False, b"", 0
     for new in blocks(content, name, encoding, size):
         block = _after(rest, new)
         if table is None:
+            before = block.first
             table, block = _headed(block, delimiter, name)
+            blank += block.first - before - (table is not None)
         if table is None:
             continue
         records, rest = table.read(block)
+        blank += records.left_out.get(BLANK, 0)
         if records.count or (block.last and not told and not header):
             told = True
-            yield records
+            yield replace(records, share=block.share, left_out=left_out(BLANK, blank))
+            blank = 0
     if not told:
         what = "" if header else ": it has not even a header"
         raise BatchRefused(f"The file is empty{what}.", where=name)
@@ -102,7 +106,8 @@ def read_delimited(
 
 def _after(rest: bytes, block: Block) -> Block:
     """A block with what was left of the one before."""
-    return Block(rest + block.raw, block.first - rest.count(b"\n"), block.last) if rest else block
+    first = block.first - rest.count(b"\n")
+    return replace(block, raw=rest + block.raw, first=first) if rest else block
 
 
 def _headed(block: Block, delimiter: str, name: str) -> tuple[Table | None, Block]:
@@ -112,9 +117,9 @@ def _headed(block: Block, delimiter: str, name: str) -> tuple[Table | None, Bloc
         text, _, raw = raw.partition(b"\n")
         if filled := text.strip(b"\r"):
             names = _names(filled, delimiter, f"{name}, line {line:,}")
-            return Table(names, delimiter, name), Block(raw, line + 1, block.last)
+            return Table(names, delimiter, name), replace(block, raw=raw, first=line + 1)
         line += 1
-    return None, block
+    return None, replace(block, raw=b"", first=line)
 
 
 def _names(line: bytes, delimiter: str, where: str) -> tuple[str, ...]:

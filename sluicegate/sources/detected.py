@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import cast
@@ -18,6 +18,7 @@ import polars as pl
 from sluicegate.dialect import (
     Declared,
     Dialect,
+    Left,
     Part,
     Reading,
     Record,
@@ -25,6 +26,7 @@ from sluicegate.dialect import (
     lines_of_file,
 )
 from sluicegate.errors import BatchRefused
+from sluicegate.opening import Reached
 from sluicegate.sources.records import LINE, Records, rejects_of
 from sluicegate.sources.text import count_lines, require_encoding
 
@@ -65,12 +67,20 @@ class Detected:
         names = tuple(column for column in columns if column != LINE)
         found = detect_file(content, columns=names, declared=self._declared(), name=name)
         reading = Reading(found.dialect, names, name)
-        with lines_of_file(content, found.dialect, name) as lines:
+        reached = Reached()
+        with lines_of_file(content, found.dialect, name, reached) as lines:
             records = _records(reading, lines)
-            told = False
-            while (part := [*islice(records, most)]) or not told:
-                told = True
-                yield _part(part, _named(reading.header, names, name))
+            ahead, told, left = [*islice(records, 1)], False, Counter[Left]()
+            while ahead or not told:
+                part, told = [*ahead, *islice(records, most - len(ahead))], True
+                # One ahead: what stands behind the last row comes with it.
+                ahead = [*islice(records, 1)]
+                more, left = reading.left - left, reading.left.copy()
+                yield replace(
+                    _part(part, _named(reading.header, names, name)),
+                    share=reached.share(),
+                    left_out={what.value: lines for what, lines in more.items()},
+                )
 
     def count(self, content: Path) -> int:
         """Records, if the dialect can be told without a name to go by; else lines with a text."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import polars as pl
 
 from sluicegate.errors import BatchRefused, ContractError, meant
 from sluicegate.sources.headers import named
-from sluicegate.sources.records import CELL, FIELDS, LINE, Records, rejects_of
+from sluicegate.sources.records import BLANK, CELL, FIELDS, LINE, PREAMBLE, Records, rejects_of
 from sluicegate.sources.workbook import Extent, NoNumber, is_no_number, open_sheet, texts_of
 
 Row = list[Any]
@@ -67,16 +68,24 @@ class Excel:
         if self.header_row is None:
             header = tuple(column for column in columns if column != LINE)
             table = _Table(header, -left, extent, left, self.moments)
+            above: list[Row] = []
         else:
-            table = self._headed(rows, left, extent, where)
+            above = list(islice(rows, self.header_row - 1))
+            table = self._headed(next(rows, None), left, extent, where)
         first = (self.header_row or 0) + 1
-        yield table.read(part := list(islice(rows, most)), first)
-        while part:
+        filled = sum(any(cell != "" for cell in row) for row in above)
+        left_out = Counter({PREAMBLE: filled, BLANK: len(above) - filled})
+        part, told = list(islice(rows, most)), False
+        while part or not told:
+            told = True
+            records, share = table.read(part, first), len(part) / max(1, sheet.total_height)
+            left_out[BLANK] += len(part) - records.count
+            yield replace(records, share=share, left_out=dict(+left_out))
+            left_out.clear()
             first += len(part)
-            if part := list(islice(rows, most)):
-                yield table.read(part, first)
+            part = list(islice(rows, most))
         for number in sorted(number for number in extent.errors if number >= first):
-            yield table.read([[]], number)
+            yield replace(table.read([[]], number), share=0.0)
 
     def count(self, content: Path) -> int:
         """Rows that are not blank, but for the header; none if the workbook cannot be opened."""
@@ -86,10 +95,9 @@ class Excel:
             return sum(any(cell != "" for cell in row) for row in rows)
         return 0
 
-    def _headed(self, rows: Iterator[Row], left: int, extent: Extent, where: str) -> _Table:
+    def _headed(self, row: Row | None, left: int, extent: Extent, where: str) -> _Table:
         number = self.header_row or 0
         where = f"{where}, row {number:,}"
-        row = next(islice(rows, number - 1, None), None)
         if number in extent.errors:
             raise BatchRefused("The header holds an error instead of a name.", where=where)
         cells = _texts(row or [])

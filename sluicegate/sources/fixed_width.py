@@ -7,7 +7,7 @@ shifted it, its values would be other ones.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
@@ -15,7 +15,7 @@ from typing import cast
 import polars as pl
 
 from sluicegate.errors import BatchRefused, ContractError, meant
-from sluicegate.sources.records import ENCODING, LINE, WIDTH, Records, rejects_of
+from sluicegate.sources.records import BLANK, ENCODING, LINE, WIDTH, Records, left_out, rejects_of
 from sluicegate.sources.text import blocks, count_lines, require_encoding
 
 Span = tuple[int, int]
@@ -60,15 +60,19 @@ class FixedWidth:
     ) -> Iterator[Records]:
         """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
         del columns
-        header, told = self.header, False
+        header, told, blank = self.header, False, 0
         for block in blocks(content, name, self.encoding):
             lines = block.lines().filter(pl.col("line").str.strip_chars() != "")
+            blank += block.count - lines.height
             if header and not lines.is_empty():
                 self._require_header(lines.row(0, named=True), name)
                 lines, header = lines[1:], False
             if not lines.is_empty() or (block.last and not told):
                 told = True
-                yield from self._records(lines).parts(most)
+                left = left_out(BLANK, blank)
+                records = replace(self._records(lines), share=block.share, left_out=left)
+                yield from records.parts(most)
+                blank = 0
         if header:
             raise BatchRefused("The file is empty: it has not even a header.", where=name)
 

@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from sluicegate.errors import BatchRefused, meant
-from sluicegate.opening import opened
-from sluicegate.sources.text import BLOCK, MOST_LINE, Block, pieces
+from sluicegate.opening import MOST_LINE, Reached, opened
+from sluicegate.sources.text import BLOCK, Block, pieces
 
 EACH = None
 """A step of a path: into every element of a list."""
@@ -62,20 +62,22 @@ def record_blocks(
     Raises:
         BatchRefused: it is damaged, is no JSON document, or has no such list.
     """
-    with opened(content, name) as stream:
+    reached = Reached()
+    with opened(content, name, reached) as stream:
         cursor = _Cursor(pieces(stream, encoding, name, size), name)
         lines: list[bytes] = []
         held, first = 0, 1
         for record in _records(cursor, path, ()):
             line = _one_line(record)
             if held and held + len(line) > size:
-                yield Block(b"\n".join(lines) + b"\n", first, last=False)
+                yield Block(b"\n".join(lines) + b"\n", first, last=False, share=reached.share())
                 first += len(lines)
                 lines, held = [], 0
             lines.append(line)
             held += len(line) + 1
         cursor.require_end()
-        yield Block(b"".join(line + b"\n" for line in lines), first, last=True)
+        whole = b"".join(line + b"\n" for line in lines)
+        yield Block(whole, first, last=True, share=reached.share())
 
 
 def count_records(content: Path, path: Steps, encoding: str = "utf-8") -> int:

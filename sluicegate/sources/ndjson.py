@@ -14,7 +14,15 @@ import polars as pl
 
 from sluicegate.sources.json_shapes import shape_of
 from sluicegate.sources.jsons import Rejected, Sent, gathered, parse
-from sluicegate.sources.records import ENCODING, JSON, LINE, Records, rejects_of
+from sluicegate.sources.records import (
+    BLANK,
+    ENCODING,
+    JSON,
+    LINE,
+    Records,
+    left_out,
+    rejects_of,
+)
 from sluicegate.sources.text import BLOCK, Block, blocks, count_lines, require_encoding
 
 _MOST_SHAPES = 8
@@ -72,13 +80,16 @@ def records_of(blocks: Iterable[Block]) -> Iterator[Records]:
     is an absent value, and no other table.
     """
     header: tuple[str, ...] = ()
-    told = False
+    told, blank = False, 0
     for block in blocks:
         records = _records(block)
         header = tuple(dict.fromkeys([*header, *records.header]))
+        blank += block.count - records.count
         if records.count or (block.last and not told):
             told = True
-            yield _widened(records, header)
+            left = left_out(BLANK, blank)
+            yield replace(_widened(records, header), share=block.share, left_out=left)
+            blank = 0
 
 
 def _records(block: Block) -> Records:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -29,8 +29,10 @@ class Parquet:
             scanned = pl.scan_parquet(content, glob=False, hive_partitioning=False)
             empty = pl.DataFrame(schema=scanned.collect_schema())
             _refuse_own_line(_unnested(empty), name)
+            total = scanned.select(pl.len()).collect().item()
             for frame in scanned.collect_batches(chunk_size=most, maintain_order=True):
-                yield _records(frame, start, columns)
+                share = frame.height / total
+                yield replace(_records(frame, start, columns), share=share)
                 start += frame.height
             if start == 1:
                 yield _records(empty, start, columns)

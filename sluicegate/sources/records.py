@@ -9,6 +9,8 @@ from typing import Protocol
 
 import polars as pl
 
+from sluicegate.dialect import Left
+
 LINE = "_line"
 """Column that says where in its batch a record stands: its first line, or its number, from 1."""
 
@@ -21,6 +23,10 @@ JSON = "record:json"
 DUPLICATE_KEY = "record:duplicate_key"
 
 
+BLANK = str(Left.BLANK)
+PREAMBLE = str(Left.PREAMBLE)
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """What one batch holds, or a part of it.
@@ -31,6 +37,8 @@ class Records:
         rejects: ``_line``, ``text`` and ``rule`` of every record that could not be parsed.
         named: whether the header was sent by itself; if not, it is what the records name.
         types: column → type that it was sent with, where that is not the one in ``rows``.
+        share: of the batch's bytes that they stand for, about.
+        left_out: what lines are that are no records → how many there are of them.
     """
 
     header: tuple[str, ...]
@@ -38,6 +46,8 @@ class Records:
     rejects: pl.DataFrame
     named: bool = True
     types: Mapping[str, pl.DataType] = field(default_factory=dict)
+    share: float = 1.0
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -51,9 +61,12 @@ class Records:
         """
         count = max(1, round(self.rows.height / most))
         size = max(1, -(-self.rows.height // count))
-        yield replace(self, rows=self.rows.head(size))
-        for start in range(size, self.rows.height, size):
-            yield replace(self, rows=self.rows.slice(start, size), rejects=rejects_of([]))
+        starts = range(size, self.rows.height, size)
+        share = self.share / (1 + len(starts))
+        yield replace(self, rows=self.rows.head(size), share=share)
+        for start in starts:
+            rows = self.rows.slice(start, size)
+            yield replace(self, rows=rows, rejects=rejects_of([]), share=share, left_out={})
 
 
 class Format(Protocol):
@@ -77,6 +90,11 @@ class Format(Protocol):
     def count(self, content: Path) -> int:
         """Records that a batch which cannot be read must have meant to send."""
         ...
+
+
+def left_out(what: str, lines: int) -> dict[str, int]:
+    """Lines that are no records, as :class:`Records` has them."""
+    return {what: lines} if lines else {}
 
 
 def rejects_of(rows: Iterable[tuple[int, str, str]]) -> pl.DataFrame:

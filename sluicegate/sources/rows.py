@@ -13,7 +13,16 @@ from dataclasses import dataclass
 import polars as pl
 
 from sluicegate.errors import Bug
-from sluicegate.sources.records import ENCODING, FIELDS, LINE, QUOTING, Records, rejects_of
+from sluicegate.sources.records import (
+    BLANK,
+    ENCODING,
+    FIELDS,
+    LINE,
+    QUOTING,
+    Records,
+    left_out,
+    rejects_of,
+)
 from sluicegate.sources.text import Block
 
 _MOST_LINES = 50
@@ -52,8 +61,11 @@ class Table:
         if not suspects.is_empty():
             kept = ~pl.col(LINE).is_in(found.taken) & (pl.col(LINE) < found.end)
             good = pl.concat([good.filter(kept).select(LINE, "line"), found.spanning]).sort(LINE)
+        blank = lines.filter(pl.col("line") == "")[LINE]
+        own = blank.filter(~blank.is_in(found.taken) & (blank < found.end)) if len(blank) else blank
+        left = left_out(BLANK, len(own))
         rest = _from(block, found.end)
-        return Records(self.header, self._parse(good), found.rejects), rest
+        return Records(self.header, self._parse(good), found.rejects, left_out=left), rest
 
     def _at_once(self, block: Block) -> pl.DataFrame | None:
         """All lines of a block, if none of them needs a closer look."""

@@ -16,15 +16,12 @@ from pathlib import Path
 import polars as pl
 
 from sluicegate.errors import BatchRefused, ContractError, meant
-from sluicegate.opening import Ahead, opened
+from sluicegate.opening import MOST_LINE, Ahead, Reached, opened
 from sluicegate.packing import Stream
 from sluicegate.sources.records import LINE
 
 BLOCK = 48 << 20
 """Bytes that are looked at together: half a million records of a usual width."""
-
-MOST_LINE = 64 << 20
-"""Bytes of one line. What is longer is no record of anything, but a file without line ends."""
 
 _BOM = "\ufeff".encode()
 _HEAD = 64 << 10
@@ -44,11 +41,13 @@ class Block:
         raw: their bytes; a line feed ends each of them, but perhaps the last one of the text.
         first: number of the first line, from 1.
         last: whether the text ends here.
+        share: of the file that they stand for, packed as it is.
     """
 
     raw: bytes
     first: int
     last: bool
+    share: float = 1.0
 
     @property
     def count(self) -> int:
@@ -73,26 +72,28 @@ def blocks(
     Raises:
         BatchRefused: it is no text, is damaged, or has a line without end.
     """
-    with opened(content, name) as stream:
+    reached = Reached()
+    with opened(content, name, reached) as stream:
         rest, first = b"", 1
         source = pieces(stream, encoding, name, size)
         # One piece ahead, so that what fits into one block is one, and known to be the last.
         piece = next(source, b"")
+        share = reached.share()
         for following in _until_damage(source):
+            _require_end(rest, piece, name, first)
             cut = piece.rfind(b"\n") + 1
             if cut:
-                block = Block(rest + piece[:cut], first, last=False)
-                rest, first = piece[cut:], first + block.count
+                block = Block(rest + piece[:cut], first, last=False, share=share)
+                rest, first, share = piece[cut:], first + block.count, 0.0
                 yield block
             else:
                 rest += piece
-                _require_end(rest, name, first)
             if isinstance(following, BatchRefused):
                 raise following
             piece = following
-        if b"\n" not in piece:
-            _require_end(rest + piece, name, first)
-        yield Block(rest + piece, first, last=True)
+            share += reached.share()
+        _require_end(rest, piece, name, first)
+        yield Block(rest + piece, first, last=True, share=share)
 
 
 def _until_damage(source: Iterator[bytes]) -> Iterator[bytes | BatchRefused]:
@@ -180,8 +181,13 @@ def _decoding(stream: Stream, encoding: str, size: int) -> Iterator[bytes]:
         yield text.replace(_STAND_IN, _MARK).encode(errors=_MARKING)
 
 
-def _require_end(rest: bytes, name: str, line: int) -> None:
-    if len(rest) > MOST_LINE:
+def _require_end(rest: bytes, piece: bytes, name: str, line: int) -> None:
+    """Refuse a line that begins before a piece and is too long; one within a piece is not."""
+    end = piece.find(b"\n")
+    end = len(piece) if end < 0 else end
+    if len(rest) + end <= MOST_LINE:
+        return
+    if len((rest + piece[:end]).removesuffix(b"\r")) > MOST_LINE:
         raise BatchRefused(
             f"A line is longer than {MOST_LINE >> 20} MiB, which no record is.",
             where=f"{name}, line {line:,}",

@@ -145,13 +145,14 @@ def test_a_gzip_within_a_gzip_is_refused(tmp_path: Path) -> None:
         detect_file(file)
 
 
-def test_a_line_without_end_is_refused(tmp_path: Path) -> None:
+def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it fills the memory: at the beginning of a file, and after other lines."""
     file = tmp_path / "f.csv"
     file.write_bytes(b"a," * (3 << 20))
     with pytest.raises(BatchRefused, match="no line end"):
         detect_file(file)
-    file.write_bytes(b"a,b\n" + b"1,2\n" * 70_000 + b"x" * (17 << 20))
-    with pytest.raises(BatchRefused, match="longer than 16 MiB") as refused:
+    monkeypatch.setattr("sluicegate.dialect.files.MOST_LINE", 1 << 20)
+    file.write_bytes(b"a,b\n" + b"1,2\n" * 70_000 + b"x" * (2 << 20))
+    with pytest.raises(BatchRefused, match="longer than 1 MiB") as refused:
         rows(file)
-    assert refused.value.where == "f.csv, line 70002"
+    assert refused.value.where == "f.csv, line 70,002"

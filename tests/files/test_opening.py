@@ -16,7 +16,7 @@ import pytest
 
 from sluicegate import opening
 from sluicegate.errors import BatchRefused
-from sluicegate.opening import opened
+from sluicegate.opening import Reached, opened
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -74,6 +74,18 @@ def test_bytes_come_out_as_they_went_in(packer: Callable[[bytes], bytes], tmp_pa
     file.write_bytes(packer(TEXT))
     assert unpacked(file) == unpacked(packer(TEXT)) == TEXT
     assert unpacked(packer(b"")) == b""
+
+
+@pytest.mark.parametrize("packer", PACKERS.values(), ids=PACKERS)
+def test_reading_tells_how_far_it_is(packer: Callable[[bytes], bytes]) -> None:
+    """In shares of what is stored, packed or not; they make one, and none is negative."""
+    content, reached = packer(b"".join(b"%x\n" % (7 << n) for n in range(2_000))), Reached()
+    assert reached.share() == 0.0
+    with opened(content, "drop.csv", reached) as stream:
+        shares = [reached.share() for _ in iter(lambda: stream.read(10_000), b"")]
+    assert min(shares) >= 0.0
+    assert sum(shares) == pytest.approx(1.0, abs=0.05)
+    assert (len(content) < 64 << 10) or max(shares) < 0.9
 
 
 def test_several_gzips_in_a_row_are_one_text() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 import sluicegate.sources.text as text_module
 from sluicegate.errors import BatchRefused
-from sluicegate.sources import Records
+from sluicegate.sources import Delimited, Detected, Format, Records
 from sluicegate.sources.delimited import read_delimited as delimited_parts
 from sluicegate.sources.text import BLOCK
 from tests.unit.kit import read_delimited
@@ -262,6 +263,37 @@ def test_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_module, "MOST_LINE", 1_000)
     with pytest.raises(BatchRefused, match="A line is longer than"):
         read_delimited(b"a,b\n" + b"1" * 5_000, size=100)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n3,z\n", ""])
+@pytest.mark.parametrize("letter", ["x", "😀"])
+@pytest.mark.parametrize("size", [7, 64, 239])
+@pytest.mark.parametrize("form", [Delimited(), Detected()], ids=["declared", "detected"])
+def test_all_text_has_one_longest_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    form: Format,
+    size: int,
+    letter: str,
+    end: str,
+) -> None:
+    """It is taken at the limit, in bytes, and refused one byte above, wherever a block ends."""
+    monkeypatch.setattr(text_module, "MOST_LINE", 240)
+    monkeypatch.setattr("sluicegate.dialect.files.MOST_LINE", 240)
+    monkeypatch.setitem(delimited_parts.__kwdefaults__, "size", size)
+    file = tmp_path / "f.csv"
+
+    def read(length: int) -> int:
+        filler = letter * ((length - 2) // len(letter.encode()))
+        line = f"2,{filler}{'x' * (length - 2 - len(filler.encode()))}"
+        file.write_bytes(f"a,b\n1,y\n{line}{end}".encode())
+        parts = form.read(file, name="f.csv", columns=["a", "b"], most=100)
+        return sum(part.count for part in parts)
+
+    assert read(240) == (3 if "z" in end else 2)
+    with pytest.raises(BatchRefused, match="A line is longer than") as refused:
+        read(241)
+    assert refused.value.where == "f.csv, line 3"
 
 
 def test_header_of_too_many_columns_is_refused() -> None:

@@ -42,6 +42,7 @@ def test_receipts_are_a_table_with_a_row_a_batch(good: Api, first: Run) -> None:
             "rows in": batch["rows_in"],
             **{fate: batch[fate] for fate in FATES},
             "removed": batch["removed"],
+            "no records": ", ".join(f"{n:,} {what}" for what, n in batch["left_out"].items()),
         }
         for batch in batches
     ]

@@ -10,7 +10,14 @@ import pytest
 
 from sluicegate.errors import RefMoved
 from sluicegate.ingestion import Aside, Intake, carry, create, ingest, raw_table
-from sluicegate.ingestion.accounts import BATCHES, QUARANTINE, REJECTIONS, WARNINGS, open_accounts
+from sluicegate.ingestion.accounts import (
+    BATCHES,
+    LEFT_OUT,
+    QUARANTINE,
+    REJECTIONS,
+    WARNINGS,
+    open_accounts,
+)
 from sluicegate.lake import Branch, Lake, Session
 from sluicegate.sources import Batch, Files, Load
 from tests.unit.kit import orders, publish, source
@@ -62,7 +69,7 @@ def content(session: Session, declared: Files) -> list[list[tuple[object, ...]]]
     """Rows and accounts of a source, moments apart."""
     tables = [f"SELECT * FROM {raw_table(declared).sql}"]
     tables += [f'SELECT * EXCLUDE "at" FROM {table.sql}' for table in (BATCHES, QUARANTINE)]
-    tables += [f"FROM {table.sql}" for table in (REJECTIONS, WARNINGS)]
+    tables += [f"FROM {table.sql}" for table in (REJECTIONS, WARNINGS, LEFT_OUT)]
     return [sorted(session.rows(sql), key=str) for sql in tables]
 
 
@@ -73,7 +80,7 @@ def test_what_nobody_touched_is_the_same_without_its_files(
     """On the new head the source's rows and accounts are what ingesting would have made there."""
     mine, other = source(load=load, contract=Watched), source()
     release(lake, "first", mine, orders(tmp_path, "a,,5.00,", "z,,1.00,"), also=other)
-    batches = [orders(tmp_path, *lines, name=f"{n}.csv") for n, lines in enumerate(WORK)]
+    batches = [orders(tmp_path, *lines, "", name=f"{n}.csv") for n, lines in enumerate(WORK)]
     theirs = orders(tmp_path, "x,,1.00,")
     aside = work_that_is_late(
         lake,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
+import weakref
 from collections import Counter
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +21,7 @@ from sluicegate.contracts import Contract, UtcTimestamp, field, key
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion import Intake, ingest, raw_table
 from sluicegate.ingestion.accounts import manifest
-from sluicegate.lake import Session
+from sluicegate.lake import Session, Table
 from sluicegate.sources import Batch, Files, Hold, Load
 from tests.unit.kit import HEADER, batch, fresh_name, orders, source
 
@@ -393,3 +396,19 @@ def test_empty_batches_are_held_one_by_one(session: Session, tmp_path: Path) -> 
     intake = run(session, declared, empty, orders(tmp_path, "a,,0.00,", name="2.csv"))
     assert [(r.name, r.held) for r in intake.receipts] == [("1.csv", 0), ("2.csv", 1)]
     assert list(manifest(session, declared.name)) == [empty.id]
+
+
+def test_what_was_written_is_held_no_longer(session: Session) -> None:
+    """Also before its transaction ends: what a large batch takes does not grow part by part."""
+    table = Table("raw", fresh_name())
+    session.create(table, {"n": "BIGINT"})
+    held = []
+    with session.transaction("test"):
+        for part in range(3):
+            frame = pl.DataFrame({"n": [part]})
+            held.append(weakref.ref(frame))
+            session.insert(table, frame)
+            del frame
+            gc.collect()
+            assert held[-1]() is None
+    assert session.scalar(f"SELECT sum(n) FROM {table.sql}") == 3

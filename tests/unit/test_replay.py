@@ -101,9 +101,10 @@ def test_a_released_row_stands_where_it_came_from(
     session: Session, drop: Drop, again: Callable[..., Intake]
 ) -> None:
     """Batch and line are those of the record, and the receipt is kept beside those of batches."""
-    declared, made = source(), drop("a,,1.00,", "b,,0.00,")
-    ingest(declared, [made], session, "run")
-    again(mended(declared), "second look")
+    declared, made = source(), drop("a,,1.00,", "b,,0.00,", "")
+    (first,) = ingest(declared, [made], session, "run").receipts
+    (second,) = again(mended(declared), "second look").receipts
+    assert (first.left_out, second.left_out) == ({"blank": 1}, {})
     rows = f"SELECT order_id, _batch, _line FROM {raw_table(declared).sql} ORDER BY 1"
     assert session.rows(rows) == [("a", made.id, 2), ("b", made.id, 3)]
     kept = f"SELECT run, batch, rows_in, published, quarantined, deduplicated FROM {REPLAYS.sql}"

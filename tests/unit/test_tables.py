@@ -77,6 +77,7 @@ def test_receipts_have_a_row_a_batch() -> None:
         "deduplicated": 0,
         "held": 0,
         "removed": 0,
+        "no records": "",
     }
     assert len(rows) == 2
 

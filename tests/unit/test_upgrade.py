@@ -52,6 +52,7 @@ def test_every_generation_reads_as_it_was(old: Lake) -> None:
                 (len([amount for _, amount in expected if amount > 10]),)
             ]
             assert session.scalar(f"SELECT count(*) FROM {accounts.QUARANTINE.sql}") == 2
+            assert accounts.last_runs(session)["orders"]["left_out"] == {}
     assert {table.name: table.rows for table in show(old, "dev").tables}["raw.orders"] == 3
     assert len(list(Ledger(old.store, "dev").entries())) == 4
 
@@ -65,7 +66,8 @@ def test_work_goes_on(old: Lake, tmp_path: Path) -> None:
             accounts.open_accounts(session)
             create(mine, session)
             known = accounts.manifest(session, "orders")
-            ingest(mine, [orders(tmp_path, "a,,7.00,")], session, "run-3")
+            ingest(mine, [orders(tmp_path, "a,,7.00,", "")], session, "run-3")
+            assert accounts.last_runs(session)["orders"]["left_out"] == {"blank": 1}
             assert len(known) == 2
         old.publish(branch, run="run-3")
     with old.read("dev") as session:
