@@ -24,6 +24,13 @@ def preview(
         str | None,
         typer.Option("--output", help="Write the reading as CSV: a file, or a folder for several."),
     ] = None,
+    spreadsheets: Annotated[
+        bool,
+        typer.Option(
+            "--for-spreadsheets",
+            help="Write an apostrophe where a spreadsheet would run a cell as a formula.",
+        ),
+    ] = False,
     rows: Annotated[int, typer.Option("--rows", min=0, help="Rows to show of each file.")] = 5,
     json: Json = False,
 ) -> None:
@@ -34,11 +41,18 @@ def preview(
     from sluicegate.cli import render_preview
     from sluicegate.pipeline.preview import places, preview
 
+    if spreadsheets and output is None:
+        raise ConfigurationError(
+            "--for-spreadsheets is about what is written, and nothing is.",
+            hint="say where to: --output FILE",
+        )
     names = _names(columns)
     found: list[Previewed | SluicegateError] = []
     for file, place in zip(files, places(files, output), strict=True):
         try:
-            found.append(preview(file, columns=names, output=place, rows=rows))
+            found.append(
+                preview(file, columns=names, output=place, exact=not spreadsheets, rows=rows)
+            )
         except SluicegateError as error:
             found.append(error)
         if not json:

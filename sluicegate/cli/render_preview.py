@@ -52,7 +52,8 @@ def told(found: Previewed | SluicegateError) -> None:
         _rejected(found)
         _counts(found)
     if found.written:
-        out.print(f"written: {escape(str(found.written))}", soft_wrap=True)
+        told = f"; {found.changed:,} cells changed for spreadsheets" if found.changed else ""
+        out.print(f"written: {escape(str(found.written))}{told}", soft_wrap=True)
 
 
 def all_told(files: Sequence[Path], found: Sequence[Previewed | SluicegateError]) -> None:

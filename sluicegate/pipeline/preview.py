@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from sluicegate.csv_files import CsvWriter, told, whole_file
 from sluicegate.dialect import (
     Detected,
     Kind,
@@ -24,7 +23,7 @@ from sluicegate.dialect import (
     sample_of,
     shape_of,
 )
-from sluicegate.errors import ConfigurationError, EnvironmentFailed, SluicegateError
+from sluicegate.errors import ConfigurationError
 
 MOST_READ = 100_000
 """Records that are read where nothing is written."""
@@ -52,6 +51,7 @@ class Previewed:
         counts: records by what they are.
         whole: whether all of the file was read.
         written: where the reading is, if it was written.
+        changed: cells that were written otherwise, so that no spreadsheet runs them.
     """
 
     file: Path
@@ -64,6 +64,7 @@ class Previewed:
     whole: bool = True
     written: Path | None = None
     absent: tuple[str, ...] = ()
+    changed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """For programs."""
@@ -85,11 +86,17 @@ class Previewed:
             "records": {part.value: self.counts[part] for part in Part},
             "whole": self.whole,
             "written": self.written and str(self.written),
+            "changed": self.changed,
         }
 
 
 def preview(
-    file: Path, *, columns: Sequence[str] = (), output: Path | None = None, rows: int = 10
+    file: Path,
+    *,
+    columns: Sequence[str] = (),
+    output: Path | None = None,
+    exact: bool = True,
+    rows: int = 10,
 ) -> Previewed:
     """Read a file as ingestion would, and write the reading if there is a place for it.
 
@@ -97,6 +104,7 @@ def preview(
         columns: names of its columns, as far as they are known.
         output: the file to write: CSV by RFC 4180 with a header, UTF-8, line feeds. It is there
             as a whole or not at all.
+        exact: whether its cells are written as they are, or so that no spreadsheet runs them.
         rows: how many to keep to be shown.
 
     Raises:
@@ -104,9 +112,9 @@ def preview(
         ConfigurationError: there is no such file.
         EnvironmentFailed: it cannot be read, or the reading cannot be written.
     """
-    with _told(file):
+    with told(file):
         if not sample_of(file).head.strip(_NOTHING):
-            return _nothing(file, tuple(columns), output)
+            return _nothing(file, tuple(columns), output, exact=exact)
         detected = detect_file(file, columns=columns)
         reading = Reading(detected.dialect, columns, file.name)
         with lines_of_file(file, detected.dialect) as lines:
@@ -116,8 +124,8 @@ def preview(
                 seen.all(islice(parts, MOST_READ))
                 whole = next(parts, None) is None
             else:
-                with _whole(output) as target:
-                    seen = _Seen(reading, rows, target)
+                with whole_file(output) as target:
+                    seen = _Seen(reading, rows, CsvWriter(target, exact=exact))
                     seen.all(parts)
                 whole = True
     return Previewed(
@@ -131,6 +139,7 @@ def preview(
         whole,
         output,
         reading.absent,
+        seen.changed,
     )
 
 
@@ -165,7 +174,7 @@ def places(files: Sequence[Path], output: str | None) -> list[Path | None]:
                 hint="write it elsewhere",
             )
     if folder:
-        with _told(root, "written"):
+        with told(root, "written"):
             root.mkdir(parents=True, exist_ok=True)
     return list(found)
 
@@ -173,12 +182,12 @@ def places(files: Sequence[Path], output: str | None) -> list[Path | None]:
 class _Seen:
     """What is kept of a reading, and written of it."""
 
-    def __init__(self, reading: Reading, rows: int, target: IO[str] | None = None) -> None:
+    def __init__(self, reading: Reading, rows: int, writer: CsvWriter | None = None) -> None:
         self.reading = reading
         self.rows: list[tuple[str, ...]] = []
         self.rejected: list[Record] = []
         self._most = max(rows, _MOST_LOOKED_AT)
-        self._writer = csv.writer(target, lineterminator="\n") if target else None
+        self._writer = writer
         self._begun = False
 
     def all(self, parts: Iterator[tuple[Part, Record]]) -> None:
@@ -196,55 +205,28 @@ class _Seen:
         """Cells of each column."""
         return list(zip(*self.rows, strict=True)) or [() for _ in self.reading.header]
 
+    @property
+    def changed(self) -> int:
+        """Cells that were written otherwise."""
+        return self._writer.changed if self._writer else 0
+
     def _write(self, *rows: tuple[str, ...]) -> None:
         if self._writer:
             if not self._begun:
-                self._writer.writerow(self.reading.header)
+                self._writer.write([self.reading.header])
                 self._begun = True
-            self._writer.writerows(rows)
+            self._writer.write(rows)
 
 
-def _nothing(file: Path, columns: tuple[str, ...], output: Path | None) -> Previewed:
+def _nothing(
+    file: Path, columns: tuple[str, ...], output: Path | None, *, exact: bool
+) -> Previewed:
     """An empty file: a table without rows, of columns that only the caller knows."""
+    changed = 0
     if output:
-        with _whole(output) as target:
-            if columns:
-                csv.writer(target, lineterminator="\n").writerow(columns)
+        with whole_file(output) as target:
+            writer = CsvWriter(target, exact=exact)
+            writer.write([columns] if columns else [])
+            changed = writer.changed
     empty = tuple(Shape(Kind.EMPTY) for _ in columns)
-    return Previewed(file, None, columns, empty, written=output)
-
-
-@contextmanager
-def _whole(place: Path) -> Iterator[IO[str]]:
-    """A text file that is there when it is complete, and not before."""
-    draft = place.with_name(f".{place.name}.{os.getpid()}.part")
-    try:
-        with _told(place, "written"), draft.open("w", encoding="utf-8", newline="") as target:
-            yield target
-        with _told(place, "written"):
-            draft.replace(place)
-    except BaseException:
-        with suppress(OSError):
-            draft.unlink()
-        raise
-
-
-@contextmanager
-def _told(place: Path, done: str = "read") -> Iterator[None]:
-    """Name what the system says of a file."""
-    try:
-        yield
-    except SluicegateError:
-        raise
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise ConfigurationError(
-            "There is no such file." if done == "read" else "It cannot be written there.",
-            where=str(error.filename or place),
-            hint=f"look at the path: {error.strerror}",
-        ) from error
-    except OSError as error:
-        raise EnvironmentFailed(
-            f"The file cannot be {done}: {error.strerror or type(error).__name__}.",
-            where=str(error.filename or place),
-            hint="look at its permissions, and at the free space of the disk",
-        ) from error
+    return Previewed(file, None, columns, empty, written=output, changed=changed)

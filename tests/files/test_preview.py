@@ -77,6 +77,17 @@ def test_a_reading_is_written_as_plain_csv(tmp_path: Path, sales: Path) -> None:
     )
 
 
+def test_a_reading_is_safe_in_a_spreadsheet_if_asked(tmp_path: Path) -> None:
+    """By default it is exact; to a carriage return within a cell."""
+    file, place = tmp_path / "f.csv", tmp_path / "plain.csv"
+    file.write_bytes(b'id,=name\n-1,"=1+1"\n2,"a\rb"\n')
+    preview(file, "--output", place)
+    assert place.read_bytes() == b'id,=name\n-1,=1+1\n2,"a\rb"\n'
+    assert "2 cells changed" in preview(file, "--output", place, "--for-spreadsheets").stdout
+    assert place.read_bytes() == b"id,'=name\n-1,'=1+1\n2,\"a\rb\"\n"
+    assert isinstance(preview(file, "--for-spreadsheets").exception, ConfigurationError)
+
+
 def test_names_help(tmp_path: Path) -> None:
     """They are a line of CSV, because a name may hold a comma or a line end."""
     file = tmp_path / "f.csv"
