@@ -39,7 +39,7 @@ def preview(
     The exit code is that of the first file that would be held; the others are read all the same.
     """
     from sluicegate.cli import render_preview
-    from sluicegate.pipeline.preview import places, preview
+    from sluicegate.pipeline.preview import inputs, places, preview
 
     if spreadsheets and output is None:
         raise ConfigurationError(
@@ -48,7 +48,8 @@ def preview(
         )
     names = _names(columns)
     found: list[Previewed | SluicegateError] = []
-    for file, place in zip(files, places(files, output), strict=True):
+    contents = inputs(files)
+    for file, place in zip(contents, places(contents, output), strict=True):
         try:
             found.append(
                 preview(file, columns=names, output=place, exact=not spreadsheets, rows=rows)
@@ -59,7 +60,7 @@ def preview(
             render_preview.told(found[-1])
     failed = [each for each in found if isinstance(each, SluicegateError)]
     if json:
-        render_preview.all_told(files, found)
+        render_preview.all_told(contents, found)
     if failed:
         raise typer.Exit(failed[0].exit_code)
 

@@ -23,7 +23,8 @@ from sluicegate.dialect import (
     sample_of,
     shape_of,
 )
-from sluicegate.errors import ConfigurationError
+from sluicegate.errors import ConfigurationError, SluicegateError
+from sluicegate.opening import Content, Member, members_of
 
 MOST_READ = 100_000
 """Records that are read where nothing is written."""
@@ -33,6 +34,8 @@ _MOST_LOOKED_AT = 1_000
 
 _MOST_REJECTED = 1_000
 """Rejected lines that are kept to be shown."""
+
+_PACKINGS = frozenset({"gz", "zst", "bz2", "xz", "zip"})
 
 _NOTHING = b"\0\t\n\r \xef\xbb\xbf\xfe\xff"
 
@@ -54,7 +57,7 @@ class Previewed:
         changed: cells that were written otherwise, so that no spreadsheet runs them.
     """
 
-    file: Path
+    file: Content
     detected: Detected | None
     header: tuple[str, ...]
     shapes: tuple[Shape, ...] = ()
@@ -90,8 +93,24 @@ class Previewed:
         }
 
 
+def inputs(files: Sequence[Path]) -> list[Content]:
+    """What is previewed by itself: files, and the files of zips that have several."""
+    return [each for file in files for each in _within(file)]
+
+
+def _within(file: Path) -> Sequence[Content]:
+    try:
+        found = members_of(file, file.name)
+    except (SluicegateError, OSError):
+        # Whatever is wrong with it is told when it is read.
+        found = None
+    if found is None or len(found) == 1:
+        return [file]
+    return found
+
+
 def preview(
-    file: Path,
+    file: Content,
     *,
     columns: Sequence[str] = (),
     output: Path | None = None,
@@ -112,12 +131,13 @@ def preview(
         ConfigurationError: there is no such file.
         EnvironmentFailed: it cannot be read, or the reading cannot be written.
     """
-    with told(file):
-        if not sample_of(file).head.strip(_NOTHING):
+    name, place = _named(file)
+    with told(place):
+        if not sample_of(file, name).head.strip(_NOTHING):
             return _nothing(file, tuple(columns), output, exact=exact)
-        detected = detect_file(file, columns=columns)
-        reading = Reading(detected.dialect, columns, file.name)
-        with lines_of_file(file, detected.dialect) as lines:
+        detected = detect_file(file, columns=columns, name=name)
+        reading = Reading(detected.dialect, columns, name)
+        with lines_of_file(file, detected.dialect, name) as lines:
             parts = reading.parts(lines)
             if output is None:
                 seen = _Seen(reading, rows)
@@ -143,7 +163,14 @@ def preview(
     )
 
 
-def places(files: Sequence[Path], output: str | None) -> list[Path | None]:
+def _named(file: Content) -> tuple[str, Path]:
+    """What messages call a file, and where it is."""
+    if isinstance(file, Member):
+        return f"{file.archive.name}, member {file.told}", file.archive
+    return file.name, file
+
+
+def places(files: Sequence[Content], output: str | None) -> list[Path | None]:
     """Where the reading of each file goes: a file for one, files in a folder for several.
 
     Args:
@@ -157,7 +184,7 @@ def places(files: Sequence[Path], output: str | None) -> list[Path | None]:
         return [None] * len(files)
     root = Path(output)
     folder = len(files) > 1 or output.endswith(os.sep) or root.is_dir()
-    found = [root / file.name.removesuffix(".gz") if folder else root for file in files]
+    found = [root / _plain_name(file) if folder else root for file in files]
     twice = [place.name for place, count in Counter(found).items() if count > 1]
     if twice:
         raise ConfigurationError(
@@ -165,7 +192,7 @@ def places(files: Sequence[Path], output: str | None) -> list[Path | None]:
             where=output,
             hint="preview them one by one, each with an --output of its own",
         )
-    taken = {file.resolve() for file in files}
+    taken = {_named(file)[1].resolve() for file in files}
     for place in found:
         if place.resolve() in taken:
             raise ConfigurationError(
@@ -177,6 +204,20 @@ def places(files: Sequence[Path], output: str | None) -> list[Path | None]:
         with told(root, "written"):
             root.mkdir(parents=True, exist_ok=True)
     return list(found)
+
+
+def _plain_name(file: Content) -> str:
+    """What a file is called when it is no longer packed; one of a zip is called after it, too."""
+    if isinstance(file, Member):
+        within = file.told.replace("/", "_").replace("\\", "_")
+        return f"{_unpacked(file.archive.name)}.{_unpacked(within)}"
+    name = _unpacked(file.name)
+    return name if name == file.name or Path(name).suffix else f"{name}.csv"
+
+
+def _unpacked(name: str) -> str:
+    stem, dot, ending = name.rpartition(".")
+    return _unpacked(stem) if stem and dot and ending.lower() in _PACKINGS else name
 
 
 class _Seen:
@@ -219,7 +260,7 @@ class _Seen:
 
 
 def _nothing(
-    file: Path, columns: tuple[str, ...], output: Path | None, *, exact: bool
+    file: Content, columns: tuple[str, ...], output: Path | None, *, exact: bool
 ) -> Previewed:
     """An empty file: a table without rows, of columns that only the caller knows."""
     changed = 0
