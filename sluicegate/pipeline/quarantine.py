@@ -223,12 +223,19 @@ def _rejected(
     contract: type[Contract] | None,
     place: str,
 ) -> Rejected:
+    values, text = shown_as(record, rules, contract)
+    return Rejected(file, line, rules, run, at, values, text, place)
+
+
+def shown_as(
+    record: str, rules: Collection[str], contract: type[Contract] | None
+) -> tuple[dict[str, str | None] | None, str | None]:
+    """Values or text of a record, fit to be shown; see :class:`Rejected`."""
     parsed = None if any(rule.startswith(UNPARSED) for rule in rules) else _parsed(record)
     if parsed is not None:
-        return Rejected(file, line, rules, run, at, masked(parsed, rules, contract), None, place)
+        return masked(parsed, rules, contract), None
     harmless = contract is not None and not personal_columns(contract)
-    text = record if harmless else shape_of(record)
-    return Rejected(file, line, rules, run, at, None, text, place)
+    return None, record if harmless else shape_of(record)
 
 
 def _parsed(record: str) -> dict[str, str | None] | None:
