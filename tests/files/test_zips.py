@@ -16,6 +16,7 @@ from sluicegate.ingestion import create, ingest, raw_table
 from sluicegate.lake import Session
 from sluicegate.sources import Delimited, Detected, FixedWidth, Format, Ndjson, Parquet, members
 from sluicegate.sources.records import LINE
+from sluicegate.versions.describe import _declared
 from tests.files.test_opening import locked, zipped
 from tests.unit.kit import HEADER, batch, source
 
@@ -181,6 +182,12 @@ def test_other_formats_take_one_file(landed: Land) -> None:
     """As before."""
     with pytest.raises(BatchRefused, match="packed with zip"):
         read(Parquet(), landed(zipped({"a.parquet": b"PAR1", "b.parquet": b"PAR1"})))
+
+
+def test_which_files_are_meant_is_a_term_of_the_contract() -> None:
+    """It is told if it is declared: a change of it changes what is read."""
+    assert _declared(Delimited()) == "Delimited(delimiter=',', header=True)"
+    assert "members='*.csv'" in _declared(Delimited(members="*.csv"))
 
 
 @pytest.mark.parametrize("glob", ["", " ", 5])
