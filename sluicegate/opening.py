@@ -22,6 +22,7 @@ from sluicegate.packing import KEPT, PACKED, ZIPS, Stream, kind_of, zstd
 from sluicegate.zips import (
     Member,
     damaged,
+    directory,
     files_in,
     members,
     only_member,
@@ -162,7 +163,7 @@ def _unpacking(raw: IO[bytes], kind: str, name: str, member: Member | None) -> I
             yield inner
         return
     try:
-        with zipfile.ZipFile(raw) as archive:
+        with directory(raw, name) as archive:
             file = files_in(archive, name)[member.number - 1] if member else None
             with opened_member(archive, file or only_member(archive, name), name) as inner:
                 # IO[bytes] to the type checker, ZipExtFile in truth.

@@ -18,6 +18,7 @@ from sluicegate.errors import BatchRefused
 __all__ = [
     "Member",
     "damaged",
+    "directory",
     "files_in",
     "members",
     "only_member",
@@ -58,6 +59,21 @@ class Member:
     def name(self) -> str:
         """Its last name."""
         return PurePosixPath(self.path.replace("\\", "/")).name
+
+
+def directory(content: Path | IO[bytes], name: str) -> zipfile.ZipFile:
+    """A zip whose directory was read.
+
+    Args:
+        name: of the batch, for messages.
+
+    Raises:
+        BatchRefused: it is damaged, or its names are not what it says they are.
+    """
+    try:
+        return zipfile.ZipFile(content)
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
+        raise damaged("zip", name) from error
 
 
 def files_in(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
@@ -139,11 +155,8 @@ def members(content: Path, name: str, most: int) -> Sequence[Member]:
     Raises:
         BatchRefused: it is damaged, a bomb, or no zip of files.
     """
-    try:
-        with zipfile.ZipFile(content) as archive:
-            files = files_in(archive, name)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise damaged("zip", name) from error
+    with directory(content, name) as archive:
+        files = files_in(archive, name)
     if len(files) > _MOST_MEMBERS:
         raise BatchRefused(
             f"The archive holds {len(files):,} files, and may hold {_MOST_MEMBERS:,}.",

@@ -178,6 +178,17 @@ def test_a_damaged_file_refuses_the_batch(landed: Land) -> None:
     assert members.count(Delimited(), file) == 2
 
 
+@pytest.mark.parametrize("texts", [MONTHS, {"2024-01.csv": b"id,name\n"}], ids=["two", "one"])
+def test_names_that_are_no_text_are_a_damage(landed: Land, texts: dict[str, bytes]) -> None:
+    """A zip says of a name that it is UTF-8, and it is not."""
+    content = bytearray(zipped(texts))
+    at = content.index(b"PK\x01\x02")
+    content[at + 9] |= 8
+    content[at + 46] = 0xFF
+    with pytest.raises(BatchRefused, match="damaged or truncated zip"):
+        read(Delimited(), landed(bytes(content)))
+
+
 def test_other_formats_take_one_file(landed: Land) -> None:
     """As before."""
     with pytest.raises(BatchRefused, match="packed with zip"):
