@@ -12,25 +12,41 @@ import io
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Protocol, cast
 
 from sluicegate.errors import BatchRefused
 from sluicegate.packing import KEPT, PACKED, ZIPS, Stream, kind_of, zstd
+from sluicegate.zips import (
+    Member,
+    damaged,
+    directory,
+    files_in,
+    members,
+    only_member,
+    opened_member,
+    too_large,
+)
 
 __all__ = [
     "MOST_BYTES",
     "MOST_LINE",
     "Ahead",
+    "Content",
+    "Member",
     "Reached",
     "Stream",
+    "members_of",
     "most_unpacked",
     "opened",
     "packed",
     "require_unpacked",
 ]
+
+Content = Path | Member
+"""What a batch is read from: a file, or one of several in a zip."""
 
 _TAR = (257, b"ustar")
 _OPENERS: dict[str, Callable[[IO[bytes]], AbstractContextManager[_Packed]]] = {
@@ -94,7 +110,7 @@ class Reached:
 
 
 @contextmanager
-def opened(content: Path | bytes, name: str, reached: Reached | None = None) -> Iterator[Stream]:
+def opened(content: Content | bytes, name: str, reached: Reached | None = None) -> Iterator[Stream]:
     """Open a file for reading, unpacked.
 
     Args:
@@ -112,6 +128,9 @@ def opened(content: Path | bytes, name: str, reached: Reached | None = None) -> 
                 reached.follow(ours)
             yield _Unpacked(landed, name, "archived file", MOST_BYTES)
         return
+    member = content if isinstance(content, Member) else None
+    if isinstance(content, Member):
+        content = content.archive
     with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as raw:
         size = raw.seek(0, io.SEEK_END)
         raw.seek(0)
@@ -122,11 +141,24 @@ def opened(content: Path | bytes, name: str, reached: Reached | None = None) -> 
             yield raw
             return
         most = most_unpacked(size)
-        with _unpacking(raw, kind, name) as inner:
+        with _unpacking(raw, kind, name, member) as inner:
             unpacked = _Unpacked(inner, name, kind, most)
             first = unpacked.read(512)
             _require_no_archive(first, name)
             yield Ahead(first, unpacked)
+
+
+def members_of(content: Path, name: str) -> Sequence[Member] | None:
+    """The files of a zip, by name; None if it is no zip.
+
+    Raises:
+        BatchRefused: it is damaged, no zip of files, or a bomb: all its files together count.
+    """
+    with content.open("rb") as raw:
+        if content.name.endswith(KEPT) or packed(raw) != "zip":
+            return None
+        size = raw.seek(0, io.SEEK_END)
+    return members(content, name, most_unpacked(size))
 
 
 def most_unpacked(size: int) -> int:
@@ -161,47 +193,19 @@ def require_unpacked(content: Path, what: str, name: str, zips: bool = False) ->
 
 
 @contextmanager
-def _unpacking(raw: IO[bytes], kind: str, name: str) -> Iterator[_Packed]:
+def _unpacking(raw: IO[bytes], kind: str, name: str, member: Member | None) -> Iterator[_Packed]:
     if kind != "zip":
         with _OPENERS[kind](raw) as inner:
             yield inner
         return
     try:
-        with zipfile.ZipFile(raw) as archive, archive.open(_only_member(archive, name)) as member:
-            # IO[bytes] to the type checker, ZipExtFile in truth.
-            yield cast(_Packed, member)
+        with directory(raw, name) as archive:
+            file = files_in(archive, name)[member.number - 1] if member else None
+            with opened_member(archive, file or only_member(archive, name), name) as inner:
+                # IO[bytes] to the type checker, ZipExtFile in truth.
+                yield cast(_Packed, inner)
     except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise _damaged("zip", name) from error
-
-
-def _only_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
-    members = [
-        member
-        for member in archive.infolist()
-        if not member.is_dir() and not member.filename.startswith("__MACOSX/")
-    ]
-    if any(member.filename == "[Content_Types].xml" for member in members):
-        raise BatchRefused(
-            "The file is an Office document, such as a workbook of Excel.",
-            where=name,
-            hint="a source reads workbooks with format=Excel()",
-        )
-    if len(members) != 1:
-        raise BatchRefused(
-            f"The archive holds {len(members):,} files, and must hold one.",
-            where=name,
-            hint="unpack it, and land its files",
-        )
-    (member,) = members
-    if member.header_offset < 0:
-        raise zipfile.BadZipFile
-    if member.flag_bits & 1:
-        raise BatchRefused(
-            "The archive is protected by a password.",
-            where=name,
-            hint="have the provider send it without, or unpack it before it lands",
-        )
-    return member
+        raise damaged("zip", name) from error
 
 
 def _require_no_archive(first: bytes, name: str) -> None:
@@ -227,14 +231,10 @@ class _Unpacked:
         """The next bytes, at most so many; none at the end. What precedes a damage is yielded."""
         found = b"".join(self._yielded(size))
         if not found and self._damage is not None:
-            raise _damaged(self._kind, self._name) from self._damage
+            raise damaged(self._kind, self._name) from self._damage
         self._left -= len(found)
         if self._left < 0:
-            raise BatchRefused(
-                f"The {self._kind} unpacks to more than {self._most / 2**30:,.0f} GiB.",
-                where=self._name,
-                hint="if it is no bomb, have the provider split it",
-            )
+            raise too_large(self._kind, self._name, self._most)
         return found
 
     def _yielded(self, size: int) -> Iterator[bytes]:
@@ -270,11 +270,3 @@ class Ahead:
         except BatchRefused:
             # A damage behind it is told by the next read.
             return found
-
-
-def _damaged(kind: str, name: str) -> BatchRefused:
-    return BatchRefused(
-        f"The file is a damaged or truncated {kind}.",
-        where=name,
-        hint="have the provider send it again",
-    )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sluicegate.cli import render_contracts as render
 from sluicegate.cli.options import Json
+from sluicegate.errors import DataRefused
 from sluicegate.settings import project_root
 
 contracts_app = typer.Typer(
-    help="Versions of contracts: whom a change breaks.", no_args_is_help=True
+    help="Contracts: whom a change of them breaks, and what a file breaks of them.",
+    no_args_is_help=True,
 )
 
 
@@ -67,3 +70,22 @@ def export(
 
     done = (require_exports if check else export_contracts)(project_root(), only or [])
     render.exported(done, json=json)
+
+
+@contracts_app.command("try")
+def try_(
+    source: Annotated[str, typer.Argument(metavar="SOURCE")],
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    most: Annotated[int, typer.Option("--most", min=0, help="Broken records to show.")] = 10,
+    json: Json = False,
+) -> None:
+    """Hold a file to the contract of a source, without any lake; personal data masked.
+
+    Exit code 3 if a record breaks it, or the file would be held as a whole.
+    """
+    from sluicegate.pipeline.trying import attempt
+
+    found = attempt(project_root(), source, file, most)
+    render.attempted(found, json=json)
+    if found.quarantined:
+        raise typer.Exit(DataRefused.exit_code)

@@ -114,18 +114,32 @@ def sql(
     query: Annotated[
         str | None, typer.Argument(help="One statement that reads; by default from stdin.")
     ] = None,
+    csv: Annotated[
+        str | None,
+        typer.Option("--csv", metavar="FILE", help="Write the answer as CSV; - is stdout."),
+    ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option("--exact", help="With --csv: no apostrophe before what looks like a formula."),
+    ] = False,
     env: Env = None,
     json: Json = False,
 ) -> None:
     """Answer a query on what readers of a ref see; nothing can be changed."""
+    from sluicegate.cli import csv_answer
     from sluicegate.lake import query as ask
 
+    csv_answer.require_sense(csv, exact=exact, json=json)
     lake, name = _opened(name, env)
     if query is None and sys.stdin.isatty():
         raise ConfigurationError(
             "There is no query.", hint=f'sluicegate lake sql {name} "SHOW ALL TABLES"'
         )
-    render.answer(ask(lake, name, query if query is not None else sys.stdin.read()), json=json)
+    text = query if query is not None else sys.stdin.read()
+    if csv is None:
+        render.answer(ask(lake, name, text), json=json)
+    else:
+        csv_answer.write(lake, name, text, csv, exact=exact, json=json)
 
 
 @lake_app.command("attach")

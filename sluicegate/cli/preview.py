@@ -24,6 +24,13 @@ def preview(
         str | None,
         typer.Option("--output", help="Write the reading as CSV: a file, or a folder for several."),
     ] = None,
+    spreadsheets: Annotated[
+        bool,
+        typer.Option(
+            "--for-spreadsheets",
+            help="Write an apostrophe where a spreadsheet would run a cell as a formula.",
+        ),
+    ] = False,
     rows: Annotated[int, typer.Option("--rows", min=0, help="Rows to show of each file.")] = 5,
     json: Json = False,
 ) -> None:
@@ -32,20 +39,28 @@ def preview(
     The exit code is that of the first file that would be held; the others are read all the same.
     """
     from sluicegate.cli import render_preview
-    from sluicegate.pipeline.preview import places, preview
+    from sluicegate.pipeline.preview import inputs, places, preview
 
+    if spreadsheets and output is None:
+        raise ConfigurationError(
+            "--for-spreadsheets is about what is written, and nothing is.",
+            hint="say where to: --output FILE",
+        )
     names = _names(columns)
     found: list[Previewed | SluicegateError] = []
-    for file, place in zip(files, places(files, output), strict=True):
+    contents = inputs(files)
+    for file, place in zip(contents, places(contents, output), strict=True):
         try:
-            found.append(preview(file, columns=names, output=place, rows=rows))
+            found.append(
+                preview(file, columns=names, output=place, exact=not spreadsheets, rows=rows)
+            )
         except SluicegateError as error:
             found.append(error)
         if not json:
             render_preview.told(found[-1])
     failed = [each for each in found if isinstance(each, SluicegateError)]
     if json:
-        render_preview.all_told(files, found)
+        render_preview.all_told(contents, found)
     if failed:
         raise typer.Exit(failed[0].exit_code)
 

@@ -14,6 +14,7 @@ from sluicegate.versions.snapshot import RULES
 
 if TYPE_CHECKING:
     from sluicegate.pipeline.exports import Exported
+    from sluicegate.pipeline.trying import Attempt, Broken
     from sluicegate.pipeline.versions import Affected, Comparison, Dataset
     from sluicegate.versions import Change
 
@@ -115,3 +116,32 @@ def exported(done: Exported, *, json: bool) -> None:
         out.print(f"written: {escape(name)}")
     if not done.changed:
         out.print(f"{done.files} files are what the contracts of {done.datasets} datasets say.")
+
+
+def attempted(found: Attempt, *, json: bool) -> None:
+    """What a contract makes of a file."""
+    if json:
+        print_json(found.to_dict())
+        return
+    out.print(
+        f"[bold]{escape(found.file)}[/bold]: {found.rows_in:,} rows in, {found.valid:,} valid,"
+        f" {found.quarantined:,} quarantined",
+        soft_wrap=True,
+    )
+    for drift in found.drift:
+        out.print(f"[yellow]drifted:[/yellow] {escape(drift)}")
+    if found.rules:
+        table = table_of("rule", "records", numbers=1)
+        for rule, count in found.rules.items():
+            table.add_row(escape(rule), f"{count:,}")
+        out.print(table)
+    for broken in found.broken:
+        rules = ", ".join(broken.rules)
+        out.print(f"[bold]{escape(broken.place)}[/bold]: {escape(rules)}", soft_wrap=True)
+        out.print(f"  {escape(_record(broken))}", soft_wrap=True)
+
+
+def _record(broken: Broken) -> str:
+    if broken.values is None:
+        return broken.text or ""
+    return ", ".join(f"{n}={value}" for n, value in broken.values.items() if value is not None)

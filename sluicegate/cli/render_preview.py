@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -14,6 +13,7 @@ from sluicegate.dialect import Part
 from sluicegate.errors import SluicegateError
 
 if TYPE_CHECKING:
+    from sluicegate.opening import Content
     from sluicegate.pipeline.preview import Previewed
 
 _MOST_COLUMNS = 12
@@ -52,15 +52,16 @@ def told(found: Previewed | SluicegateError) -> None:
         _rejected(found)
         _counts(found)
     if found.written:
-        out.print(f"written: {escape(str(found.written))}", soft_wrap=True)
+        told = f"; {found.changed:,} cells changed for spreadsheets" if found.changed else ""
+        out.print(f"written: {escape(str(found.written))}{told}", soft_wrap=True)
 
 
-def all_told(files: Sequence[Path], found: Sequence[Previewed | SluicegateError]) -> None:
+def all_told(files: Sequence[Content], found: Sequence[Previewed | SluicegateError]) -> None:
     """How all files would be read, for programs."""
     print_json([_plain(file, each) for file, each in zip(files, found, strict=True)])
 
 
-def _plain(file: Path, found: Previewed | SluicegateError) -> dict[str, Any]:
+def _plain(file: Content, found: Previewed | SluicegateError) -> dict[str, Any]:
     if not isinstance(found, SluicegateError):
         return found.to_dict()
     return {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from sluicegate.cli.render import out, print_json, table_of
+from sluicegate.sources.members import place_of
 
 if TYPE_CHECKING:
     from sluicegate.pipeline.quarantine import Rejected, Shown, Stocktaking
@@ -49,7 +50,7 @@ def records(found: Shown, *, narrowed: bool, json: bool) -> None:
     )
     for record in found.records:
         out.print(
-            f"[bold]{escape(record.file)}, line {record.line}[/bold]"
+            f"[bold]{escape(record.file)}, {escape(record.place)}[/bold]"
             f" [dim]rejected by {record.run}[/dim]: {escape(', '.join(record.rules))}"
         )
         out.print(f"  {escape(_told(record))}", soft_wrap=True)
@@ -65,7 +66,7 @@ def records(found: Shown, *, narrowed: bool, json: bool) -> None:
         for tried in found.history:
             table.add_row(
                 escape(tried.file),
-                str(tried.line),
+                place_of(tried.line).removeprefix("line "),
                 tried.outcome,
                 escape(", ".join(tried.before)),
                 escape(", ".join(tried.after or [])),

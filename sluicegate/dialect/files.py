@@ -6,7 +6,6 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from sluicegate.dialect.detect import NO_TYPES, Detected, detect
@@ -14,7 +13,7 @@ from sluicegate.dialect.dialect import Declared, Dialect
 from sluicegate.dialect.encoding import KEEP, encoding_of
 from sluicegate.dialect.kinds import Kind
 from sluicegate.errors import BatchRefused
-from sluicegate.opening import MOST_LINE, Reached, Stream, opened, packed
+from sluicegate.opening import MOST_LINE, Content, Member, Reached, Stream, opened, packed
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -43,7 +42,7 @@ class Sample:
     others: tuple[bytes, ...] = ()
 
 
-def sample_of(file: Path, name: str | None = None) -> Sample:
+def sample_of(file: Content, name: str | None = None) -> Sample:
     """Take a sample of a file: a second's work, however large it is.
 
     Raises:
@@ -67,7 +66,7 @@ def sample_of(file: Path, name: str | None = None) -> Sample:
 
 
 def detect_file(
-    file: Path,
+    file: Content,
     *,
     columns: Sequence[str] = (),
     types: Mapping[str, Kind] = NO_TYPES,
@@ -101,7 +100,7 @@ def detect_file(
 
 @contextmanager
 def lines_of_file(
-    file: Path, dialect: Dialect, name: str | None = None, reached: Reached | None = None
+    file: Content, dialect: Dialect, name: str | None = None, reached: Reached | None = None
 ) -> Iterator[Iterator[str]]:
     """The lines of a file, each with its line end; bytes that cannot be decoded are kept.
 
@@ -140,13 +139,17 @@ def _size(line: str) -> int:
     return len(line.rstrip("\r\n").encode(errors=KEEP))
 
 
-def _packed(file: Path) -> bool:
+def _packed(file: Content) -> bool:
+    if isinstance(file, Member):
+        return True
     with file.open("rb") as raw:
         return packed(raw) is not None
 
 
 @contextmanager
-def _bytes_of(file: Path, name: str, reached: Reached | None = None) -> Iterator[io.BufferedReader]:
+def _bytes_of(
+    file: Content, name: str, reached: Reached | None = None
+) -> Iterator[io.BufferedReader]:
     with opened(file, name, reached) as stream:
         yield stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(_Raw(stream))
 

@@ -20,6 +20,7 @@ from sluicegate.ingestion.tally import Tally
 from sluicegate.lake import Session, Table
 from sluicegate.lake.connection import identifier
 from sluicegate.sources import LINE, Load, Source
+from sluicegate.sources.members import place_of
 
 _ROW = "_row"
 # Names that no column of a contract can have.
@@ -120,7 +121,10 @@ class Judged:
             deduplicated=mine.filter(pl.col(_FATE).is_in([_COPY, _OUTDATED])).height,
             rejections={rule: count for rule, (count, _) in rejections.items()},
             warnings={rule: count for rule, (count, _) in warnings.items()},
-            examples={rule: f"{batch.name}, line {line}" for rule, line in places.items()},
+            examples={
+                rule: f"{batch.name}, {place_of(line, lambda: batch.content)}"
+                for rule, line in places.items()
+            },
             tallies={**sifted.tallies[batch.id], **_by_key(mine, source.contract)},
             unknown_columns=unsifted.unknown_columns,
             corrects=batch.corrects,

@@ -196,7 +196,7 @@ def _count(source: Source, batch: Batch) -> int:
     try:
         return sum(records.count for records in source.read(batch))
     except BatchRefused:
-        return source.format.count(batch.content)
+        return source.count(batch)
 
 
 def _held(source: Source, batch: Batch, rows: int, error: BatchRefused) -> Receipt:

@@ -116,10 +116,10 @@ def heaps(session: Session, selection: Selection) -> list[tuple[Any, ...]]:
 
 
 def records(session: Session, selection: Selection, most: int) -> list[tuple[Any, ...]]:
-    """File, line, rules, run, moment and text of the selected records, oldest first."""
+    """Batch, file, line, rules, run, moment and text of the selected records, oldest first."""
     where, parameters = selection.where()
     return session.rows(
-        f'SELECT file, line, rules, run, "at", record FROM {QUARANTINE.sql} WHERE {where}'
+        f'SELECT batch, file, line, rules, run, "at", record FROM {QUARANTINE.sql} WHERE {where}'
         ' ORDER BY "at", file, line LIMIT ?',
         [*parameters, most],
     )

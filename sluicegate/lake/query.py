@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -46,6 +47,9 @@ _LIKE_A_FILE = re.compile(
 )
 """DuckDB takes such a name for a file if there is no table of that name."""
 
+_AT_ONCE = 10_000
+"""Rows that are fetched together."""
+
 _THERE = """
 SELECT 1 FROM duckdb_tables() WHERE (database_name, schema_name, table_name) = ($1, $2, $3)
 UNION ALL
@@ -61,8 +65,23 @@ class Answer:
     rows: list[tuple[Any, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Columns of a query, and its rows as they come."""
+
+    columns: list[str]
+    rows: Iterator[tuple[Any, ...]]
+
+
 def query(lake: Lake, name: str, sql: str) -> Answer:
-    """Answer one reading statement on a ref or generation.
+    """Answer one reading statement on a ref or generation; see :func:`rows_of`."""
+    with rows_of(lake, name, sql) as found:
+        return Answer(found.columns, list(found.rows))
+
+
+@contextmanager
+def rows_of(lake: Lake, name: str, sql: str) -> Iterator[Rows]:
+    """Answer one reading statement on a ref or generation, row by row, however many there are.
 
     Raises:
         ConfigurationError: it is not one statement, does more than read, or is wrong.
@@ -75,11 +94,16 @@ def query(lake: Lake, name: str, sql: str) -> Answer:
             _require_reading(connection, sql)
             with machine_failures(partial(lake.gone, lease)):
                 result = connection.execute(sql)
-                return Answer([column[0] for column in result.description or []], result.fetchall())
+                yield Rows([column[0] for column in result.description or []], _fetched(result))
         except duckdb.Error as error:
             raise ConfigurationError(f"The query failed: {error}", where=name) from error
         finally:
             connection.close()
+
+
+def _fetched(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while rows := result.fetchmany(_AT_ONCE):
+        yield from rows
 
 
 def _require_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

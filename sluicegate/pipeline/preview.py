@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from sluicegate.csv_files import CsvWriter, told, whole_file
 from sluicegate.dialect import (
     Detected,
     Kind,
@@ -24,7 +23,8 @@ from sluicegate.dialect import (
     sample_of,
     shape_of,
 )
-from sluicegate.errors import ConfigurationError, EnvironmentFailed, SluicegateError
+from sluicegate.errors import ConfigurationError, SluicegateError
+from sluicegate.opening import Content, Member, members_of
 
 MOST_READ = 100_000
 """Records that are read where nothing is written."""
@@ -34,6 +34,8 @@ _MOST_LOOKED_AT = 1_000
 
 _MOST_REJECTED = 1_000
 """Rejected lines that are kept to be shown."""
+
+_PACKINGS = frozenset({"gz", "zst", "bz2", "xz", "zip"})
 
 _NOTHING = b"\0\t\n\r \xef\xbb\xbf\xfe\xff"
 
@@ -52,9 +54,10 @@ class Previewed:
         counts: records by what they are.
         whole: whether all of the file was read.
         written: where the reading is, if it was written.
+        changed: cells that were written otherwise, so that no spreadsheet runs them.
     """
 
-    file: Path
+    file: Content
     detected: Detected | None
     header: tuple[str, ...]
     shapes: tuple[Shape, ...] = ()
@@ -64,6 +67,7 @@ class Previewed:
     whole: bool = True
     written: Path | None = None
     absent: tuple[str, ...] = ()
+    changed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """For programs."""
@@ -85,11 +89,33 @@ class Previewed:
             "records": {part.value: self.counts[part] for part in Part},
             "whole": self.whole,
             "written": self.written and str(self.written),
+            "changed": self.changed,
         }
 
 
+def inputs(files: Sequence[Path]) -> list[Content]:
+    """What is previewed by itself: files, and the files of zips that have several."""
+    return [each for file in files for each in _within(file)]
+
+
+def _within(file: Path) -> Sequence[Content]:
+    try:
+        found = members_of(file, file.name)
+    except (SluicegateError, OSError):
+        # Whatever is wrong with it is told when it is read.
+        found = None
+    if found is None or len(found) == 1:
+        return [file]
+    return found
+
+
 def preview(
-    file: Path, *, columns: Sequence[str] = (), output: Path | None = None, rows: int = 10
+    file: Content,
+    *,
+    columns: Sequence[str] = (),
+    output: Path | None = None,
+    exact: bool = True,
+    rows: int = 10,
 ) -> Previewed:
     """Read a file as ingestion would, and write the reading if there is a place for it.
 
@@ -97,6 +123,7 @@ def preview(
         columns: names of its columns, as far as they are known.
         output: the file to write: CSV by RFC 4180 with a header, UTF-8, line feeds. It is there
             as a whole or not at all.
+        exact: whether its cells are written as they are, or so that no spreadsheet runs them.
         rows: how many to keep to be shown.
 
     Raises:
@@ -104,20 +131,21 @@ def preview(
         ConfigurationError: there is no such file.
         EnvironmentFailed: it cannot be read, or the reading cannot be written.
     """
-    with _told(file):
-        if not sample_of(file).head.strip(_NOTHING):
-            return _nothing(file, tuple(columns), output)
-        detected = detect_file(file, columns=columns)
-        reading = Reading(detected.dialect, columns, file.name)
-        with lines_of_file(file, detected.dialect) as lines:
+    name, place = _named(file)
+    with told(place):
+        if not sample_of(file, name).head.strip(_NOTHING):
+            return _nothing(file, tuple(columns), output, exact=exact)
+        detected = detect_file(file, columns=columns, name=name)
+        reading = Reading(detected.dialect, columns, name)
+        with lines_of_file(file, detected.dialect, name) as lines:
             parts = reading.parts(lines)
             if output is None:
                 seen = _Seen(reading, rows)
                 seen.all(islice(parts, MOST_READ))
                 whole = next(parts, None) is None
             else:
-                with _whole(output) as target:
-                    seen = _Seen(reading, rows, target)
+                with whole_file(output) as target:
+                    seen = _Seen(reading, rows, CsvWriter(target, exact=exact))
                     seen.all(parts)
                 whole = True
     return Previewed(
@@ -131,10 +159,18 @@ def preview(
         whole,
         output,
         reading.absent,
+        seen.changed,
     )
 
 
-def places(files: Sequence[Path], output: str | None) -> list[Path | None]:
+def _named(file: Content) -> tuple[str, Path]:
+    """What messages call a file, and where it is."""
+    if isinstance(file, Member):
+        return f"{file.archive.name}, member {file.told}", file.archive
+    return file.name, file
+
+
+def places(files: Sequence[Content], output: str | None) -> list[Path | None]:
     """Where the reading of each file goes: a file for one, files in a folder for several.
 
     Args:
@@ -148,7 +184,7 @@ def places(files: Sequence[Path], output: str | None) -> list[Path | None]:
         return [None] * len(files)
     root = Path(output)
     folder = len(files) > 1 or output.endswith(os.sep) or root.is_dir()
-    found = [root / file.name.removesuffix(".gz") if folder else root for file in files]
+    found = [root / _plain_name(file) if folder else root for file in files]
     twice = [place.name for place, count in Counter(found).items() if count > 1]
     if twice:
         raise ConfigurationError(
@@ -156,7 +192,7 @@ def places(files: Sequence[Path], output: str | None) -> list[Path | None]:
             where=output,
             hint="preview them one by one, each with an --output of its own",
         )
-    taken = {file.resolve() for file in files}
+    taken = {_named(file)[1].resolve() for file in files}
     for place in found:
         if place.resolve() in taken:
             raise ConfigurationError(
@@ -165,20 +201,34 @@ def places(files: Sequence[Path], output: str | None) -> list[Path | None]:
                 hint="write it elsewhere",
             )
     if folder:
-        with _told(root, "written"):
+        with told(root, "written"):
             root.mkdir(parents=True, exist_ok=True)
     return list(found)
+
+
+def _plain_name(file: Content) -> str:
+    """What a file is called when it is no longer packed; one of a zip is called after it, too."""
+    if isinstance(file, Member):
+        within = file.told.replace("/", "_").replace("\\", "_")
+        return f"{_unpacked(file.archive.name)}.{_unpacked(within)}"
+    name = _unpacked(file.name)
+    return name if name == file.name or Path(name).suffix else f"{name}.csv"
+
+
+def _unpacked(name: str) -> str:
+    stem, dot, ending = name.rpartition(".")
+    return _unpacked(stem) if stem and dot and ending.lower() in _PACKINGS else name
 
 
 class _Seen:
     """What is kept of a reading, and written of it."""
 
-    def __init__(self, reading: Reading, rows: int, target: IO[str] | None = None) -> None:
+    def __init__(self, reading: Reading, rows: int, writer: CsvWriter | None = None) -> None:
         self.reading = reading
         self.rows: list[tuple[str, ...]] = []
         self.rejected: list[Record] = []
         self._most = max(rows, _MOST_LOOKED_AT)
-        self._writer = csv.writer(target, lineterminator="\n") if target else None
+        self._writer = writer
         self._begun = False
 
     def all(self, parts: Iterator[tuple[Part, Record]]) -> None:
@@ -196,55 +246,28 @@ class _Seen:
         """Cells of each column."""
         return list(zip(*self.rows, strict=True)) or [() for _ in self.reading.header]
 
+    @property
+    def changed(self) -> int:
+        """Cells that were written otherwise."""
+        return self._writer.changed if self._writer else 0
+
     def _write(self, *rows: tuple[str, ...]) -> None:
         if self._writer:
             if not self._begun:
-                self._writer.writerow(self.reading.header)
+                self._writer.write([self.reading.header])
                 self._begun = True
-            self._writer.writerows(rows)
+            self._writer.write(rows)
 
 
-def _nothing(file: Path, columns: tuple[str, ...], output: Path | None) -> Previewed:
+def _nothing(
+    file: Content, columns: tuple[str, ...], output: Path | None, *, exact: bool
+) -> Previewed:
     """An empty file: a table without rows, of columns that only the caller knows."""
+    changed = 0
     if output:
-        with _whole(output) as target:
-            if columns:
-                csv.writer(target, lineterminator="\n").writerow(columns)
+        with whole_file(output) as target:
+            writer = CsvWriter(target, exact=exact)
+            writer.write([columns] if columns else [])
+            changed = writer.changed
     empty = tuple(Shape(Kind.EMPTY) for _ in columns)
-    return Previewed(file, None, columns, empty, written=output)
-
-
-@contextmanager
-def _whole(place: Path) -> Iterator[IO[str]]:
-    """A text file that is there when it is complete, and not before."""
-    draft = place.with_name(f".{place.name}.{os.getpid()}.part")
-    try:
-        with _told(place, "written"), draft.open("w", encoding="utf-8", newline="") as target:
-            yield target
-        with _told(place, "written"):
-            draft.replace(place)
-    except BaseException:
-        with suppress(OSError):
-            draft.unlink()
-        raise
-
-
-@contextmanager
-def _told(place: Path, done: str = "read") -> Iterator[None]:
-    """Name what the system says of a file."""
-    try:
-        yield
-    except SluicegateError:
-        raise
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise ConfigurationError(
-            "There is no such file." if done == "read" else "It cannot be written there.",
-            where=str(error.filename or place),
-            hint=f"look at the path: {error.strerror}",
-        ) from error
-    except OSError as error:
-        raise EnvironmentFailed(
-            f"The file cannot be {done}: {error.strerror or type(error).__name__}.",
-            where=str(error.filename or place),
-            hint="look at its permissions, and at the free space of the disk",
-        ) from error
+    return Previewed(file, None, columns, empty, written=output, changed=changed)

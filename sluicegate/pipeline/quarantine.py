@@ -7,15 +7,17 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
 from sluicegate.catalogue import Catalogue, load_catalogue
 from sluicegate.contracts import Contract
 from sluicegate.errors import UnknownName
 from sluicegate.ingestion import Selection, accounts, quarantine
-from sluicegate.lake import Lake, Session
+from sluicegate.lake import Archive, Lake, Session
 from sluicegate.pipeline.diffing import personal_columns
 from sluicegate.settings import Settings
+from sluicegate.sources.members import place_of
 
 HIDDEN = "***"
 UNPARSED = "record:"
@@ -63,6 +65,7 @@ class Rejected:
             are hidden; of a value that breaks a rule its shape is shown.
         text: the record as it was written, where it could not be parsed; its shape, if some of the
             contract's columns are personal.
+        place: where in its batch it stands, in words.
     """
 
     file: str
@@ -72,6 +75,7 @@ class Rejected:
     at: datetime
     values: dict[str, str | None] | None
     text: str | None
+    place: str
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -154,13 +158,16 @@ def show(settings: Settings, ref: str, selection: Selection, most: int) -> Shown
     """
     (name,) = selection.sources
     catalogue = load_catalogue(settings.project)
-    with Lake.of(settings).read(ref) as session:
+    lake = Lake.of(settings)
+    with lake.read(ref) as session:
         total = quarantine.counted(session, selection).get(name, 0)
         if not total and name not in catalogue.sources:
             raise UnknownName.of("source", name, catalogue.sources)
         if not total:
             require_known(catalogue, session, selection)
-        records = _records(session, catalogue, selection, most) if total else []
+        records = (
+            _records(session, Archive(lake.store), catalogue, selection, most) if total else []
+        )
         return Shown(
             ref,
             name,
@@ -192,12 +199,17 @@ def require_known(catalogue: Catalogue, session: Session, selection: Selection) 
 
 
 def _records(
-    session: Session, catalogue: Catalogue, selection: Selection, most: int
+    session: Session, archive: Archive, catalogue: Catalogue, selection: Selection, most: int
 ) -> list[Rejected]:
     (name,) = selection.sources
     source = catalogue.sources.get(name)
     rows = quarantine.records(session, selection, most)
-    return [_rejected(*row, contract=source.contract if source else None) for row in rows]
+    contract = source.contract if source else None
+    find = cache(archive.find)
+    return [
+        _rejected(*row, contract=contract, place=place_of(row[1], partial(find, batch)))
+        for batch, *row in rows
+    ]
 
 
 def _rejected(
@@ -209,13 +221,21 @@ def _rejected(
     record: str,
     *,
     contract: type[Contract] | None,
+    place: str,
 ) -> Rejected:
+    values, text = shown_as(record, rules, contract)
+    return Rejected(file, line, rules, run, at, values, text, place)
+
+
+def shown_as(
+    record: str, rules: Collection[str], contract: type[Contract] | None
+) -> tuple[dict[str, str | None] | None, str | None]:
+    """Values or text of a record, fit to be shown; see :class:`Rejected`."""
     parsed = None if any(rule.startswith(UNPARSED) for rule in rules) else _parsed(record)
     if parsed is not None:
-        return Rejected(file, line, rules, run, at, masked(parsed, rules, contract), None)
+        return masked(parsed, rules, contract), None
     harmless = contract is not None and not personal_columns(contract)
-    text = record if harmless else shape_of(record)
-    return Rejected(file, line, rules, run, at, None, text)
+    return None, record if harmless else shape_of(record)
 
 
 def _parsed(record: str) -> dict[str, str | None] | None:

@@ -17,6 +17,7 @@ from sluicegate.contracts.arguments import one_of
 from sluicegate.contracts.readings import require_readable
 from sluicegate.errors import ContractError
 from sluicegate.packing import Stream
+from sluicegate.sources import members
 from sluicegate.sources.fresh import Expectation
 from sluicegate.sources.records import Format, Records
 from sluicegate.sources.window import ALWAYS, Window
@@ -225,7 +226,13 @@ class Source:
         Raises:
             BatchRefused: it cannot be read as a whole; parts of it may have been read by then.
         """
-        return self.format.read(batch.content, name=batch.name, columns=self.reads(), most=most)
+        return members.read(
+            self.format, batch.content, name=batch.name, columns=self.reads(), most=most
+        )
+
+    def count(self, batch: Batch) -> int:
+        """Records that a batch which cannot be read must have meant to send."""
+        return members.count(self.format, batch.content)
 
     def reads(self) -> list[str]:
         """Names that the contract reads from a batch, in its order."""

@@ -11,10 +11,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from sluicegate.errors import BatchRefused, ContractError
+from sluicegate.opening import Content
 from sluicegate.sources.headers import named
+from sluicegate.sources.members import require_glob
 from sluicegate.sources.records import BLANK, LINE, Records, left_out
 from sluicegate.sources.rows import Table
 from sluicegate.sources.text import BLOCK, Block, blocks, count_lines, require_encoding
@@ -29,14 +30,17 @@ class Delimited:
         header: whether the first line that is not blank names the columns. If not, they are
             those of the contract, in its order.
         encoding: what its bytes mean, by the name that Python has for it.
+        members: which files of a zip are meant, such as ``*.csv``; by default all of them.
     """
 
     delimiter: str = ","
     header: bool = True
     encoding: str = "utf-8"
+    members: str | None = None
 
     def __post_init__(self) -> None:
         require_encoding(self.encoding)
+        require_glob(self.members)
         mark = self.delimiter
         if len(mark) != 1 or not mark.isascii() or mark in '"\r\n\0':
             raise ContractError(
@@ -45,7 +49,7 @@ class Delimited:
             )
 
     def read(
-        self, content: Path, *, name: str, columns: Sequence[str], most: int
+        self, content: Content, *, name: str, columns: Sequence[str], most: int
     ) -> Iterator[Records]:
         """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
         given = None if self.header else tuple(column for column in columns if column != LINE)
@@ -59,13 +63,13 @@ class Delimited:
         for records in found:
             yield from records.parts(most)
 
-    def count(self, content: Path) -> int:
+    def count(self, content: Content) -> int:
         """Lines that are not blank, but for the header."""
         return max(0, count_lines(content, self.encoding) - self.header)
 
 
 def read_delimited(
-    content: Path | bytes,
+    content: Content | bytes,
     *,
     delimiter: str = ",",
     name: str = "",

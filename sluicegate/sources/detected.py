@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import cast
 
 import polars as pl
@@ -26,7 +25,8 @@ from sluicegate.dialect import (
     lines_of_file,
 )
 from sluicegate.errors import BatchRefused
-from sluicegate.opening import Reached
+from sluicegate.opening import Content, Reached
+from sluicegate.sources.members import require_glob
 from sluicegate.sources.records import LINE, Records, rejects_of
 from sluicegate.sources.text import count_lines, require_encoding
 
@@ -45,6 +45,7 @@ class Detected:
         preamble: lines before the header.
         header: lines of the header; 0 if the columns are those of the contract, in its order.
         comment: how lines begin that are no records.
+        members: which files of a zip are meant, such as ``*.csv``; by default all of them.
     """
 
     delimiter: str | None = None
@@ -53,15 +54,17 @@ class Detected:
     preamble: int | None = None
     header: int | None = None
     comment: str | None = None
+    members: str | None = None
 
     def __post_init__(self) -> None:
+        require_glob(self.members)
         if self.encoding is not None:
             require_encoding(self.encoding)
         # Whatever cannot be is told there.
         Dialect(**self._declared())
 
     def read(
-        self, content: Path, *, name: str, columns: Sequence[str], most: int
+        self, content: Content, *, name: str, columns: Sequence[str], most: int
     ) -> Iterator[Records]:
         """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
         names = tuple(column for column in columns if column != LINE)
@@ -82,7 +85,7 @@ class Detected:
                     left_out={what.value: lines for what, lines in more.items()},
                 )
 
-    def count(self, content: Path) -> int:
+    def count(self, content: Content) -> int:
         """Records, if the dialect can be told without a name to go by; else lines with a text."""
         try:
             found = detect_file(content, declared=self._declared())
@@ -93,6 +96,7 @@ class Detected:
 
     def _declared(self) -> Declared:
         options = {option: getattr(self, option) for option in self.__dataclass_fields__}
+        del options["members"]
         return cast(Declared, {k: value for k, value in options.items() if value is not None})
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import cast
 
 import polars as pl
 
 from sluicegate.errors import BatchRefused, ContractError, meant
+from sluicegate.opening import Content
+from sluicegate.sources.members import require_glob
 from sluicegate.sources.records import BLANK, ENCODING, LINE, WIDTH, Records, left_out, rejects_of
 from sluicegate.sources.text import blocks, count_lines, require_encoding
 
@@ -34,6 +35,7 @@ class FixedWidth:
             blanks at its end are not sent.
         width: characters that a line may have; by default up to the end of its last column.
         encoding: what its bytes mean, by the name that Python has for it.
+        members: which files of a zip are meant, such as ``*.csv``; by default all of them.
     """
 
     columns: Mapping[str, Span | int] = field(hash=False)
@@ -41,9 +43,11 @@ class FixedWidth:
     optional: tuple[str, ...] = ()
     width: int | None = None
     encoding: str = "utf-8"
+    members: str | None = None
 
     def __post_init__(self) -> None:
         require_encoding(self.encoding)
+        require_glob(self.members)
         spans = _spans(self.columns)
         object.__setattr__(self, "columns", spans)
         _require_distinct(spans)
@@ -56,7 +60,7 @@ class FixedWidth:
             )
 
     def read(
-        self, content: Path, *, name: str, columns: Sequence[str], most: int
+        self, content: Content, *, name: str, columns: Sequence[str], most: int
     ) -> Iterator[Records]:
         """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
         del columns
@@ -76,7 +80,7 @@ class FixedWidth:
         if header:
             raise BatchRefused("The file is empty: it has not even a header.", where=name)
 
-    def count(self, content: Path) -> int:
+    def count(self, content: Content) -> int:
         """Lines that are not blank, but for the header."""
         return max(0, count_lines(content, self.encoding) - self.header)
 

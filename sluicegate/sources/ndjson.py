@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import polars as pl
 
+from sluicegate.opening import Content
 from sluicegate.sources.json_shapes import shape_of
 from sluicegate.sources.jsons import Rejected, Sent, gathered, parse
+from sluicegate.sources.members import require_glob
 from sluicegate.sources.records import (
     BLANK,
     ENCODING,
@@ -38,28 +39,31 @@ class Ndjson:
 
     Attributes:
         encoding: what its bytes mean, by the name that Python has for it.
+        members: which files of a zip are meant, such as ``*.csv``; by default all of them.
     """
 
     encoding: str = "utf-8"
+    members: str | None = None
 
     def __post_init__(self) -> None:
         require_encoding(self.encoding)
+        require_glob(self.members)
 
     def read(
-        self, content: Path, *, name: str, columns: Sequence[str], most: int
+        self, content: Content, *, name: str, columns: Sequence[str], most: int
     ) -> Iterator[Records]:
         """Read a batch; see :class:`~sluicegate.sources.records.Format`."""
         del columns
         for records in read_ndjson(content, name=name, encoding=self.encoding):
             yield from records.parts(most)
 
-    def count(self, content: Path) -> int:
+    def count(self, content: Content) -> int:
         """Lines that are not blank."""
         return count_lines(content, self.encoding)
 
 
 def read_ndjson(
-    content: Path | bytes, *, name: str = "", encoding: str = "utf-8", size: int = BLOCK
+    content: Content | bytes, *, name: str = "", encoding: str = "utf-8", size: int = BLOCK
 ) -> Iterator[Records]:
     """Read a text with one object a line; see :func:`records_of`.
 

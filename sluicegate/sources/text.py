@@ -11,12 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from encodings.aliases import aliases
 from functools import partial
-from pathlib import Path
 
 import polars as pl
 
 from sluicegate.errors import BatchRefused, ContractError, meant
-from sluicegate.opening import MOST_LINE, Ahead, Reached, opened
+from sluicegate.opening import MOST_LINE, Ahead, Content, Reached, opened
 from sluicegate.packing import Stream
 from sluicegate.sources.records import LINE
 
@@ -60,7 +59,7 @@ class Block:
 
 
 def blocks(
-    content: Path | bytes, name: str, encoding: str = "utf-8", size: int = BLOCK
+    content: Content | bytes, name: str, encoding: str = "utf-8", size: int = BLOCK
 ) -> Iterator[Block]:
     """Read a text; there is at least one block, and exactly the last one says so.
 
@@ -130,7 +129,7 @@ def is_utf8(encoding: str) -> bool:
         return False
 
 
-def count_lines(content: Path, encoding: str = "utf-8") -> int:
+def count_lines(content: Content, encoding: str = "utf-8") -> int:
     """Lines that are not blank; of a damaged file, those that it yields before it breaks off."""
     count = 0
     with suppress(BatchRefused):

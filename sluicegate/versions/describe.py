@@ -215,13 +215,18 @@ def _share(share: Decimal) -> str:
 
 
 def _declared(format: Format) -> str:  # noqa: A002 - it is what it is called
-    """How a format is declared. That a text is UTF-8 is not said, by whichever name it is."""
+    """How a format is declared. That a text is UTF-8 is not said, by whichever name it is.
+
+    Nor is that all files of a zip are meant.
+    """
     options = getattr(format, "__dataclass_fields__", None)
     if options is None:
         return repr(format)
     said = {each: getattr(format, each) for each in options}
     if is_utf8(said.get("encoding", "")):
         del said["encoding"]
+    if said.get("members", "") is None:
+        del said["members"]
     return f"{type(format).__name__}({', '.join(f'{k}={v!r}' for k, v in said.items())})"
 
 

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from sluicegate.cli.main import app
 from sluicegate.dialect import Dialect
 from sluicegate.errors import BatchRefused, ConfigurationError, EnvironmentFailed
+from tests.files.test_opening import zipped
 from tests.support import ROOT
 
 SALES = "Sales of May\n\nid;name;amount;on\n1;Hill;1,5;31/05/2026\n2;Lake;2,5;30/05/2026\n3;x\n"
@@ -77,6 +78,17 @@ def test_a_reading_is_written_as_plain_csv(tmp_path: Path, sales: Path) -> None:
     )
 
 
+def test_a_reading_is_safe_in_a_spreadsheet_if_asked(tmp_path: Path) -> None:
+    """By default it is exact; to a carriage return within a cell."""
+    file, place = tmp_path / "f.csv", tmp_path / "plain.csv"
+    file.write_bytes(b'id,=name\n-1,"=1+1"\n2,"a\rb"\n')
+    preview(file, "--output", place)
+    assert place.read_bytes() == b'id,=name\n-1,=1+1\n2,"a\rb"\n'
+    assert "2 cells changed" in preview(file, "--output", place, "--for-spreadsheets").stdout
+    assert place.read_bytes() == b"id,'=name\n-1,'=1+1\n2,\"a\rb\"\n"
+    assert isinstance(preview(file, "--for-spreadsheets").exception, ConfigurationError)
+
+
 def test_names_help(tmp_path: Path) -> None:
     """They are a line of CSV, because a name may hold a comma or a line end."""
     file = tmp_path / "f.csv"
@@ -110,6 +122,35 @@ def test_several_files_go_to_a_folder_and_one_bad_file_spoils_none(
     first, second, third = told(sales, bad, packed)
     assert (first["records"], third["records"]) == (first["records"], first["records"])
     assert (second["error"], second["exit_code"]) == ("BatchRefused", BatchRefused.exit_code)
+
+
+def test_what_was_packed_is_written_under_its_plain_name(tmp_path: Path) -> None:
+    """Whatever it was packed by; two files are never written as one."""
+    names = {"a.csv.gz": "a.csv", "b.TXT.XZ": "b.TXT", "c.bz2": "c.csv", "d.dat": "d.dat", "e": "e"}
+    names |= {"f.csv.zst": "f.csv", "g.zip": "g.csv", ".gz": ".gz"}
+    for name in names:
+        (tmp_path / name).write_text("id,name\n1,x\n")
+    folder = tmp_path / "out"
+    files = [tmp_path / name for name in names]
+    preview(*files, "--output", folder)
+    assert sorted(each.name for each in folder.iterdir()) == sorted(names.values())
+    twice = preview(tmp_path / "a.csv.gz", tmp_path / "a.csv.xz", "--output", tmp_path / "two")
+    assert isinstance(twice.exception, ConfigurationError)
+    assert not (tmp_path / "two").exists()
+
+
+def test_files_of_a_zip_are_shown_one_by_one(tmp_path: Path) -> None:
+    """And written, under names that lead nowhere else."""
+    file, folder = tmp_path / "drop.zip", tmp_path / "out"
+    texts = {"b.csv": "id,name\n2,b\n", "../a.csv": "id;name\n1;a\n", "..": "Read me\n"}
+    file.write_bytes(zipped({name: text.encode() for name, text in texts.items()}))
+    found = told(file)
+    assert [each["file"] for each in found] == [f"{file}, member {name}" for name in sorted(texts)]
+    assert "member b.csv" in preview(file).stdout
+    preview(file, "--output", folder)
+    assert (folder / "drop.b.csv").read_text() == "id,name\n2,b\n"
+    assert (folder / "drop..._a.csv").read_text() == "id,name\n1,a\n"
+    assert {each.name for each in tmp_path.iterdir()} == {"drop.zip", "out"}
 
 
 def test_a_reading_is_written_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
