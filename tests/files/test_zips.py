@@ -69,9 +69,7 @@ def test_parts_tell_how_far_the_zip_is_read(landed: Land) -> None:
     lines = "".join(f"{number * 7919 % 1_000_003},x\n" for number in range(20_000))
     for names in (("a.csv", "b.csv", "c.csv"), ("c.csv", "a.csv", "b.csv")):
         file = landed(zipped({name: b"id,name\n" + lines.encode() for name in names}))
-        parts = members.read(
-            Delimited(), file, name="drop.zip", columns=("id", "name"), most=1_000
-        )
+        parts = members.read(Delimited(), file, name="drop.zip", columns=("id", "name"), most=1_000)
         shares = [part.share for part in parts]
         assert min(shares) >= 0
         assert 0.9 < sum(shares) <= 1.000_001
