@@ -33,6 +33,7 @@ _COPY = "copy"
 _CONFLICT = "conflict"
 _FRESH = "fresh"
 _OUTDATED = "outdated"
+_FATES = pl.Enum([_FRESH, _COPY, _CONFLICT, _OUTDATED])
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,7 @@ def weigh_again(source: Source, rows: pl.DataFrame, session: Session, order: lis
 def _marked(rows: pl.DataFrame, fate: pl.Expr) -> pl.DataFrame:
     """Rows that lose, with their fate."""
     return rows.with_row_index(_ROW).with_columns(
-        fate.alias(_FATE),
+        fate.cast(_FATES).alias(_FATE),
         pl.lit(False).alias(_SUPERSEDES),
         pl.lit(False).alias(_WINS),
         pl.lit(False).alias(_AGAIN),
@@ -255,7 +256,9 @@ def _fates(
     whether an earlier part of the batch brought it. Where rows correct, only the first of a key in
     the group is held against what the lake has.
     """
-    fates = rows.select(_ROW, fate=pl.lit(_FRESH), published=pl.lit(False), again=pl.lit(False))
+    fates = rows.select(
+        _ROW, fate=pl.lit(_FRESH, dtype=_FATES), published=pl.lit(False), again=pl.lit(False)
+    )
     first = _first_of_each(rows, contract)
     if first.height < rows.height:
         fates = _update(fates, _within(rows, first, contract), published=False)
@@ -339,7 +342,7 @@ def _update(fates: pl.DataFrame, found: pl.DataFrame, *, published: bool) -> pl.
     if found.is_empty():
         return fates
     joined = fates.join(
-        found.with_columns(pl.col(_ROW).cast(fates.schema[_ROW])),
+        found.with_columns(pl.col(_ROW).cast(fates.schema[_ROW]), pl.col("found").cast(_FATES)),
         on=_ROW,
         how="left",
         maintain_order="left",

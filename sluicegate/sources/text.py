@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from encodings.aliases import aliases
-from functools import partial
+from functools import cached_property, partial
 
 import polars as pl
 
@@ -32,7 +32,7 @@ _OTHER_MARKING = "sluicegate.stand_in"
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """Some whole lines of a text, one after the other.
 
@@ -48,7 +48,7 @@ class Block:
     last: bool
     share: float = 1.0
 
-    @property
+    @cached_property
     def count(self) -> int:
         """How many lines they are."""
         return self.raw.count(b"\n") + (not self.raw.endswith(b"\n") and bool(self.raw))
@@ -82,7 +82,9 @@ def blocks(
             _require_end(rest, piece, name, first)
             cut = piece.rfind(b"\n") + 1
             if cut:
-                block = Block(rest + piece[:cut], first, last=False, share=share)
+                # Megabytes are copied once, not cut first.
+                raw = b"".join((rest, memoryview(piece)[:cut]))
+                block = Block(raw, first, last=False, share=share)
                 rest, first, share = piece[cut:], first + block.count, 0.0
                 yield block
             else:
@@ -197,23 +199,20 @@ def _require_end(rest: bytes, piece: bytes, name: str, line: int) -> None:
 def _lines(raw: bytes, first: int) -> pl.DataFrame:
     if not raw:
         return pl.DataFrame(schema={LINE: pl.Int64, "line": pl.String, "invalid": pl.Boolean})
-    invalid = pl.lit(value=False)
+    line, invalid = pl.col("line"), pl.lit(value=False)
     lines = None if b"\0" in raw else _decoded(raw)
     if lines is None:
         # Marks and escapes keep every byte, so that the record can be repaired and replayed.
         text = raw.decode(errors=_MARKING)
         lines = pl.DataFrame({"line": text.removesuffix("\n").split("\n")})
-        invalid = pl.col("line").str.contains(_MARK, literal=True)
-    return lines.select(
-        pl.int_range(first, first + pl.len(), dtype=pl.Int64).alias(LINE),
-        pl.col("line").cast(pl.String).str.strip_suffix("\r"),
-        invalid=invalid,
-    ).with_columns(
-        pl.when("invalid")
-        .then(pl.col("line").str.replace_all(_MARK, "", literal=True))
-        .otherwise("line")
-        .alias("line")
-    )
+        line, invalid = (
+            line.str.replace_all(_MARK, "", literal=True),
+            line.str.contains(_MARK, literal=True),
+        )
+    if b"\r" in raw:
+        line = line.str.strip_suffix("\r")
+    number = pl.int_range(first, first + pl.len(), dtype=pl.Int64).alias(LINE)
+    return lines.select(number, line.cast(pl.String), invalid=invalid)
 
 
 def _decoded(raw: bytes) -> pl.DataFrame | None:
