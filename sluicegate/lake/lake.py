@@ -50,6 +50,7 @@ class Lake:
     ``archive/``          raw bytes of every ingested batch, named after their content
     ``ledger/<ref>/``     what happened, run by run
     ``pins/``             names that keep a generation
+    ``denied/<env>/``     batches that an operator keeps out, and lets in again
     ``condemned/``        what nothing reaches, and since when; ``collected/``: what was removed
     ``restoring.json``    says that a restore has begun, and not ended
     ====================  ======================================================================

@@ -41,14 +41,14 @@ from sluicegate.lake.collect import collect
 from sluicegate.lake.connection import connect, identifier
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.verify import verify
-from sluicegate.pipeline import EVERYTHING, Platform, Run, stages
+from sluicegate.pipeline import Platform, Run, stages
 from sluicegate.release import Ledger
 from sluicegate.release.ledger import FINISHED
 from sluicegate.sources import Files, Hold, Load
-from sluicegate.warehouse import Build
 from tests.crash.crowd import QUICKER
 from tests.crash.forks import fork
 from tests.unit import kit
+from tests.unit.runs import take_in
 
 NOW = timedelta(0)
 AT_ONCE = 150
@@ -96,23 +96,7 @@ def run(world: Path) -> None:
     lake.prepare()
     catalogue = Catalogue(sources(), {})
     ledger = Ledger(lake.store, "dev")
-    work = Run(Platform(settings, catalogue, lake, Archive(lake.store), ledger))
-    with work.recorded(), work.turn(), work.patience():
-        offer = stages.discover(work, EVERYTHING)
-        if offer.nothing:
-            work.nothing_new()
-            return
-        with work.branch() as branch:
-            harvest = stages.open_harvest(work, branch)
-            for name, discovery in offer.discoveries.items():
-                if discovery.new:
-                    stages.ingest_source(work, branch, name, discovery, harvest)
-            stages.refuse_held(work, harvest)
-            if harvest.nothing:
-                work.nothing_new()
-                return
-            stages.audit(work, branch, harvest, Build((), (), (), 0.0, unit_tests=False))
-            stages.publish(work, branch)
+    take_in(Run(Platform(settings, catalogue, lake, Archive(lake.store), ledger)))
 
 
 def look(world: Path, out: Path) -> None:
