@@ -36,7 +36,7 @@ import duckdb
 from sluicegate.catalogue import Catalogue
 from sluicegate.ingestion import Fate, accounts, ingest
 from sluicegate.ingestion.table import raw_table
-from sluicegate.lake import Archive, Lake, Session, Table, points
+from sluicegate.lake import Archive, Lake, Session, Table, bulk, points
 from sluicegate.lake.collect import collect
 from sluicegate.lake.connection import connect, identifier
 from sluicegate.lake.inventory import data_files
@@ -154,6 +154,7 @@ def main() -> None:
     Platform.fingerprint = "code"  # type: ignore[assignment]
     for module in (INGEST, "sluicegate.ingestion.sift"):
         vars(import_module(module))["ROWS_AT_ONCE"] = AT_ONCE
+    bulk.MANY = AT_ONCE // 2  # Files that polars writes are among those that are left behind.
     for phase, (place, name) in PHASES.items():
         owner = import_module(place) if isinstance(place, str) else place
         setattr(owner, name, _told(phase, getattr(owner, name)))
