@@ -36,7 +36,7 @@ def condemned(ruled: Ruled, env: str, *, json: bool) -> None:
     ruling = ruled.ruling
     out.print(
         f"[bold]{env}:[/bold] {ruling.source}, {escape(ruling.name)} ({ruling.batch},"
-        f" {ruling.rows:,} rows) is condemned: runs leave it out until it is released."
+        f" {ruling.rows:,} rows) is condemned: it stays out of runs until it is released."
     )
     if ruled.shown:
         out.print(

@@ -149,12 +149,12 @@ def _held(report: Report) -> None:
 def _condemned(report: Report) -> None:
     rows = {(each.source, each.name): each.rows_in for each in report.receipts}
     told = [
-        f"{source}, {name}, {rows.get((source, name), 0):,} rows: {ruling}"
+        f"{source}, {name}, {rows.get((source, name), 0):,} rows held: {ruling}"
         for source, batches in report.condemned.items()
         for name, ruling in batches.items()
     ]
     for line in _first(told):
-        out.print(f"[yellow]left out:[/yellow] {escape(line)}")
+        out.print(f"[yellow]condemned:[/yellow] {escape(line)}")
 
 
 def _stale(report: Report) -> None:

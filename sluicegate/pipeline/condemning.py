@@ -1,6 +1,6 @@
 """Condemning batches: an operator keeps one out, and lets it in again.
 
-What runs make of it is in :mod:`sluicegate.pipeline.leaving_out`. What readers see already stays
+What runs make of it is in :mod:`sluicegate.pipeline.denying`. What readers see already stays
 until somebody rolls back.
 """
 
@@ -19,7 +19,7 @@ from sluicegate.ingestion import accounts
 from sluicegate.ingestion.ingest import count_records
 from sluicegate.ingestion.table import rows_of
 from sluicegate.lake.denylist import Ruling, Verdict
-from sluicegate.pipeline.leaving_out import denylist_of
+from sluicegate.pipeline.denying import denylist_of
 from sluicegate.pipeline.platform import Platform
 from sluicegate.settings import Settings
 from sluicegate.sources import Discovery, Load, Source

@@ -52,7 +52,7 @@ def _taken_in(report: Report) -> list[str]:
     if report.waiting:
         parts += ["## Left for the next run", _waiting(report)]
     if report.condemned:
-        parts += ["## Left out: condemned", _condemned(report)]
+        parts += ["## Condemned", _condemned(report)]
     if report.vanished:
         parts += ["## Vanished from the landing folder", _vanished(report)]
     return parts

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sluicegate.errors import ConfigurationError
 from sluicegate.ingestion import Intake, Selection, accounts, quarantine, replay, total
 from sluicegate.lake import Branch
-from sluicegate.pipeline.leaving_out import denylist_of
+from sluicegate.pipeline.denying import denylist_of
 from sluicegate.pipeline.platform import Platform
 from sluicegate.pipeline.quarantine import require_known
 from sluicegate.pipeline.report import Kind, Report, Status

@@ -37,7 +37,7 @@ class Run:
         aside: what was ingested on a branch whose ref moved; None as long as none did.
         former: what was built on that branch; None if nothing was.
         vanished: source → batches that it has no more, and that are not on record as such.
-        left_out: source → receipts of batches that it offers, and that are condemned.
+        denied: source → receipts of batches that it offers, and that are condemned.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Run:
         self.aside: Aside | None = None
         self.former: warehouse.Former | None = None
         self.vanished: dict[str, list[Known]] = {}
-        self.left_out: dict[str, list[Receipt]] = {}
+        self.denied: dict[str, list[Receipt]] = {}
         self._scratch: Path | None = None
         self.look_at_head()
 

@@ -22,7 +22,7 @@ from sluicegate.lake.restore import restore
 from sluicegate.lake.verify import verify
 from sluicegate.pipeline import EVERYTHING, Platform, Report, Run, Status, replaying
 from sluicegate.pipeline.condemning import State, condemn, list_batches, release
-from sluicegate.pipeline.leaving_out import denylist_of
+from sluicegate.pipeline.denying import denylist_of
 from sluicegate.pipeline.markdown import as_markdown
 from sluicegate.pipeline.rehearsal import rehearse
 from sluicegate.settings import Settings, load_settings
@@ -109,7 +109,7 @@ def test_a_condemned_batch_stays_out_and_the_run_goes_on(
     assert (receipts["2.csv"].rows_in, receipts["2.csv"].held) == (3, 3)
     account = report.accounts["fees"].closed()
     assert (account.rows_in, account.published, account.held) == (4, 1, 3)
-    assert "2.csv, 3 rows: condemned by" in told(report, capsys)
+    assert "2.csv, 3 rows held: condemned by" in told(report, capsys)
     assert "amounts in cents" in as_markdown(report)
     assert "amounts in cents" in report.to_dict()["condemned"]["fees"]["2.csv"]
 
@@ -132,7 +132,7 @@ def test_a_rollback_does_not_bring_it_back(
     assert fees(settings) == ["a", "d"]
     again = run(settings)
     assert again.status is Status.NOTHING_NEW
-    assert "2.csv, 2 rows: condemned by" in told(again, capsys)
+    assert "2.csv, 2 rows held: condemned by" in told(again, capsys)
     assert [each.held for each in again.receipts] == [2]
     release(settings, "fees", "2.csv")
     report = run(settings)

@@ -1,4 +1,4 @@
-"""What is condemned is left out by every run of its environment: held, with the reason, and unread.
+"""What is condemned stays out of every run of its environment: held, with the reason, and unread.
 
 Its rows were counted when it was condemned, so that they are accounted for all the same.
 """
@@ -20,14 +20,14 @@ def denylist_of(platform: Platform) -> Denylist:
     return Denylist(platform.lake.store, platform.settings.env)
 
 
-def leave_out(run: Run, found: Mapping[str, Discovery]) -> None:
+def deny(run: Run, found: Mapping[str, Discovery]) -> None:
     """Take what is condemned away from what sources offer, and put it on record.
 
     Raises:
         EnvironmentFailed: the list of what is condemned is damaged.
     """
     standing = denylist_of(run.platform).standing()
-    run.left_out.clear()
+    run.denied.clear()
     run.report.condemned.clear()
     for name, discovery in found.items():
         denied = [batch for batch in discovery.new if (name, batch.id) in standing]
@@ -35,14 +35,14 @@ def leave_out(run: Run, found: Mapping[str, Discovery]) -> None:
             discovery.new = [batch for batch in discovery.new if batch not in denied]
             ruled = [(batch, standing[name, batch.id]) for batch in denied]
             run.report.condemned[name] = {batch.name: str(ruling) for batch, ruling in ruled}
-            run.left_out[name] = [_held(batch, ruling) for batch, ruling in ruled]
+            run.denied[name] = [_held(batch, ruling) for batch, ruling in ruled]
     run.report.receipts = _receipts(run)
 
 
-def account_left_out(run: Run) -> None:
-    """Begin receipts and accounts of a run with what it leaves out."""
+def account_denied(run: Run) -> None:
+    """Begin receipts and accounts of a run with what stays out of it."""
     run.report.receipts = _receipts(run)
-    run.report.accounts = {name: total(name, each) for name, each in run.left_out.items()}
+    run.report.accounts = {name: total(name, each) for name, each in run.denied.items()}
 
 
 def require_not_condemned(run: Run) -> None:
@@ -61,7 +61,7 @@ def require_not_condemned(run: Run) -> None:
 
 
 def _receipts(run: Run) -> list[Receipt]:
-    return [receipt for receipts in run.left_out.values() for receipt in receipts]
+    return [receipt for receipts in run.denied.values() for receipt in receipts]
 
 
 def _held(batch: Batch, ruling: Ruling) -> Receipt:
