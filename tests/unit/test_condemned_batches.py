@@ -26,6 +26,7 @@ from sluicegate.pipeline.denying import denylist_of
 from sluicegate.pipeline.markdown import as_markdown
 from sluicegate.pipeline.rehearsal import rehearse
 from sluicegate.settings import Settings, load_settings
+from tests.unit.kit import publish
 from tests.unit.runs import take_in
 
 FEES = '''
@@ -323,15 +324,12 @@ def test_a_damaged_list_lets_nothing_in(lake: Lake, damage: str | None) -> None:
     assert "entry 1 of denied/dev" in problem.what
 
 
-def test_a_backup_has_the_list(settings: Settings, tmp_path: Path) -> None:
+def test_a_backup_has_the_list(lake: Lake, tmp_path: Path) -> None:
     """What was restored keeps the same batches out."""
-    land(settings, "1.csv", "a,1.00")
-    run(settings)
-    condemn(settings, "fees", "1.csv", "poison")
-    back_up(Lake.of(settings), tmp_path / "backups")
+    publish(lake, 1)
+    Denylist(lake.store, "dev").condemn(ruling("a"))
+    back_up(lake, tmp_path / "backups")
     copy = Lake(tmp_path / "restored")
     restore(tmp_path / "backups", copy)
-    assert [name for _, name in Denylist(copy.store, "dev").standing()] == [
-        each.batch for each in list_batches(settings, "fees")
-    ]
+    assert Denylist(copy.store, "dev").standing() == {("fees", "a"): ruling("a")}
     assert verify(copy, keep=timedelta(0)).problems == []
