@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from sluicegate.cli import render, render_run
+from sluicegate.cli.batches import batches_app
 from sluicegate.cli.contracts import contracts_app
 from sluicegate.cli.lake import lake_app
 from sluicegate.cli.options import Env, Json
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.add_typer(lake_app, name="lake")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(batches_app, name="batches")
 app.command("preview")(preview)
 app.command("source")(source)
 

@@ -34,7 +34,7 @@ def report(report: Report, *, json: bool) -> None:
         _models(report)
         quality([each.to_dict() for each in report.quality])
         _checks(report)
-    for told in (_waiting, _files, _held, _stale):
+    for told in (_waiting, _files, _held, _condemned, _stale):
         told(report)
     before = f"before: {report.previous}" if report.previous else "the first one"
     changed = "" if report.generation == report.previous else f" ({before})"
@@ -144,6 +144,17 @@ def _held(report: Report) -> None:
     ]
     for line in _first(told):
         out.print(f"[yellow]held:[/yellow] {escape(line)}")
+
+
+def _condemned(report: Report) -> None:
+    rows = {(each.source, each.name): each.rows_in for each in report.receipts}
+    told = [
+        f"{source}, {name}, {rows.get((source, name), 0):,} rows held: {ruling}"
+        for source, batches in report.condemned.items()
+        for name, ruling in batches.items()
+    ]
+    for line in _first(told):
+        out.print(f"[yellow]condemned:[/yellow] {escape(line)}")
 
 
 def _stale(report: Report) -> None:

@@ -149,6 +149,14 @@ def manifest(session: Session, source: str) -> dict[str, Known]:
     return {row[0]: Known(*row) for row in rows}
 
 
+def origins(session: Session, source: str) -> dict[str, tuple[int, str]]:
+    """Of what was taken in from a source: batch id → its rows in, and the run that took it in."""
+    if not session.exists(BATCHES):
+        return {}
+    sql = f"SELECT batch, rows_in, run FROM {BATCHES.sql} WHERE source = ?"
+    return {batch: (rows, run) for batch, rows, run in session.rows(sql, [source])}
+
+
 def loaded(session: Session) -> list[tuple[str, str, datetime]]:
     """Source, batch and moment of everything that was taken in, oldest first."""
     if not session.exists(BATCHES):

@@ -140,7 +140,7 @@ class _Group:
                 yield [part]
                 self.meter.loaded(batch, part.share)
         except BatchRefused:
-            self.rows_in = _count(self.source, batch)
+            self.rows_in = count_records(self.source, batch)
             raise
 
 
@@ -159,7 +159,7 @@ def _groups(
         try:
             begun = [*islice(parts, 2)]
         except BatchRefused as error:
-            intake.receipts.append(_held(source, batch, _count(source, batch), error))
+            intake.receipts.append(_held(source, batch, count_records(source, batch), error))
             intake.refusals.append(Refusal(source.name, batch.name, error))
             meter.ended([batch])
             if _overtakes(source):
@@ -191,7 +191,7 @@ def _told(begun: list[Unsifted], *, large: bool) -> str:
     return f"more than {count:,}" if large else f"{count:,}"
 
 
-def _count(source: Source, batch: Batch) -> int:
+def count_records(source: Source, batch: Batch) -> int:
     """Records of a batch that is refused: none of its rows was looked at, all are accounted for."""
     try:
         return sum(records.count for records in source.read(batch))

@@ -9,7 +9,7 @@ stays, with the rules that it breaks today.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -28,6 +28,8 @@ from sluicegate.sources import LINE, ROWS_AT_ONCE, Batch, Known, Load, Source
 
 log = logging.getLogger(__name__)
 
+_NOTHING: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class _Replay:
@@ -39,6 +41,8 @@ class _Replay:
     run: str
     manifest: dict[str, Known]
     """Its batches, oldest first."""
+    denied: Mapping[str, str]
+    """Batches that are condemned, and why."""
 
     def read(self, known: Known) -> Iterator[Unsifted]:
         """A batch, read again part by part and in the shape of today's contract."""
@@ -59,8 +63,12 @@ def replay(
     run: str,
     selection: Selection,
     progress: Progress = untold,
+    denied: Mapping[str, str] = _NOTHING,
 ) -> Intake:
     """Judge a source's selected records again, and publish to the branch those that pass.
+
+    Args:
+        denied: id of batches that are condemned → why; they are left alone.
 
     Returns:
         One receipt a batch. Its rows in are the records that were taken out of quarantine to be
@@ -68,7 +76,7 @@ def replay(
         left alone, and named.
     """
     wanted = quarantine.selected(session, replace(selection, sources=(source.name,)))
-    work = _Replay(source, archive, session, run, accounts.manifest(session, source.name))
+    work = _Replay(source, archive, session, run, accounts.manifest(session, source.name), denied)
     intake = Intake(source.name, replayed=True)
     for group in _groups(work, wanted, intake, progress):
         _replay(work, group, wanted, intake)
@@ -85,6 +93,9 @@ def _groups(
     for number, records in enumerate(batches):
         known = work.manifest[records[BATCH][0]]
         progress(number, len(batches), known.name)
+        if known.batch in work.denied:
+            intake.left[known.name] = work.denied[known.batch]
+            continue
         try:
             group.append(_again(work, known, records))
         except BatchRefused as error:

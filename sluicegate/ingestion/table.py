@@ -18,6 +18,15 @@ def raw_table(source: Source) -> Table:
     return Table("raw", source.name)
 
 
+def rows_of(source: Source, batch: str, session: Session) -> int:
+    """How many rows of a batch the table of its source has."""
+    table = raw_table(source)
+    if not session.exists(table):
+        return 0
+    sql = f"SELECT count(*) FROM {table.sql} WHERE {BATCH} = ?"
+    return int(session.rows(sql, [batch])[0][0])
+
+
 def create(source: Source, session: Session) -> None:
     """Create the table of a source if it is not there."""
     declared = {

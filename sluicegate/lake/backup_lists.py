@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from sluicegate.errors import ConfigurationError, EnvironmentFailed, UnknownName
+from sluicegate.lake.denylist import PLACE as DENIED
 
 LISTS = "backups"
 FORMAT = 2
 _READABLE = (1, FORMAT)
 COLLECTED = "collected/"
 PINS = "pins/"
-BEFORE = ("ledger/", "refs/", PINS)
+BEFORE = ("ledger/", "refs/", PINS, DENIED)
 """What is copied before the catalogs, in this order: see ``backup``."""
-NUMBERED = ("ledger/", "refs/", COLLECTED)
+NUMBERED = ("ledger/", "refs/", COLLECTED, DENIED)
 """Logs: what has a number there never changes."""
 _PREFIXES = frozenset({"archive/", "catalogs/", "evidence/", "files/", *BEFORE, COLLECTED})
 LOGS = (*BEFORE, COLLECTED)

@@ -49,7 +49,7 @@ class Lake:
     ``evidence/<run>/``   what a refused run left behind, its catalog included
     ``archive/``          raw bytes of every ingested batch, named after their content
     ``ledger/<ref>/``     what happened, run by run
-    ``pins/``             names that keep a generation
+    ``pins/``             names that keep a generation; ``denied/<env>/``: batches that stay out
     ``condemned/``        what nothing reaches, and since when; ``collected/``: what was removed
     ``restoring.json``    says that a restore has begun, and not ended
     ====================  ======================================================================

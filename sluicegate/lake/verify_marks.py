@@ -1,4 +1,4 @@
-"""Verifying what stands beside refs: pins, what is condemned, the record of what was removed."""
+"""Verifying what stands beside refs: pins, what is condemned or denied, what was removed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake.condemned import COLLECTED, PLACE, condemned_by, removal_of
+from sluicegate.lake.denylist import PLACE as DENIED
+from sluicegate.lake.denylist import ruling_of
 from sluicegate.lake.lake import Lake
 from sluicegate.lake.log import number_of
 from sluicegate.lake.pins import PLACE as PINS
 from sluicegate.lake.pins import pin_of
 from sluicegate.lake.problem import Problem
-from sluicegate.lake.verify_logs import Entries, entry_problem, gaps, read_entry
+from sluicegate.lake.verify_logs import Entries, entry_problem, gaps, logs, read_entry
 
 
 @dataclass(slots=True)
@@ -30,9 +32,9 @@ class Marks:
 
 
 def look_at_marks(lake: Lake) -> Marks:
-    """Read all pins, condemnations and removals, and note everything that is wrong with them."""
+    """Read pins, condemnations, removals and rulings, and note everything that is wrong."""
     marks = Marks()
-    for look in (_pins, _condemned, _collected):
+    for look in (_pins, _condemned, _collected, _denied):
         marks.problems += look(lake, marks)
     return marks
 
@@ -93,3 +95,19 @@ def _collected(lake: Lake, marks: Marks) -> Iterator[Problem]:
             marks.removed.update(removal_of(entry)[1])
         except (ValueError, KeyError):
             yield entry_problem(lake, COLLECTED, number, "is no record of a removal")
+
+
+def _denied(lake: Lake, marks: Marks) -> Iterator[Problem]:
+    found, strays = logs(lake, DENIED)
+    yield from strays
+    for env, entries in found.items():
+        marks.entries += len(entries)
+        place = f"{DENIED}{env}"
+        yield from gaps(lake, place, entries)
+        for number, entry in sorted(entries.items()):
+            if entry is None:
+                continue
+            try:
+                ruling_of(entry)
+            except (KeyError, ValueError):
+                yield entry_problem(lake, place, number, "is no ruling on a batch")

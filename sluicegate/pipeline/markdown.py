@@ -51,6 +51,8 @@ def _taken_in(report: Report) -> list[str]:
         parts += ["## Drift", _drift(report)]
     if report.waiting:
         parts += ["## Left for the next run", _waiting(report)]
+    if report.condemned:
+        parts += ["## Condemned", _condemned(report)]
     if report.vanished:
         parts += ["## Vanished from the landing folder", _vanished(report)]
     return parts
@@ -106,6 +108,17 @@ def _waiting(report: Report) -> str:
             (s, _literal(name), why)
             for s, files in report.waiting.items()
             for name, why in files.items()
+        ),
+    )
+
+
+def _condemned(report: Report) -> str:
+    return _table(
+        ("source", "file", "why"),
+        (
+            (source, _literal(name), _literal(ruling))
+            for source, batches in report.condemned.items()
+            for name, ruling in batches.items()
         ),
     )
 

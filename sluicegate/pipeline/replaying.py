@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sluicegate.errors import ConfigurationError
 from sluicegate.ingestion import Intake, Selection, accounts, quarantine, replay, total
 from sluicegate.lake import Branch
+from sluicegate.pipeline.denying import denylist_of
 from sluicegate.pipeline.platform import Platform
 from sluicegate.pipeline.quarantine import require_known
 from sluicegate.pipeline.report import Kind, Report, Status
@@ -79,6 +80,7 @@ def replay_source(
 ) -> Intake:
     """Judge a source's records again, and write those that pass to the branch."""
     platform = run.platform
+    standing = denylist_of(platform).standing(name)
     with branch.session() as session:
         intake = replay(
             platform.catalogue.source(name),
@@ -87,6 +89,7 @@ def replay_source(
             run.id,
             recall.selection,
             progress,
+            {batch: str(ruling) for (_, batch), ruling in standing.items()},
         )
     harvest.intakes[name] = intake
     run.report.receipts.extend(intake.receipts)

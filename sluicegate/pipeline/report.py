@@ -43,6 +43,7 @@ class Report:
         receipts: one a batch.
         waiting: source → files left for the next run, with the reason.
         held: source → batches that were refused while the run went on, with the reason.
+        condemned: source → batches that an operator keeps out, with the ruling; they are held.
         left: source → new batches that this run did not take in, because it was to take so many.
         vanished: source → files that were loaded and are there no more; each is told once.
         freshness: one a source, as of the moment at which the run looked for batches.
@@ -65,6 +66,7 @@ class Report:
     known: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, dict[str, str]] = field(default_factory=dict)
     held: dict[str, dict[str, str]] = field(default_factory=dict)
+    condemned: dict[str, dict[str, str]] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
     vanished: dict[str, list[str]] = field(default_factory=dict)
     models: list[Model] = field(default_factory=list)
@@ -129,6 +131,7 @@ class Report:
             "known": self.known,
             "waiting": self.waiting,
             "held": self.held,
+            "condemned": self.condemned,
             "left": self.left,
             "vanished": self.vanished,
             "models": [

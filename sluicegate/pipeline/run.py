@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sluicegate import warehouse
 from sluicegate.errors import DataRefused, EnvironmentFailed, RefMoved, SluicegateError
-from sluicegate.ingestion import Aside, Intake
+from sluicegate.ingestion import Aside, Intake, Receipt
 from sluicegate.lake import Branch, durable
 from sluicegate.lake.holder import holder_of, sign
 from sluicegate.pipeline.platform import Platform
@@ -37,6 +37,7 @@ class Run:
         aside: what was ingested on a branch whose ref moved; None as long as none did.
         former: what was built on that branch; None if nothing was.
         vanished: source → batches that it has no more, and that are not on record as such.
+        denied: source → receipts of batches that it offers, and that are condemned.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Run:
         self.aside: Aside | None = None
         self.former: warehouse.Former | None = None
         self.vanished: dict[str, list[Known]] = {}
+        self.denied: dict[str, list[Receipt]] = {}
         self._scratch: Path | None = None
         self.look_at_head()
 

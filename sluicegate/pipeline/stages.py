@@ -19,6 +19,7 @@ from sluicegate.errors import AuditFailed, BatchRefused, DataRefused, RefMoved
 from sluicegate.ingestion import Intake, accounts, carry, create, grow, ingest, raw_table, total
 from sluicegate.ingestion.ingest import Refusal
 from sluicegate.lake import Branch, Move, Session
+from sluicegate.pipeline.denying import account_denied, deny, require_not_condemned
 from sluicegate.pipeline.looking import look_at
 from sluicegate.pipeline.measuring import measure, measure_intakes
 from sluicegate.pipeline.report import Status
@@ -118,6 +119,7 @@ def discover(run: Run, scope: Scope = EVERYTHING, progress: Progress = untold) -
         found[name] = source.discover(
             platform.settings, manifests[name], platform.archive, scope.window
         )
+    deny(run, found)
     run.report.known = {name: discovery.known for name, discovery in found.items()}
     run.report.waiting = {
         name: discovery.waiting for name, discovery in found.items() if discovery.waiting
@@ -146,8 +148,7 @@ def open_harvest(run: Run, branch: Branch, progress: Progress = untold) -> Harve
     run.begin()
     if (branch.base.generation if branch.base else None) != run.report.previous:
         raise RefMoved(f"The environment {run.env!r} was moved while the run looked for batches.")
-    run.report.receipts.clear()
-    run.report.accounts.clear()
+    account_denied(run)
     sources = run.platform.catalogue.sources
     with branch.session() as session:
         with session.transaction(f"{run.id}: opened"):
@@ -184,7 +185,7 @@ def ingest_source(
             intake = ingest(source, discovery.new, session, run.id, progress)
     harvest.intakes[name] = intake
     run.report.receipts.extend(intake.receipts)
-    run.report.accounts[name] = total(name, intake.receipts)
+    run.report.accounts[name] = total(name, [*run.denied.get(name, ()), *intake.receipts])
     if intake.left:
         run.report.waiting[name] = {**run.report.waiting.get(name, {}), **intake.left}
     if source.holds is Hold.BATCH and intake.refusals:
@@ -288,8 +289,9 @@ def publish(run: Run, branch: Branch) -> Move:
     """Let readers of the environment see the branch, all tables at once.
 
     Raises:
-        RefMoved: somebody else published meanwhile.
+        RefMoved: somebody else published meanwhile, or condemned what this would publish.
     """
+    require_not_condemned(run)
     move = run.platform.lake.publish(branch, run=run.id)
     run.report.status = Status.PUBLISHED
     run.report.previous, run.report.generation = move.previous, move.generation

@@ -362,8 +362,8 @@ BACKUP = (
     Mutation(
         "refs are copied before the ledger",
         LAKE + "backup_lists.py",
-        'BEFORE = ("ledger/", "refs/", PINS)',
-        'BEFORE = ("refs/", "ledger/", PINS)',
+        'BEFORE = ("ledger/", "refs/", PINS, DENIED)',
+        'BEFORE = ("refs/", "ledger/", PINS, DENIED)',
         UNIT + "test_backup.py::test_ledger_is_copied_before_the_refs",
     ),
     Mutation(

@@ -6,17 +6,18 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from sluicegate.errors import EnvironmentFailed, RefMoved
+from sluicegate.errors import ConfigurationError, EnvironmentFailed, RefMoved
 from sluicegate.lake import Archive, Lake, Table, query
 from sluicegate.lake.backup import back_up
 from sluicegate.lake.bucket import PROBE
 from sluicegate.lake.collect import collect
+from sluicegate.lake.denylist import Denylist, Ruling, Verdict
 from sluicegate.lake.inventory import data_files
 from sluicegate.lake.restore import restore
 from sluicegate.lake.show import show
@@ -226,6 +227,19 @@ def test_ledger_is_one_for_all(place: Place, lake: Lake) -> None:
     runs = [entry["run"] for entry in left.entries()]
     assert runs == [f"{side}{number}" for number in range(5, 0, -1) for side in "rl"]
     assert right.last("run started", run="l2")
+
+
+def test_condemned_batches_are_the_same_for_all(place: Place, lake: Lake) -> None:
+    """What one machine condemns stays out on the other, and cannot be condemned there again."""
+    left, right = Denylist(lake.store, "dev"), Denylist(place.store("two"), "dev")
+    at = datetime(2026, 10, 1, tzinfo=UTC)
+    ruling = Ruling(Verdict.CONDEMNED, "fees", "b1", "1.csv", 7, "poison", "ops", at)
+    left.condemn(ruling)
+    assert right.standing() == {("fees", "b1"): ruling}
+    with pytest.raises(ConfigurationError, match="is condemned by ops"):
+        right.condemn(ruling)
+    right.release(replace(ruling, verdict=Verdict.RELEASED))
+    assert left.standing() == {}
 
 
 def test_lost_catalog_is_told(place: Place, lake: Lake) -> None:

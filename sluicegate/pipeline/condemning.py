@@ -1,0 +1,236 @@
+"""Condemning batches: an operator keeps one out, and lets it in again.
+
+What runs make of it is in :mod:`sluicegate.pipeline.denying`. What readers see already stays
+until somebody rolls back.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sluicegate.errors import ConfigurationError, UnknownName
+from sluicegate.ingestion import accounts
+from sluicegate.ingestion.ingest import count_records
+from sluicegate.ingestion.table import rows_of
+from sluicegate.lake.denylist import Ruling, Verdict
+from sluicegate.pipeline.denying import denylist_of
+from sluicegate.pipeline.platform import Platform
+from sluicegate.settings import Settings
+from sluicegate.sources import Discovery, Load, Source
+
+_FEWEST = 4
+"""Digits of an id that are enough to name a batch, if no other begins with them."""
+
+
+class State(StrEnum):
+    """Where a batch is."""
+
+    LOADED = "in the lake"
+    WAITING = "waiting"
+    GONE = "neither in the lake nor at its source"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One batch of a source, as far as it is known.
+
+    Attributes:
+        rows: records in it; None if nobody counted them yet.
+        run: the run that brought it, of a batch in the lake.
+        ruling: the one that condemns it; None if none does.
+    """
+
+    batch: str
+    name: str
+    state: State
+    rows: int | None = None
+    run: str | None = None
+    ruling: Ruling | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "batch": self.batch,
+            "name": self.name,
+            "state": self.state.value,
+            "rows": self.rows,
+            "run": self.run,
+            "condemned": self.ruling.to_dict() if self.ruling else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """What was said of a batch, and what that means now.
+
+    Attributes:
+        ref: where readers were looked at.
+        shown: rows of it that readers see: condemning it does not take them away.
+        before: the generation before the one that brought it, to roll back to; None if the log has
+            none, or if readers see nothing of it.
+        last: whether its rows win, once taken in, over what came since.
+    """
+
+    ref: str
+    ruling: Ruling
+    shown: int = 0
+    before: str | None = None
+    last: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "ref": self.ref,
+            **self.ruling.to_dict(),
+            "shown": self.shown,
+            "before": self.before,
+        }
+
+
+def list_batches(settings: Settings, name: str) -> list[Entry]:
+    """All batches of a source: in the lake, waiting, and condemned ones wherever they are.
+
+    Raises:
+        UnknownName: there is no such source.
+        EnvironmentFailed: the source cannot be reached.
+    """
+    platform = Platform.open(settings.env, settings.project)
+    return [*_Known(platform, platform.catalogue.source(name)).entries().values()]
+
+
+def condemn(settings: Settings, name: str, batch: str, because: str) -> Ruled:
+    """Keep a batch out of the environment until it is released.
+
+    Args:
+        batch: its id or how that begins, or its name.
+
+    Raises:
+        UnknownName: there is no such source or batch.
+        ConfigurationError: several are meant; it is condemned already; or nobody says why.
+        EnvironmentFailed: the source cannot be reached.
+    """
+    if not (reason := " ".join(because.split())):
+        raise ConfigurationError(
+            "Nobody will know why this batch stays out.", hint='say it: --because "..."'
+        )
+    platform = Platform.open(settings.env, settings.project)
+    known = _Known(platform, platform.catalogue.source(name))
+    entry = _meant(name, batch, known.entries())
+    ruling = Ruling(
+        Verdict.CONDEMNED,
+        name,
+        entry.batch,
+        entry.name,
+        known.rows(entry),
+        reason,
+        _who(),
+        datetime.now(UTC),
+    )
+    known.denylist.condemn(ruling)
+    return Ruled(settings.ref, ruling, *known.shown(entry))
+
+
+def release(settings: Settings, name: str, batch: str) -> Ruled:
+    """Let a condemned batch come in again: the next run takes it, if its source still has it.
+
+    Raises:
+        UnknownName: there is no such source, or none of its batches is condemned by that name.
+        ConfigurationError: several are meant, or it was released meanwhile.
+    """
+    platform = Platform.open(settings.env, settings.project)
+    source = platform.catalogue.source(name)
+    denylist = denylist_of(platform)
+    standing = {
+        each.batch: Entry(each.batch, each.name, State.GONE, ruling=each)
+        for each in denylist.standing(name).values()
+    }
+    found = _meant(name, batch, standing, kind="condemned batch").ruling
+    assert found is not None
+    ruling = replace(found, verdict=Verdict.RELEASED, by=_who(), at=datetime.now(UTC))
+    denylist.release(ruling)
+    return Ruled(settings.ref, ruling, last=source.load is not Load.APPEND)
+
+
+class _Known:
+    """What there is to know of a source's batches, wherever they are."""
+
+    def __init__(self, platform: Platform, source: Source) -> None:
+        self.denylist = denylist_of(platform)
+        self._platform = platform
+        self._source = source
+        self._head = platform.lake.refs.head(platform.settings.ref)
+        self._found = Discovery()
+
+    def entries(self) -> dict[str, Entry]:
+        """Batch id → what is known of it; those in the lake first, oldest first."""
+        found = {entry.batch: entry for entry in self._loaded()}
+        for batch in self._found.new:
+            found[batch.id] = Entry(batch.id, batch.name, State.WAITING)
+        for (_, condemned), ruling in self.denylist.standing(self._source.name).items():
+            known = found.get(condemned, Entry(condemned, ruling.name, State.GONE))
+            found[condemned] = replace(known, rows=ruling.rows, ruling=ruling)
+        return found
+
+    def rows(self, entry: Entry) -> int:
+        """How many records a batch has."""
+        if entry.rows is not None:
+            return entry.rows
+        (batch,) = (each for each in self._found.new if each.id == entry.batch)
+        return count_records(self._source, batch)
+
+    def shown(self, entry: Entry) -> tuple[int, str | None]:
+        """Rows of a batch that readers see, and the generation before it came."""
+        if entry.state is not State.LOADED or self._head is None:
+            return 0, None
+        lake = self._platform.lake
+        with lake.read(self._head.generation) as session:
+            rows = rows_of(self._source, entry.batch, session)
+        moves = (move for move in lake.refs.log(self._head.ref) if move.run == entry.run)
+        move = next(moves, None)
+        return rows, move.previous if move else None
+
+    def _loaded(self) -> Iterator[Entry]:
+        platform, name = self._platform, self._source.name
+        manifest, rows = {}, {}
+        if self._head is not None:
+            with platform.lake.read(self._head.generation) as session:
+                manifest, rows = accounts.manifest(session, name), accounts.origins(session, name)
+        self._found = self._source.discover(platform.settings, manifest, platform.archive)
+        for batch, known in manifest.items():
+            count, run = rows[batch]
+            yield Entry(batch, known.name, State.LOADED, count, run)
+
+
+def _meant(source: str, asked: str, known: Mapping[str, Entry], kind: str = "batch") -> Entry:
+    """The batch of a source that somebody means by an id, by how it begins, or by a name."""
+    found = [
+        entry
+        for entry in known.values()
+        if entry.name == asked or (len(asked) >= _FEWEST and entry.batch.startswith(asked))
+    ]
+    if asked in known:
+        return known[asked]
+    if not found:
+        names = [name for entry in known.values() for name in (entry.name, entry.batch)]
+        raise UnknownName.of(f"{kind} of {source!r}", asked, names)
+    if len(found) > 1:
+        told = ", ".join(f"{entry.batch} ({entry.state.value})" for entry in found)
+        raise ConfigurationError(
+            f"{asked!r} means {len(found)} batches of {source!r}.",
+            hint=f"name one by its id: {told}",
+        )
+    return found[0]
+
+
+def _who() -> str:
+    """Whoever is at work, as this machine knows them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
