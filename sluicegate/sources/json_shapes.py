@@ -68,7 +68,7 @@ class Shape:
             lines: ``_line`` and ``line``.
 
         Returns:
-            A column of texts a name and ``_line``, in no order; and which lines they are of.
+            A column of texts a name and ``_line``, in their order; and which lines they are of.
         """
         found = lines["line"].str.extract_groups(self._plain()).struct.unnest()
         # The last group is there in every line that has the shape, and empty.
@@ -81,7 +81,7 @@ class Shape:
             whole = _VALUE.join(re.escape(text) for text in self.between)
             escaped &= lines["line"].str.contains(f"^{whole}$")
         parts = [cells.filter(same), self._parsed(lines.filter(escaped))]
-        return pl.concat(parts), same | escaped
+        return pl.concat(parts).sort(LINE), same | escaped
 
     def _plain(self) -> str:
         values = (_GROUPS.get(kind, _ANY)[0] for kind in self.kinds)

@@ -186,6 +186,12 @@ def test_line_of_plain_values_has_a_shape(line: str) -> None:
         assert cells.rows(named=True) == [wanted]
 
 
+def test_rows_are_in_the_order_of_lines(tmp_path: Path) -> None:
+    """Those with an escape are parsed apart from the others."""
+    records = read(tmp_path, '{"a": "\\t"}\n{"a": "b"}\n{"a": "\\n"}\n')
+    assert records.rows.rows() == [("\t", 1), ("b", 2), ("\n", 3)]
+
+
 def test_a_shape_takes_no_line_that_is_another() -> None:
     """Each is one step away from it: the parser finds the same, or has reason to refuse it."""
     shape = shape_of('{"a": 1, "b": "x", "c": null}')
