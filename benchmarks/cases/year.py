@@ -17,14 +17,16 @@ from benchmarks.year import APPENDED, DAY, REPLACED, ROWS
 
 FOLDER = WORK / "year"
 HOURS = 365 * DAY
+_HOURS = {"ours": HOURS, "plain": HOURS // 10}
 
 ABOUT = (
     f"{{hours:,}} publishes, one an hour of a year: {ROWS} rows are added to each of"
     f" {len(APPENDED)} tables and {len(REPLACED)} tables of {ROWS} rows are replaced. Ours makes a"
     " branch, publishes it, keeps what readers saw in the last thirty days (720 generations to go"
-    " back to) and collects once a day. Beside it, one transaction an hour on one DuckLake catalog,"
-    " nothing expired, merged or removed: its whole history stays. Both have one thread, and load"
-    " DuckDB's extensions without checking their signatures."
+    " back to) and collects once a day. Beside it, a tenth of the year by one transaction an hour on"
+    " one DuckLake catalog, nothing expired, merged or removed: its whole history stays, so it grows"
+    " as fast for the rest. Both have one thread, and load DuckDB's extensions without checking"
+    " their signatures."
 )
 
 
@@ -37,7 +39,7 @@ def prepared(_rows: int) -> Iterator[Case]:
         name="year",
         about=ABOUT.format(hours=HOURS),
         subject=Side("sluicegate.lake", lambda: _lived("ours")),
-        baselines=[Side("DuckLake as it comes", lambda: _lived("plain"))],
+        baselines=[Side("a tenth of it, by DuckLake as it comes", lambda: _lived("plain"))],
         check=_both_lived,
         size=f"{HOURS:,} publishes",
     )
@@ -46,7 +48,7 @@ def prepared(_rows: int) -> Iterator[Case]:
 def _lived(side: str) -> Spent:
     shutil.rmtree(FOLDER / side, ignore_errors=True)
     command = [sys.executable, "-m", "benchmarks.year", side]
-    command += [f"--folder={FOLDER / side}", f"--hours={HOURS}"]
+    command += [f"--folder={FOLDER / side}", f"--hours={_HOURS[side]}"]
     spent = measured(command, cwd=ROOT, env=os.environ, log=FOLDER / "said.log")
     (FOLDER / f"{side}.json").write_text(spent.out)
     return spent
@@ -54,11 +56,13 @@ def _lived(side: str) -> Spent:
 
 def _both_lived() -> str:
     ours, plain = (json.loads((FOLDER / f"{side}.json").read_text()) for side in ("ours", "plain"))
-    if not ours["rows"] == plain["rows"] == HOURS * ROWS:
-        raise ValueError(f"the two do not show the same: {ours}, {plain}")
+    for side, told in (("ours", ours), ("plain", plain)):
+        if told["rows"] != _HOURS[side] * ROWS:
+            raise ValueError(f"rows were lost: {told}")
     return (
-        f"Both show {ours['rows']:,} rows in each growing table. After each quarter of the year:"
-        f" ours {_grown(ours)}; DuckLake as it comes {_grown(plain)}. At the end an hour took"
+        f"Each growing table has {ours['rows']:,} rows at the end. After each quarter of the year:"
+        f" ours {_grown(ours)}; after each quarter of a tenth of it: DuckLake as it comes"
+        f" {_grown(plain)}. At the end an hour took"
         f" {ours['hour']:.0f} ms here (branch, writing, compaction, publish) and"
         f" {plain['hour']:.0f} ms there (writing); a rollback {ours['rollback']:.0f} ms; collecting"
         f" at most {ours['collect']:.1f} s."
