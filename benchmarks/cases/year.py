@@ -23,10 +23,10 @@ ABOUT = (
     f"{{hours:,}} publishes, one an hour of a year: {ROWS} rows are added to each of"
     f" {len(APPENDED)} tables and {len(REPLACED)} tables of {ROWS} rows are replaced. Ours makes a"
     " branch, publishes it, keeps what readers saw in the last thirty days (720 generations to go"
-    " back to) and collects once a day. Beside it, a tenth of the year by one transaction an hour on"
-    " one DuckLake catalog, nothing expired, merged or removed: its whole history stays, so it grows"
-    " as fast for the rest. Both have one thread, and load DuckDB's extensions without checking"
-    " their signatures."
+    " back to) and collects once a day. Beside it, a tenth of the year by one transaction an hour"
+    " on one DuckLake catalog, nothing expired, merged or removed: its whole history stays, so it"
+    " grows as fast for the rest. Both have one thread, and load DuckDB's extensions without"
+    " checking their signatures."
 )
 
 
