@@ -77,7 +77,7 @@ source: $(RUNTIME) ## Propose a source from a file: contract, model, test (FROM=
 	@$(BIN)/sluicegate source '$(NAME)' --from "$$FROM" $(if $(LAND),--land)
 
 ##@ Develop
-.PHONY: test test-unit test-files test-models test-store test-integration test-stories test-e2e test-exports test-crash test-mutations
+.PHONY: test test-unit test-lake test-files test-models test-store test-integration test-stories test-e2e test-exports test-crash test-mutations
 .PHONY: bench lint format ci browser screenshots lock
 # Groups of tests that share a server or a clone stay in one process: see tests/conftest.py.
 PYTEST = @$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
@@ -88,6 +88,10 @@ test: $(DEV) ## Run the tests: unit and integration
 test-unit: $(DEV) ## Run the tests of the library (seconds, no services)
 	$(say) 'Unit tests'
 	$(PYTEST) tests/unit
+
+test-lake: $(DEV) ## Run the tests of the lake: refs, branches, publishes, rollback, diff, masks, backup
+	$(say) 'Tests of the lake'
+	$(PYTEST) tests/lake
 
 test-files: $(DEV) ## Run the tests of files: how they land, in whatever format and dialect
 	$(say) 'Tests of files and of how they are read'
@@ -147,7 +151,7 @@ format: $(DEV) ## Format the code and fix what can be fixed
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-ci: browser lint test test-files test-models test-store test-stories test-e2e test-exports test-crash ## What continuous integration runs
+ci: browser lint test test-lake test-files test-models test-store test-stories test-e2e test-exports test-crash ## What continuous integration runs
 
 # Only CI calls this by itself: a test must not install programs on somebody's machine.
 browser: ## Install the browser that looks at Prefect's UI in tests (Debian's chromium, as root)

@@ -49,6 +49,7 @@ class Mutation:
 LAKE = "sluicegate/lake/"
 WAREHOUSE = "sluicegate/warehouse/"
 UNIT = "tests/unit/"
+OF_LAKE = "tests/lake/"
 MODELS = "tests/models/"
 CRASH = "tests/crash/"
 
@@ -58,7 +59,7 @@ DURABLE = (
         LAKE + "durable.py",
         "os.link(draft, path)",
         "draft.replace(path)",
-        UNIT + "test_refs.py::test_of_two_movers_one_wins",
+        OF_LAKE + "test_refs.py::test_of_two_movers_one_wins",
     ),
     Mutation(
         "an entry has its name before its content is flushed",
@@ -66,7 +67,7 @@ DURABLE = (
         """        sync_file(draft)
         reached("entry written")""",
         """        reached("entry written")""",
-        UNIT + "test_sync_order.py::test_refs",
+        OF_LAKE + "test_sync_order.py::test_refs",
     ),
     Mutation(
         "an entry's name is not flushed",
@@ -74,7 +75,7 @@ DURABLE = (
         """        reached("entry linked")
     sync_folder(path.parent)""",
         """        reached("entry linked")""",
-        UNIT + "test_sync_order.py::test_ledger_and_pins",
+        OF_LAKE + "test_sync_order.py::test_ledger_and_pins",
     ),
     Mutation(
         "a file has its name before its content is flushed",
@@ -82,7 +83,7 @@ DURABLE = (
         """    sync_file(draft)
     reached("draft synced")""",
         """    reached("draft synced")""",
-        UNIT + "test_sync_order.py::test_publish",
+        OF_LAKE + "test_sync_order.py::test_publish",
     ),
     Mutation(
         "a file's name is not flushed",
@@ -90,14 +91,14 @@ DURABLE = (
         """    reached("draft renamed")
     sync_folder(path.parent)""",
         """    reached("draft renamed")""",
-        UNIT + "test_sync_order.py::test_archive",
+        OF_LAKE + "test_sync_order.py::test_archive",
     ),
     Mutation(
         "the name of a new folder is not flushed",
         LAKE + "durable.py",
         "sync_folder(folder.parent)",
         "pass",
-        UNIT + "test_sync_order.py::test_refs",
+        OF_LAKE + "test_sync_order.py::test_refs",
     ),
     Mutation(
         "a draft is not locked",
@@ -105,14 +106,14 @@ DURABLE = (
         """            fcntl.flock(lock, fcntl.LOCK_EX)
             if""",
         """            if""",
-        UNIT + "test_durable.py::test_draft_of_a_living_writer_is_left_alone",
+        OF_LAKE + "test_durable.py::test_draft_of_a_living_writer_is_left_alone",
     ),
     Mutation(
         "a draft that was swept is written to all the same",
         LAKE + "durable.py",
         "if os.fstat(lock.fileno()).st_nlink == 0:",
         "if False:",
-        UNIT + "test_durable.py::test_draft_that_is_swept_before_it_is_locked_is_made_again",
+        OF_LAKE + "test_durable.py::test_draft_that_is_swept_before_it_is_locked_is_made_again",
     ),
 )
 
@@ -122,21 +123,21 @@ STORE = (
         LAKE + "store.py",
         "folders = {folder for file in files for folder in file.parents}",
         "folders = {file.parent for file in files}",
-        UNIT + "test_sync_order.py::test_publish",
+        OF_LAKE + "test_sync_order.py::test_publish",
     ),
     Mutation(
         "data files are not flushed",
         LAKE + "store.py",
         "durable.sync_file(file)",
         "pass",
-        UNIT + "test_sync_order.py::test_publish",
+        OF_LAKE + "test_sync_order.py::test_publish",
     ),
     Mutation(
         "a generation may be written to",
         LAKE + "store.py",
         "draft.chmod(0o444)",
         "pass",
-        UNIT + "test_branch_publish.py::test_generation_is_immutable",
+        OF_LAKE + "test_branch_publish.py::test_generation_is_immutable",
     ),
 )
 
@@ -146,7 +147,7 @@ LOG = (
         LAKE + "log.py",
         "self._store.create(self._key(number + 1), content)",
         "self._store.create(self._key(self.last() + 1), content)",
-        UNIT + "test_refs.py::test_of_two_movers_one_wins",
+        OF_LAKE + "test_refs.py::test_of_two_movers_one_wins",
     ),
     Mutation(
         "who lost his number believes that he is on record",
@@ -163,14 +164,14 @@ REFS = (
         LAKE + "refs.py",
         "if not self._log(ref).append_after(number, entry):",
         "if not self._log(ref).append_after(number, entry) and not number:",
-        UNIT + "test_refs.py::test_threads_that_move_a_ref_together",
+        OF_LAKE + "test_refs.py::test_threads_that_move_a_ref_together",
     ),
     Mutation(
         "a ref that exists is made again",
         LAKE + "refs.py",
         "if newest is not None and newest.action != DELETE:",
         "if False:",
-        UNIT + "test_refs.py::test_ref_that_exists_is_not_made_again",
+        OF_LAKE + "test_refs.py::test_ref_that_exists_is_not_made_again",
     ),
 )
 
@@ -180,7 +181,7 @@ BRANCH = (
         LAKE + "branch.py",
         "self._store.sync(fresh)",
         "pass",
-        UNIT + "test_sync_order.py::test_publish",
+        OF_LAKE + "test_sync_order.py::test_publish",
     ),
     Mutation(
         "data files are flushed after their catalog",
@@ -197,63 +198,64 @@ BRANCH = (
         """        generation = self._name()
         self._store.settle(self.catalog, key_of(generation))
         self._store.sync(fresh)""",
-        UNIT + "test_sync_order.py::test_publish",
+        OF_LAKE + "test_sync_order.py::test_publish",
     ),
     Mutation(
         "a branch is published while it is open",
         LAKE + "branch.py",
         "if self._open or any(",
         "if any(",
-        UNIT + "test_branch_publish.py::test_open_branch_is_not_published",
+        OF_LAKE + "test_branch_publish.py::test_open_branch_is_not_published",
     ),
     Mutation(
         "a branch is published with its journal beside it",
         LAKE + "branch.py",
         "if self._open or any(leftover.exists() for leftover in leftovers):",
         "if self._open:",
-        UNIT + "test_branch_publish.py::test_half_written_branch_is_not_published",
+        OF_LAKE + "test_branch_publish.py::test_half_written_branch_is_not_published",
     ),
     Mutation(
         "what is not in the lake is published",
         LAKE + "branch.py",
         "self._require_own()\n",
         "pass\n",
-        UNIT + "test_foreign_files.py::test_file_that_is_not_in_its_tables_folder[drop/x.parquet]",
+        OF_LAKE
+        + "test_foreign_files.py::test_file_that_is_not_in_its_tables_folder[drop/x.parquet]",
     ),
     Mutation(
         "two write on one branch",
         LAKE + "branch.py",
         "fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)",
         "pass",
-        UNIT + "test_branch_publish.py::test_branch_has_one_writer",
+        OF_LAKE + "test_branch_publish.py::test_branch_has_one_writer",
     ),
     Mutation(
         "a lock without a name counts",
         LAKE + "branch.py",
         "if _same_file(lock, folder / _LOCK):",
         "if True:",
-        UNIT + "test_branch_publish.py::test_sweeper_cannot_take_a_branch_in_the_making",
+        OF_LAKE + "test_branch_publish.py::test_sweeper_cannot_take_a_branch_in_the_making",
     ),
     Mutation(
         "a branch is removed under its name",
         LAKE + "branch.py",
         "folder = folder.rename(folder.with_name(",
         "str(folder.with_name(",
-        UNIT + "test_branch_publish.py::test_branch_of_the_same_name_begins_while_one_ends",
+        OF_LAKE + "test_branch_publish.py::test_branch_of_the_same_name_begins_while_one_ends",
     ),
     Mutation(
         "branches are made while others sweep",
         LAKE + "branch.py",
         "fcntl.flock(door, fcntl.LOCK_EX)",
         "pass",
-        UNIT + "test_rooting.py::test_branch_is_made_by_one_process_at_a_time",
+        OF_LAKE + "test_rooting.py::test_branch_is_made_by_one_process_at_a_time",
     ),
     Mutation(
         "a branch that came late is gone",
         LAKE + "branch.py",
         "copy_catalog(self._store.local(key_of(generation)), self.catalog)",
         "pass",
-        UNIT + "test_branch_publish.py::test_refused_if_the_ref_moves_at_the_last_moment",
+        OF_LAKE + "test_branch_publish.py::test_refused_if_the_ref_moves_at_the_last_moment",
     ),
     Mutation(
         "a branch is set aside while others collect",
@@ -262,7 +264,7 @@ BRANCH = (
             copy_catalog(self.catalog, aside)""",
         """        with suppress():
             copy_catalog(self.catalog, aside)""",
-        UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[set aside]",
+        OF_LAKE + "test_rooting.py::test_nobody_collects_while_somebody_points[set aside]",
     ),
     Mutation(
         "evidence is kept while others collect",
@@ -271,21 +273,21 @@ BRANCH = (
                 # A power cut""",
         """            with suppress():
                 # A power cut""",
-        UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[refuse]",
+        OF_LAKE + "test_rooting.py::test_nobody_collects_while_somebody_points[refuse]",
     ),
     Mutation(
         "evidence names what never reached the disk",
         LAKE + "branch.py",
         "self._store.sync(_keys(self.catalog) - self._durable())",
         "pass",
-        UNIT + "test_sync_order.py::test_evidence",
+        OF_LAKE + "test_sync_order.py::test_evidence",
     ),
     Mutation(
         "a catalog that is copied can be seen half",
         LAKE + "branch.py",
         """target.with_name(f".{target.name}")""",
         """target""",
-        UNIT + "test_rooting.py::test_copied_catalog_appears_whole",
+        OF_LAKE + "test_rooting.py::test_copied_catalog_appears_whole",
     ),
 )
 
@@ -295,14 +297,14 @@ LAKES = (
         LAKE + "lake.py",
         "if self.refs.head(branch.ref) != branch.base:",
         "if False:",
-        UNIT + "test_branch_publish.py::test_refused_if_the_ref_moved",
+        OF_LAKE + "test_branch_publish.py::test_refused_if_the_ref_moved",
     ),
     Mutation(
         "a branch is published onto whatever is there",
         LAKE + "lake.py",
         "self.refs.move(branch.ref, branch.base, generation,",
         "self.refs.move(branch.ref, self.refs.head(branch.ref), generation,",
-        UNIT + "test_branch_publish.py::test_refused_if_the_ref_moves_at_the_last_moment",
+        OF_LAKE + "test_branch_publish.py::test_refused_if_the_ref_moves_at_the_last_moment",
     ),
     Mutation(
         "a branch is made while others collect",
@@ -311,7 +313,7 @@ LAKES = (
                 base =""",
         """            with ExitStack():
                 base =""",
-        UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[branch]",
+        OF_LAKE + "test_rooting.py::test_nobody_collects_while_somebody_points[branch]",
     ),
     Mutation(
         "a branch is published while others collect",
@@ -320,7 +322,7 @@ LAKES = (
             require_restored(self.store)""",
         """        with ExitStack():
             require_restored(self.store)""",
-        UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[publish]",
+        OF_LAKE + "test_rooting.py::test_nobody_collects_while_somebody_points[publish]",
     ),
     Mutation(
         "a ref is rolled back while others collect",
@@ -331,7 +333,7 @@ LAKES = (
         """        with ExitStack():
             head = self.refs.require(ref)
             target""",
-        UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[rollback]",
+        OF_LAKE + "test_rooting.py::test_nobody_collects_while_somebody_points[rollback]",
     ),
     Mutation(
         "a ref is made while others collect",
@@ -340,21 +342,21 @@ LAKES = (
             generation = self.generation(source)""",
         """        with ExitStack():
             generation = self.generation(source)""",
-        UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[start]",
+        OF_LAKE + "test_rooting.py::test_nobody_collects_while_somebody_points[start]",
     ),
     Mutation(
         "a ref goes back to what is lost",
         LAKE + "lake.py",
         "self.require_kept(target, hint=partial(self._oldest, head))",
         "pass",
-        UNIT + "test_rollback.py::test_lost_generation_is_not_shown",
+        OF_LAKE + "test_rollback.py::test_lost_generation_is_not_shown",
     ),
     Mutation(
         "the development branch counts as that of a head that it is not of",
         LAKE + "development.py",
         "origin.unlink(missing_ok=True)",
         "pass",
-        UNIT + "test_rooting.py::test_development_branch_is_of_the_head_that_it_says",
+        OF_LAKE + "test_rooting.py::test_development_branch_is_of_the_head_that_it_says",
     ),
 )
 
@@ -364,21 +366,21 @@ BACKUP = (
         LAKE + "backup_lists.py",
         'BEFORE = ("ledger/", "refs/", PINS, DENIED)',
         'BEFORE = ("refs/", "ledger/", PINS, DENIED)',
-        UNIT + "test_backup.py::test_ledger_is_copied_before_the_refs",
+        OF_LAKE + "test_backup.py::test_ledger_is_copied_before_the_refs",
     ),
     Mutation(
         "a copy has its name before its content is flushed",
         LAKE + "backup.py",
         "durable.sync_file(draft)",
         "pass",
-        UNIT + "test_sync_order.py::test_backup",
+        OF_LAKE + "test_sync_order.py::test_backup",
     ),
     Mutation(
         "the names of copies are not flushed",
         LAKE + "backup.py",
         "durable.sync_folder(folder)",
         "pass",
-        UNIT + "test_sync_order.py::test_backup",
+        OF_LAKE + "test_sync_order.py::test_backup",
     ),
     Mutation(
         "a catalog is copied before its files",
@@ -387,35 +389,36 @@ BACKUP = (
     copier.take([key], digests)""",
         """    copier.take([key], digests)
     copier.take(files, digests)""",
-        UNIT + "test_sync_order.py::test_backup",
+        OF_LAKE + "test_sync_order.py::test_backup",
     ),
     Mutation(
         "what has rotted in the lake is backed up",
         LAKE + "backup.py",
         "if not facts[1].startswith(published):",
         "if False:",
-        UNIT + "test_verify_backup.py::test_what_has_rotted_in_the_lake_is_not_backed_up[files/]",
+        OF_LAKE
+        + "test_verify_backup.py::test_what_has_rotted_in_the_lake_is_not_backed_up[files/]",
     ),
     Mutation(
         "a list is believed that vouches for damage",
         LAKE + "backup.py",
         "if there is not None and there[1].startswith(published):",
         "if there is not None:",
-        UNIT + "test_verify_backup.py::test_list_that_vouches_for_damage_is_not_believed",
+        OF_LAKE + "test_verify_backup.py::test_list_that_vouches_for_damage_is_not_believed",
     ),
     Mutation(
         "a refused run's catalog is copied without its files",
         LAKE + "backup.py",
         "[key for key in keys if is_catalog(key)]",
         "list[str]()",
-        UNIT + "test_backup.py::test_refused_run_is_backed_up_with_its_files",
+        OF_LAKE + "test_backup.py::test_refused_run_is_backed_up_with_its_files",
     ),
     Mutation(
         "a file is copied for every catalog that names it",
         LAKE + "backup.py",
         "if key in self.objects:",
         "if False:",
-        UNIT + "test_backup.py::test_object_is_copied_and_counted_once",
+        OF_LAKE + "test_backup.py::test_object_is_copied_and_counted_once",
     ),
     Mutation(
         "what an earlier backup left undone stays",
@@ -429,42 +432,42 @@ BACKUP = (
         LAKE + "restore.py",
         "backup.objects.keys() - entries.keys()",
         "backup.objects.keys()",
-        UNIT + "test_sync_order.py::test_restore",
+        OF_LAKE + "test_sync_order.py::test_restore",
     ),
     Mutation(
         "catalogs are restored before their files",
         LAKE + "restore.py",
         "return is_catalog(key), key",
         "return not is_catalog(key), key",
-        UNIT + "test_sync_order.py::test_restore",
+        OF_LAKE + "test_sync_order.py::test_restore",
     ),
     Mutation(
         "a lake that is being restored is not marked",
         LAKE + "restore.py",
         "mark(lake.store, str(folder), backup.name)",
         "pass",
-        UNIT + "test_backup.py::test_nobody_works_in_a_lake_that_is_half_restored",
+        OF_LAKE + "test_backup.py::test_nobody_works_in_a_lake_that_is_half_restored",
     ),
     Mutation(
         "the mark of a restore comes back after a power cut",
         LAKE + "restoring.py",
         "durable.sync_folder(store.workspace)",
         "pass",
-        UNIT + "test_sync_order.py::test_restore",
+        OF_LAKE + "test_sync_order.py::test_restore",
     ),
     Mutation(
         "a run publishes into a lake that is being restored",
         LAKE + "refs.py",
         "        require_restored(self._store)\n        newest = self._newest(ref)\n",
         "        newest = self._newest(ref)\n",
-        UNIT + "test_backup.py::test_nobody_works_in_a_lake_that_is_half_restored",
+        OF_LAKE + "test_backup.py::test_nobody_works_in_a_lake_that_is_half_restored",
     ),
     Mutation(
         "what is there is taken for what was backed up",
         LAKE + "restore.py",
         " and digested(lake.store.stream(key)) == backup.objects[key]",
         "",
-        UNIT + "test_backup.py::test_restore_replaces_what_is_damaged",
+        OF_LAKE + "test_backup.py::test_restore_replaces_what_is_damaged",
     ),
     Mutation(
         "a restore does not look again once nobody can publish",
@@ -472,21 +475,21 @@ BACKUP = (
         """    with deciding(lake.root):
         _require_empty(lake, backup)""",
         """    with deciding(lake.root):""",
-        UNIT + "test_backup.py::test_lake_that_was_published_to_meanwhile_is_left_alone",
+        OF_LAKE + "test_backup.py::test_lake_that_was_published_to_meanwhile_is_left_alone",
     ),
     Mutation(
         "a backup forgets what was collected",
         LAKE + "backup.py",
         "copier.take(_keys(lake, COLLECTED))",
         "pass",
-        UNIT + "test_backup.py::test_restored_lake_knows_what_was_collected",
+        OF_LAKE + "test_backup.py::test_restored_lake_knows_what_was_collected",
     ),
     Mutation(
         "a pin replaces that of an earlier backup",
         LAKE + "backup_lists.py",
         'return f"{key}.{digest[:16]}" if key.startswith(PINS) else key',
         "return key",
-        UNIT + "test_backup.py::test_pin_of_a_name_that_another_one_had",
+        OF_LAKE + "test_backup.py::test_pin_of_a_name_that_another_one_had",
     ),
     Mutation(
         "a restore takes another one's entry for its own",
@@ -494,28 +497,28 @@ BACKUP = (
         """    _require_same(lake, key, _facts(content))
     return 0""",
         """    return 0""",
-        UNIT + "test_backup.py::test_entry_that_somebody_made_meanwhile_is_not_replaced",
+        OF_LAKE + "test_backup.py::test_entry_that_somebody_made_meanwhile_is_not_replaced",
     ),
     Mutation(
         "a restore goes into any lake",
         LAKE + "restore.py",
         "        for stored in lake.store.list(prefix):",
         "        for stored in ():",
-        UNIT + "test_backup.py::test_places_that_are_refused",
+        OF_LAKE + "test_backup.py::test_places_that_are_refused",
     ),
     Mutation(
         "a damaged copy is restored",
         LAKE + "restore.py",
         "if found != backup.objects[key]:",
         "if found is None:",
-        UNIT + "test_backup.py::test_damaged_backup_shows_nothing",
+        OF_LAKE + "test_backup.py::test_damaged_backup_shows_nothing",
     ),
     Mutation(
         "others work while a lake is restored",
         LAKE + "restore.py",
         "with deciding(lake.root):",
         "if True:",
-        UNIT + "test_rooting.py::test_nobody_does_anything_during_a_restore",
+        OF_LAKE + "test_rooting.py::test_nobody_does_anything_during_a_restore",
     ),
 )
 
@@ -598,35 +601,35 @@ COLLECT = (
         LAKE + "collect.py",
         "partial(condemned.add, name, self._now)",
         "lambda: None",
-        UNIT + "test_sync_order.py::test_collecting",
+        OF_LAKE + "test_sync_order.py::test_collecting",
     ),
     Mutation(
         "what is removed is not on record",
         LAKE + "collect.py",
         "partial(condemned.put_on_record, names, self._now)",
         "lambda: None",
-        UNIT + "test_sync_order.py::test_collecting",
+        OF_LAKE + "test_sync_order.py::test_collecting",
     ),
     Mutation(
         "files go before it is certain that their catalogs are gone",
         LAKE + "collect.py",
         "durable.sync_folder(folder)",
         "pass",
-        UNIT + "test_sync_order.py::test_collecting",
+        OF_LAKE + "test_sync_order.py::test_collecting",
     ),
     Mutation(
         "others point at catalogs while they are removed",
         LAKE + "collect.py",
         "with deciding(self._lake.root):",
         "if True:",
-        UNIT + "test_rooting.py::test_nobody_points_while_catalogs_are_removed",
+        OF_LAKE + "test_rooting.py::test_nobody_points_while_catalogs_are_removed",
     ),
     Mutation(
         "files of a branch at work are removed",
         LAKE + "collect.py",
         "if file.key not in named and file.modified < before",
         "if file.key not in named",
-        UNIT + "test_rooting.py::test_files_of_a_branch_at_work_stay",
+        OF_LAKE + "test_rooting.py::test_files_of_a_branch_at_work_stay",
     ),
 )
 
@@ -636,7 +639,7 @@ KEEPING = (
         LAKE + "collect.py",
         "for name in names if on_record else ():",
         "for name in names:",
-        UNIT + "test_collect.py::test_full_disk_makes_room",
+        OF_LAKE + "test_collect.py::test_full_disk_makes_room",
     ),
     Mutation(
         "what there was no room to condemn counts as condemned",
@@ -645,42 +648,42 @@ KEEPING = (
                 break
 """,
         "",
-        UNIT + "test_collect.py::test_full_disk_removes_nothing_that_is_not_condemned",
+        OF_LAKE + "test_collect.py::test_full_disk_removes_nothing_that_is_not_condemned",
     ),
     Mutation(
         "two collect at once",
         LAKE + "collect.py",
         "with collecting(lake.root):",
         "if True:",
-        UNIT + "test_rooting.py::test_one_collects_at_a_time",
+        OF_LAKE + "test_rooting.py::test_one_collects_at_a_time",
     ),
     Mutation(
         "clocks are taken to agree",
         LAKE + "roots.py",
         "_SKEW = timedelta(days=1)",
         "_SKEW = timedelta(0)",
-        UNIT + "test_collect.py::test_clocks_may_be_a_day_apart",
+        OF_LAKE + "test_collect.py::test_clocks_may_be_a_day_apart",
     ),
     Mutation(
         "an entry that lost its name is overlooked",
         LAKE + "roots.py",
         "if strays := self._lake.refs.strays():",
         "if strays := self._lake.refs.strays()[:0]:",
-        UNIT + "test_verify.py::test_what_is_no_entry_is_told[refs/dev/1.json]",
+        OF_LAKE + "test_verify.py::test_what_is_no_entry_is_told[refs/dev/1.json]",
     ),
     Mutation(
         "a lease is for its owner's eyes",
         LAKE + "leases.py",
         "os.fchmod(handle, 0o644)",
         "pass",
-        UNIT + "test_pins.py::test_collector_of_another_user_may_read_a_lease",
+        OF_LAKE + "test_pins.py::test_collector_of_another_user_may_read_a_lease",
     ),
     Mutation(
         "a fork lets go of its parent's lease",
         LAKE + "leases.py",
         "if self.handle is not None and self.process == os.getpid():",
         "if self.handle is not None:",
-        UNIT + "test_pins.py::test_fork_does_not_let_go",
+        OF_LAKE + "test_pins.py::test_fork_does_not_let_go",
     ),
     Mutation(
         "a lease is let go of before its name is gone",
@@ -691,35 +694,35 @@ KEEPING = (
         """            os.close(self.handle)
             with suppress(OSError):
                 self.file.unlink()""",
-        UNIT + "test_pins.py::test_lease_has_no_name_once_it_is_not_locked",
+        OF_LAKE + "test_pins.py::test_lease_has_no_name_once_it_is_not_locked",
     ),
     Mutation(
         "SQLite is not asked whether a catalog is whole",
         LAKE + "verify_catalogs.py",
         "PRAGMA integrity_check(10)",
         "SELECT 'ok'",
-        UNIT + "test_verify.py::test_damage_that_no_query_meets",
+        OF_LAKE + "test_verify.py::test_damage_that_no_query_meets",
     ),
     Mutation(
         "a lost newest move is not looked for",
         LAKE + "verify_logs.py",
         "if len(unknown) > told:",
         "if False:",
-        UNIT + "test_verify.py::test_lost_newest_move",
+        OF_LAKE + "test_verify.py::test_lost_newest_move",
     ),
     Mutation(
         "the journal of a killed writer is replayed",
         LAKE + "branch.py",
         "target.with_name(target.name + leftover).unlink(missing_ok=True)",
         "pass",
-        UNIT + "test_branch_publish.py::test_journals_of_the_dead_are_not_replayed",
+        OF_LAKE + "test_branch_publish.py::test_journals_of_the_dead_are_not_replayed",
     ),
     Mutation(
         "a damaged data file is a wrong query",
         LAKE + "lake.py",
         "return damage(str(error), lease.catalog, self.files)",
         "return None",
-        UNIT + "test_damage.py::test_deletions_in_disorder",
+        OF_LAKE + "test_damage.py::test_deletions_in_disorder",
     ),
 )
 
@@ -729,14 +732,14 @@ PINS = (
         LAKE + "pins.py",
         "with rooting(self._store.workspace):",
         "if True:",
-        UNIT + "test_rooting.py::test_nobody_collects_while_somebody_points[pin]",
+        OF_LAKE + "test_rooting.py::test_nobody_collects_while_somebody_points[pin]",
     ),
     Mutation(
         "a generation is pinned that is gone",
         LAKE + "pins.py",
         "self._require_kept(generation)",
         "pass",
-        UNIT + "test_rooting.py::test_what_is_gone_is_not_pinned",
+        OF_LAKE + "test_rooting.py::test_what_is_gone_is_not_pinned",
     ),
 )
 
@@ -777,56 +780,57 @@ READERS = (
         LAKE + "connection.py",
         "finalize(held, call)",
         "finalize(connection, call)",
-        UNIT + "test_handout.py::test_what_is_derived_from_a_connection_holds_its_view",
+        OF_LAKE + "test_handout.py::test_what_is_derived_from_a_connection_holds_its_view",
     ),
     Mutation(
         "a query may reach other files",
         LAKE + "connection.py",
         'connection.execute("SET enable_external_access = false")',
         "pass",
-        UNIT + "test_lake_sql.py::test_connection_itself_reaches_no_other_file",
+        OF_LAKE + "test_lake_sql.py::test_connection_itself_reaches_no_other_file",
     ),
     Mutation(
         "a query may change what it may reach",
         LAKE + "connection.py",
         'connection.execute("SET lock_configuration = true")',
         "pass",
-        UNIT + "test_lake_sql.py::test_connection_itself_cannot_be_opened_up",
+        OF_LAKE + "test_lake_sql.py::test_connection_itself_cannot_be_opened_up",
     ),
     Mutation(
         "a journal beside a generation is applied to it",
         LAKE + "connection.py",
         "        require_alone(catalog)\n",
         "",
-        UNIT + "test_lake_sql.py::test_journal_beside_a_generation_is_neither_applied_nor_ignored",
+        OF_LAKE
+        + "test_lake_sql.py::test_journal_beside_a_generation_is_neither_applied_nor_ignored",
     ),
     Mutation(
         "a view shows a column that was dropped",
         LAKE + "views.py",
         " or not ids <= _ids_in(connection, place)",
         "",
-        UNIT + "test_handout.py::test_view_never_shows_what_was_dropped",
+        OF_LAKE + "test_handout.py::test_view_never_shows_what_was_dropped",
     ),
     Mutation(
         "files of another lineage count as the same",
         LAKE + "diff_tables.py",
         "one_lineage = before.uuid == after.uuid and not",
         "one_lineage = not",
-        UNIT + "test_diff.py::test_files_are_shared_within_one_lineage_only",
+        OF_LAKE + "test_diff.py::test_files_are_shared_within_one_lineage_only",
     ),
     Mutation(
         "a value stands for itself",
         "sluicegate/pseudonyms/permutation.py",
         "(place + 1) % size",
         "place",
-        UNIT + "test_pseudonyms.py::test_permutation_leaves_no_number_where_it_is",
+        OF_LAKE + "test_pseudonyms.py::test_permutation_leaves_no_number_where_it_is",
     ),
     Mutation(
         "what does not fit into memory is spilled as it is",
         LAKE + "mask.py",
         'session.execute("SET temp_file_encryption = true")',
         "pass",
-        UNIT + "test_mask.py::test_what_is_spilled_is_encrypted",
+        OF_LAKE + "test_mask.py::test_what_is_spilled_is_encrypted",
     ),
 )
 

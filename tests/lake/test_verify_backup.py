@@ -18,8 +18,8 @@ from sluicegate.lake.inventory import DataFile, data_files
 from sluicegate.lake.restore import restore
 from sluicegate.lake.verify import verify
 from sluicegate.lake.verify_backup import verify_backups
+from tests.lake.test_verify import MONTH, flipped, rewrite
 from tests.unit.kit import numbers, publish
-from tests.unit.test_verify import MONTH, flipped, rewrite
 
 KINDS = ("files/", "catalogs/", "refs/", "pins/", "archive/")
 
