@@ -66,11 +66,11 @@ def _bounds(column: Proposed) -> list[tuple[str, object]]:
 
 
 def _next(done: Scaffolded) -> list[str]:
-    commands = ["sluicegate contracts export && sluicegate contracts snapshot"]
+    commands = [".venv/bin/sluicegate contracts export", ".venv/bin/sluicegate contracts snapshot"]
     if done.landed is None and "://" not in done.landing:
         landing = shlex.quote(done.landing)
         file = "FILE" if "://" in done.origin else shlex.quote(done.origin)
         commands.append(f"mkdir -p {landing} && cp {file} {landing}/")
     elif done.landed is None:
         out.print(f"  put files below {escape(done.landing)}/", soft_wrap=True)
-    return [*commands, "make run", f"sluicegate quarantine show {done.proposal.name}"]
+    return [*commands, "make run", f".venv/bin/sluicegate quarantine show {done.proposal.name}"]

@@ -125,7 +125,9 @@ def require_exports(project: Path, only: Sequence[str] = ()) -> Exported:
         others += stale(project, made)
         files += len(made.files)
     if others:
-        command = " ".join(["sluicegate contracts export", *(f"--only {name}" for name in only)])
+        command = " ".join(
+            [".venv/bin/sluicegate contracts export", *(f"--only {name}" for name in only)]
+        )
         raise GateRefused(
             f"Exports are not what the contracts say: {', '.join(others)}.",
             where=str(project),

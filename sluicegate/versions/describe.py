@@ -223,7 +223,7 @@ def _declared(format: Format) -> str:  # noqa: A002 - it is what it is called
     if options is None:
         return repr(format)
     said = {each: getattr(format, each) for each in options}
-    if is_utf8(said.get("encoding", "")):
+    if is_utf8(said.get("encoding") or ""):
         del said["encoding"]
     if said.get("members", "") is None:
         del said["members"]

@@ -23,7 +23,7 @@ RULES = f"{FOLDER}/rules"
 _SUFFIX = ".json"
 _FORMAT = "format"
 _VERSION = 1
-_WRITE = "sluicegate contracts snapshot"
+_WRITE = ".venv/bin/sluicegate contracts snapshot"
 
 
 def text_of(rules: Rules) -> str:

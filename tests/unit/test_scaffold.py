@@ -335,6 +335,13 @@ def test_the_command_writes_and_tells(
         assert words in result.stdout
 
 
+def test_the_example_of_the_docs_is_proposed(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text of no declared dialect, with a title, a footer and a broken line."""
+    result = command(own, monkeypatch, "fees", "--from", str(ROOT / "docs/examples/fees.csv"))
+    assert result.exit_code == 0, result.output
+    assert "Detected()" in (own / "contracts/fees.py").read_text()
+
+
 def test_the_first_source_of_a_project_is_proposed_too(
     own: Path, people: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,12 +35,15 @@ from sluicegate.contracts import (
 from sluicegate.errors import ContractError
 from sluicegate.sources import (
     Delimited,
+    Detected,
     Drift,
     Excel,
     FixedWidth,
     Json,
+    JsonPages,
     Load,
     Ndjson,
+    Parquet,
     daily,
     within,
 )
@@ -338,6 +341,18 @@ def test_format_that_is_declared_in_other_words(old: Any, new: Any) -> None:
     """It is the same format, and told in the same words."""
     made = of_column(int)
     assert not changes(bound(made, format=old), bound(made, format=new))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [Detected(), Detected(encoding="cp1252"), Delimited(), Excel(), Json(), JsonPages(), Parquet()],
+    ids=repr,
+)
+def test_every_format_is_told(form: Any) -> None:
+    """In a snapshot, by itself and beside another one."""
+    made = of_column(int)
+    assert not changes(bound(made, format=form), bound(made, format=form))
+    assert changes(bound(made, format=form), bound(made, format=Ndjson()))
 
 
 @pytest.mark.parametrize(
