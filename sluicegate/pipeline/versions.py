@@ -176,6 +176,7 @@ def require_snapshot(project: Path) -> int:
             f"The snapshot is not what the contracts say: {', '.join(others)}.",
             where=str(project / RULES),
             hint="if the change is meant, write it down with `.venv/bin/sluicegate contracts"
-            " snapshot`, and commit both; `.venv/bin/sluicegate contracts diff HEAD` says whom it breaks",
+            " snapshot`, and commit both; `.venv/bin/sluicegate contracts diff HEAD` says whom it"
+            " breaks",
         )
     return len(rules)
