@@ -21,6 +21,14 @@ _INTEGER = r"^[+-]?\d+$"
 _MOMENT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::[0-5]\d(?:\.\d+)?)?(?:[Zz+\-\x{2212}]|$)"
 """How a moment begins. Left alone, formats take ``26`` for a year and ``60`` for a second."""
 
+_DAY = 86_400_000_000
+_DAYS = (-719_162, 2_932_896)
+_YEARS: dict[type[pl.DataType], tuple[int, int]] = {
+    pl.Date: _DAYS,
+    pl.Datetime: (_DAYS[0] * _DAY, (_DAYS[1] + 1) * _DAY - 1),
+}
+"""From 0001-01-01 to the end of 9999, from the epoch on: what calendars of others can hold."""
+
 _ZONE, _TIMESTAMP = "zone", "timestamp"
 _UTC = "%Y-%m-%dT%H:%M:%SZ"
 """How machines write a moment; polars reads it in a fifth of the time that an offset takes."""
@@ -59,7 +67,9 @@ def read(column: Column, written: pl.Series) -> Reading:
     """
     dtype = column.dtype
     if written.dtype == dtype and dtype != pl.String:
-        return Reading(written.rename(column.name))
+        value = _within_years(written.rename(column.name))
+        beyond = written.is_not_null() & value.is_null()
+        return Reading(value, {reading_rules(column)[-1]: beyond} if beyond.any() else {})
     texts = written.to_frame().select(as_text(written.name, written.dtype)).to_series()
     if (texts == "").any():
         texts = pl.select(pl.when(texts != "").then(texts)).to_series()
@@ -71,7 +81,7 @@ def read(column: Column, written: pl.Series) -> Reading:
     pattern, rule = _pattern(column)
     whole = pl.when(texts.str.contains(pattern)).then(texts)
     typed = whole.str.to_date(strict=False) if dtype == pl.Date else whole.cast(dtype, strict=False)
-    value = _series(typed, column)
+    value = _within_years(_series(typed, column))
     unreadable = texts.is_not_null() & value.is_null()
     return Reading(value, {f"{column.name}:{rule}": unreadable} if unreadable.any() else {})
 
@@ -126,13 +136,15 @@ def _timestamps(column: Column, texts: pl.Series) -> Reading:
     others = formed.set(value.is_not_null(), None)
     if others.null_count() < len(others):
         value = value.fill_null(others.str.to_datetime(_ZONED, time_unit="us", strict=False))
+    value = _within_years(value)
     unreadable = texts.is_not_null() & value.is_null()
     if not unreadable.any():
         return Reading(value)
     # The rarer shapes are tried on what is left, not on every row.
     left = formed.set(~unreadable, None)
     minutes = left.str.to_datetime(_ZONED_MINUTES, time_unit="us", strict=False)
-    value = value.fill_null(minutes) if minutes.null_count() < len(minutes) else value
+    if minutes.null_count() < len(minutes):
+        value = value.fill_null(_within_years(minutes))
     unreadable &= value.is_null()
     # A clock reading without a zone names up to two moments and none for sure.
     local = unreadable & (
@@ -141,6 +153,15 @@ def _timestamps(column: Column, texts: pl.Series) -> Reading:
     )
     masks = {f"{column.name}:{_ZONE}": local, f"{column.name}:{_TIMESTAMP}": unreadable & ~local}
     return Reading(value, {rule: mask for rule, mask in masks.items() if mask.any()})
+
+
+def _within_years(value: pl.Series) -> pl.Series:
+    """Days and moments of years from 1 to 9999; others are no value that everybody can read."""
+    if type(value.dtype) not in _YEARS:
+        return value
+    first, last = _YEARS[type(value.dtype)]
+    inside = value.to_physical().is_between(first, last)
+    return value if inside.all() else value.set(~inside.fill_null(value=True), None)
 
 
 def _series(expression: pl.Expr, column: Column) -> pl.Series:

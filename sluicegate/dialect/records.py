@@ -32,7 +32,7 @@ MOST_LINES = 50
 MOST_CHARACTERS = 1 << 20
 """Lines, and characters, that one quoted record may span."""
 
-_DAMAGED = re.compile("[\udc00-\udcff\0]")
+_DAMAGED = re.compile("^\ufeff|[\udc00-\udcff\0]")
 
 
 @dataclass(frozen=True, slots=True)

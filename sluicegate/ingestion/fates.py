@@ -315,6 +315,7 @@ def _against(
         f"theirs.{name} BETWEEN ${number * 2 + 1} AND ${number * 2 + 2}"
         for number, name in enumerate(key)
     )
+    # Python and SQL can hold them: no text has a NUL, and no day or moment a year beyond 9999.
     between = [bound for name in bounds for bound in (name.min(), name.max())]
     near = f"(FROM {table.sql} AS theirs WHERE {within})"
     if not session.scalar(f"SELECT EXISTS {near}", between):

@@ -105,8 +105,10 @@ def shaped(
     drift = _drift(source, batch, looked) if minds_drift(source) else ()
     if drift and source.drift is Drift.REFUSE:
         raise refusal(batch, drift)
+    begun = False
     for records in source.read(batch, ROWS_AT_ONCE):
-        yield replace(shape(source, batch, records), set_aside=bool(drift))
+        yield replace(shape(source, batch, records, more=begun), set_aside=bool(drift))
+        begun = True
 
 
 def _drift(
@@ -123,15 +125,18 @@ def _drift(
     return seen.drift(source)
 
 
-def shape(source: Source, batch: Batch, records: Records) -> Unsifted:
+def shape(source: Source, batch: Batch, records: Records, *, more: bool = False) -> Unsifted:
     """Bring a batch's records into the shape of the contract.
+
+    Args:
+        more: whether they are a further part of the batch, which may have none.
 
     Raises:
         BatchRefused: it lacks a column, or has no record although the source says it must.
     """
     observed = observe(source, records)
     require_columns(source, batch, records, observed)
-    if records.count == 0 and not source.may_be_empty:
+    if records.count == 0 and not (more or source.may_be_empty):
         raise BatchRefused(
             "The batch has a header and not a single record.",
             where=batch.name,

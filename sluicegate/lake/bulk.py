@@ -80,13 +80,16 @@ def target(session: Session, table: Table, files: DataFiles) -> Target | None:
         return None
     ((number, path),) = found
     columns = session.settled(_COLUMNS, [number])
+    required = frozenset(name for name, _, optional in columns if not optional)
     if [name for name, *_ in columns] != list(session.types(table)):
+        return None
+    if required != session.required(table):
         return None
     return Target(
         table,
         Path(files.path) / path,
         {name: identity for name, identity, _ in columns},
-        frozenset(name for name, _, optional in columns if not optional),
+        required,
     )
 
 

@@ -99,7 +99,8 @@ def read_delimited(
             continue
         records, rest = table.read(block)
         blank += records.left_out.get(BLANK, 0)
-        if records.count or (block.last and not told and not header):
+        untold = blank if told else not header
+        if records.count or (block.last and untold):
             told = True
             yield replace(records, share=block.share, left_out=left_out(BLANK, blank))
             blank = 0

@@ -5,6 +5,7 @@ A record's place tells the file as well: ``2_000_000_000_007`` is line 7 of the 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -66,7 +67,7 @@ def read(
         yield from form.read(file, name=_named(name, file), columns=columns, most=most)
         return
     empty: Records | None = None
-    told, reached = False, 0.0
+    told, reached, left = False, 0.0, Counter[str]()
     for file in files:
         at = 0.0
         for records in form.read(file, name=_named(name, file), columns=columns, most=most):
@@ -74,14 +75,16 @@ def read(
             at += records.share
             part = replace(_placed(records, file), share=max(0.0, at - reached))
             reached = max(reached, at)
+            left.update(part.left_out)
             if part.count:
                 told = True
-                yield part
+                yield replace(part, left_out=dict(left))
+                left.clear()
             else:
                 empty = part if empty is None else empty
     # A month without records is one; a batch without any is told as that.
-    if not told and empty is not None:
-        yield empty
+    if empty is not None and (left or not told):
+        yield replace(empty, left_out=dict(left))
 
 
 def count(form: Format, content: Path) -> int:

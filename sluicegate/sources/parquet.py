@@ -12,7 +12,7 @@ import polars as pl
 from sluicegate.contracts.texts import as_text, is_plain
 from sluicegate.errors import BatchRefused
 from sluicegate.opening import require_unpacked
-from sluicegate.sources.records import LINE, Records, rejects_of
+from sluicegate.sources.records import ENCODING, LINE, Records, rejects_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +59,40 @@ def _refuse_own_line(frame: pl.DataFrame, name: str) -> None:
 def _records(frame: pl.DataFrame, start: int, columns: Sequence[str]) -> Records:
     """Rows as records; what the contract does not read may be of any type, and is left out."""
     frame = _unnested(frame)
+    rows = frame.select(
+        *(
+            pl.col(name) if is_plain(dtype) else as_text(name, dtype)
+            for name, dtype in frame.schema.items()
+            if name in columns
+        ),
+        _lines(frame, start),
+    )
+    rows, rejects = _without_nul(rows)
     return Records(
         tuple(frame.columns),
-        frame.select(
-            *(
-                pl.col(name) if is_plain(dtype) else as_text(name, dtype)
-                for name, dtype in frame.schema.items()
-                if name in columns
-            ),
-            _lines(frame, start),
-        ),
-        rejects_of([]),
+        rows,
+        rejects,
         types={
             name: dtype
             for name, dtype in frame.schema.items()
             if name in columns and not is_plain(dtype)
         },
     )
+
+
+def _without_nul(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows whose texts are texts, and the others as rejects, as of any other format."""
+    nul = rows.select(
+        bad=pl.any_horizontal(
+            pl.lit(value=False),
+            pl.col(pl.String).str.contains("\0", literal=True).fill_null(value=False),
+        )
+    )["bad"]
+    if not nul.any():
+        return rows, rejects_of([])
+    texts = [as_text(name, dtype) for name, dtype in rows.schema.items() if name != LINE]
+    told = rows.filter(nul).select(LINE, pl.struct(texts).struct.json_encode())
+    return rows.filter(~nul), rejects_of((line, text, ENCODING) for line, text in told.iter_rows())
 
 
 def _lines(frame: pl.DataFrame, start: int) -> pl.Series:

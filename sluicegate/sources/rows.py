@@ -28,6 +28,9 @@ from sluicegate.sources.text import Block
 _MOST_LINES = 50
 """Lines that one quoted record may span: an open quote must not swallow the file."""
 
+_BOM = "\ufeff".encode()
+"""At the beginning of a line it is dropped or kept by polars, as it happens: that is no record."""
+
 _WIDE = 200
 """Columns up to which polars takes a pattern of whole records."""
 
@@ -72,6 +75,8 @@ class Table:
         raw, mark, count = block.raw, self.delimiter.encode(), block.count
         fields = (len(self.header) - 1) * count
         if len(mark) > 1 or not fields or b'"' in raw or b"\0" in raw or raw.count(mark) != fields:
+            return None
+        if raw.startswith(_BOM) or b"\n" + _BOM in raw:
             return None
         if (returns := raw.count(b"\r")) and returns != raw.count(b"\r\n"):
             return None

@@ -211,6 +211,9 @@ def _lines(raw: bytes, first: int) -> pl.DataFrame:
         )
     if b"\r" in raw:
         line = line.str.strip_suffix("\r")
+    if _BOM in raw:
+        # Files that were put together; whether the mark belongs to the line nobody can tell.
+        invalid |= line.str.starts_with(_BOM.decode())
     number = pl.int_range(first, first + pl.len(), dtype=pl.Int64).alias(LINE)
     return lines.select(number, line.cast(pl.String), invalid=invalid)
 

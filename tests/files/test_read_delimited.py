@@ -15,6 +15,7 @@ import sluicegate.sources.text as text_module
 from sluicegate.errors import BatchRefused
 from sluicegate.sources import Delimited, Detected, Format, Records
 from sluicegate.sources.delimited import read_delimited as delimited_parts
+from sluicegate.sources.records import LINE
 from sluicegate.sources.text import BLOCK
 from tests.unit.kit import read_delimited
 
@@ -29,6 +30,20 @@ def rows(records: Records) -> list[tuple[int, Cells]]:
 def rejects(records: Records) -> list[tuple[int, str]]:
     """Line and rule of every reject."""
     return [(line, rule.removeprefix("record:")) for line, _, rule in records.rejects.rows()]
+
+
+@pytest.mark.parametrize("size", [1, 7, 19, 1_000])
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_mark_of_byte_order_within_a_file(size: int, quoted: bool) -> None:
+    """Files that were put together: the line is no record, wherever a block of bytes begins."""
+    rest = '2,"b"\n' if quoted else "2,b\n"
+    text = f"\ufeffid,tags\n\ufeffa,x\n{rest}\ufeffid,tags\n3,c\ufeff\n"
+    read = read_delimited(text.encode(), size=size)
+    assert read.rows.sort(LINE).rows() == [("2", "b", 3), ("3", "c\ufeff", 5)]
+    assert read.rejects.sort(LINE).rows() == [
+        (2, "\ufeffa,x", "record:encoding"),
+        (4, "\ufeffid,tags", "record:encoding"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from sluicegate.lake import Session
 from sluicegate.sources import Delimited, Detected, Excel, FixedWidth, Format, Ndjson
 from sluicegate.sources.delimited import read_delimited
 from sluicegate.testing.workbooks import workbook
+from tests.files.test_opening import zipped
 from tests.unit.kit import batch, orders, source
 
 
@@ -101,7 +102,28 @@ def test_every_format_counts_what_it_leaves_out(
 @pytest.mark.parametrize("size", [1, 3, 7, 1_000])
 def test_blocks_count_each_blank_line_once(size: int) -> None:
     """Also where a record goes on in the next block, whose lines are looked at twice."""
-    text = '\n\na,b\n\n1,"x\n\ny"\n\n\n2,"z"\n\n3,w\n'
+    text = '\n\na,b\n\n1,"x\n\ny"\n\n\n2,"z"\n\n3,w\n\n\n'
     parts = [*read_delimited(text.encode(), size=size)]
     assert sum(part.count for part in parts) == 3
-    assert sum(part.left_out.get("blank", 0) for part in parts) == 6
+    assert sum(part.left_out.get("blank", 0) for part in parts) == 8
+
+
+def test_blank_lines_at_the_end_and_in_empty_files_of_a_zip(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of a batch may have no record; its lines count all the same."""
+    header = "code,name\n"
+    archive = zipped(
+        {
+            "a.csv": f"{header}\n\n".encode(),
+            "b.csv": f"{header}1,a\n".encode(),
+            "c.csv": f"{header}\n\n\n".encode(),
+        }
+    )
+    made = batch(tmp_path, archive, "drop.zip")
+    (receipt,) = ingest(source(contract=Codes, format=Delimited()), [made], session, "run").receipts
+    assert (receipt.published, receipt.left_out) == (1, {"blank": 5})
+    monkeypatch.setattr("sluicegate.sources.delimited.BLOCK", 4)
+    made = batch(tmp_path, f"{header}1,a\n2,b" + 9 * "\n")
+    (receipt,) = ingest(source(contract=Codes, format=Delimited()), [made], session, "run").receipts
+    assert (receipt.published, receipt.left_out) == (2, {"blank": 8})

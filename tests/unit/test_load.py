@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluicegate.contracts import Contract, UtcTimestamp, field, key
+from sluicegate.contracts import Contract, Date, UtcTimestamp, field, key
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion import Intake, ingest, raw_table
 from sluicegate.ingestion.accounts import manifest
 from sluicegate.lake import Session, Table
-from sluicegate.sources import Batch, Files, Hold, Load
+from sluicegate.sources import Batch, Delimited, Files, Format, Hold, Load, Parquet
 from tests.unit.kit import HEADER, batch, fresh_name, orders, source
 
 Fates = tuple[int, int, int, int]
@@ -53,6 +53,45 @@ def quarantined(session: Session, declared: Files) -> list[tuple[Any, ...]]:
 def run(session: Session, declared: Files, *batches: Batch) -> Intake:
     """Ingest batches in one run."""
     return ingest(declared, batches, session, "run")
+
+
+class Days(Contract):
+    """One row a day and name."""
+
+    day: Date = key()
+    name: str = key()
+    seen: UtcTimestamp = field(nullable=True)
+
+
+@pytest.mark.parametrize("form", [Delimited(), Parquet()], ids=repr)
+def test_keys_that_no_bound_can_be_are_set_aside(
+    session: Session, tmp_path: Path, form: Format
+) -> None:
+    """Years beyond calendars and texts with a NUL break a rule; the others are taken in."""
+    rows = pl.DataFrame(
+        {
+            "day": ["0001-01-01", "9999-12-31", "0000-12-31", "2026-01-01", "2026-01-01"],
+            "name": ["a", "b", "c", "d", "e"],
+            "seen": ["2026-01-01T00:00:00Z"] * 5,
+        }
+    )
+    if isinstance(form, Parquet):
+        rows = rows.with_columns(
+            day=pl.Series([-719_162, 2_932_896, 2_932_897, 20_000, 20_000]).cast(pl.Date),
+            name=pl.Series(["a", "b", "c", "d", "e\0e"]),
+        )
+        rows.write_parquet(file := tmp_path / "days.parquet")
+        made, bad = batch(tmp_path, file.read_bytes(), "days.parquet"), {"record:encoding"}
+    else:
+        made, bad = batch(tmp_path, rows.write_csv(), "days.csv"), set()
+    declared = source(contract=Days, format=form)
+    bad |= {"day:date"}
+    for again in (False, True):
+        (receipt,) = run(session, declared, made).receipts
+        assert receipt.quarantined == len(bad) == len(receipt.rejections)
+        assert set(receipt.rejections) == bad
+        kept = (receipt.deduplicated, receipt.published)
+        assert kept == ((5 - len(bad), 0) if again else (0, 5 - len(bad)))
 
 
 @pytest.mark.parametrize("load", Load)

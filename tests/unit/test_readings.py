@@ -20,8 +20,12 @@ MONEY = pl.Decimal(18, 2)
 
 def reading(dtype: pl.DataType, *texts: str | None) -> Reading:
     """Read texts as the values of one column."""
-    column = Column("c", dtype, nullable=True, key=False, pii=PII.NONE, reads="c", since=None)
-    return read(column, pl.Series("c", texts, dtype=pl.String))
+    return read(column(dtype), pl.Series("c", texts, dtype=pl.String))
+
+
+def column(dtype: pl.DataType) -> Column:
+    """A column of a type, and nothing else."""
+    return Column("c", dtype, nullable=True, key=False, pii=PII.NONE, reads="c", since=None)
 
 
 def rule(dtype: pl.DataType, text: str) -> str | None:
@@ -85,6 +89,10 @@ def test_clock_reading_without_zone_has_a_rule_of_its_own(text: str) -> None:
         "26-10-30T10:00:00Z",
         "2026-1-5T3:4:5Z",
         "+12026-10-30T10:00:00Z",
+        "0000-12-31T23:59:59Z",
+        "0000-12-31T23:59Z",
+        "0001-01-01T00:30:00+01:00",
+        "9999-12-31T23:59:59-01:00",
     ],
 )
 def test_garbage_is_no_moment(text: str) -> None:
@@ -149,6 +157,9 @@ def test_decimal_without_scale() -> None:
         (pl.Date(), "2026-02-29", "date"),
         (pl.Date(), "2026-1-1", "date"),
         (pl.Date(), "30.10.2026", "date"),
+        (pl.Date(), "0001-01-01", None),
+        (pl.Date(), "9999-12-31", None),
+        (pl.Date(), "0000-12-31", "date"),
         (pl.Date(), "2026-10-30T00:00:00Z", "date"),
         (pl.Date(), "٢٠٢٦-10-30", "date"),
         (pl.Int64(), "-9223372036854775808", None),
@@ -164,6 +175,25 @@ def test_other_types(dtype: pl.DataType, text: str, broken: str | None) -> None:
     """Days have one form, whole numbers 64 bits, texts stay as they are."""
     found = reading(dtype, text)
     assert list(found.broken) == ([f"c:{broken}"] if broken else [])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "first", "last", "broken"),
+    [
+        (pl.Date(), -719_162, 2_932_896, "date"),
+        (MOMENT, -62_135_596_800_000_000, 253_402_300_799_999_999, "timestamp"),
+    ],
+    ids=["date", "timestamp"],
+)
+def test_years_that_calendars_do_not_have(
+    dtype: pl.DataType, first: int, last: int, broken: str
+) -> None:
+    """Values that come typed are held to the same years as texts: 1 to 9999."""
+    written = pl.Series("c", [first - 1, first, None, last, last + 1, 2**31 - 1]).cast(dtype)
+    assert written[[1, 3]].dt.year().to_list() == [1, 9999]
+    found = read(column(dtype), written)
+    assert found.value.is_null().to_list()[:5] == [True, False, True, False, True]
+    assert found.broken[f"c:{broken}"].to_list()[:5] == [True, False, False, False, True]
 
 
 @pytest.mark.parametrize("dtype", [MOMENT, MONEY, pl.Date(), pl.Int64(), pl.String()], ids=str)
