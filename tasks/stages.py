@@ -15,9 +15,10 @@ from prefect.cache_policies import NO_CACHE
 from sluicegate import warehouse
 from sluicegate.ingestion import Intake, Selection
 from sluicegate.lake import Branch, Move
-from sluicegate.pipeline import Run, Scope, replaying, stages
+from sluicegate.pipeline import Run, Scope, refusing, replaying, stages
+from sluicegate.pipeline.harvest import Harvest
 from sluicegate.pipeline.replaying import Recall
-from sluicegate.pipeline.stages import Harvest, Offer
+from sluicegate.pipeline.stages import Offer
 from sluicegate.quality.check import Check
 from sluicegate.sources import Discovery
 from tasks.progress import watched
@@ -61,7 +62,7 @@ def ingest_source(
 @_stage("Refuse held batches")
 def refuse_held(run: Run, harvest: Harvest) -> None:
     """Go no further if a batch was refused."""
-    stages.refuse_held(run, harvest)
+    refusing.refuse_held(run, harvest)
 
 
 @_stage("Select what is in quarantine")

@@ -94,7 +94,45 @@ def status(status: Mapping[str, Any], *, json: bool) -> None:
     if status["sources"]:
         out.print("What the last run of each source did:")
     accounts(status["sources"])
+    _out(status)
     quality(status["quality"])
+
+
+def _out(status: Mapping[str, Any]) -> None:
+    """What stays out, by file; the words are those of a run's report."""
+    for kind, said in (("held", "held"), ("waiting", "left for the next run")):
+        told = [
+            f"{source}, {name}: {why}"
+            for source, look in status["out"].items()
+            for name, why in look[kind].items()
+        ]
+        for line in first(told):
+            out.print(f"[yellow]{said}:[/yellow] {escape(line)}")
+    for source, look in status["out"].items():
+        go_on({source: look["next"]} if look["next"] else {})
+        if look["left"]:
+            out.print(f"[dim]{source}: {look['left']:,} more batches are left[/dim]")
+    told = [
+        f"{source}, {each['name']}, {each['rows']:,} rows: condemned by {each['by']}"
+        f" at {_clock(each['at'])}: {each['because']}"
+        for source, rulings in status["condemned"].items()
+        for each in rulings
+    ]
+    for line in first(told):
+        out.print(f"[yellow]condemned:[/yellow] {escape(line)}")
+
+
+def go_on(commands: Mapping[str, str]) -> None:
+    """How those go on that wait behind a batch which is held."""
+    for source, command in commands.items():
+        told = f"To keep it out, so that those after it in {source} go on: {command}"
+        out.print(told, soft_wrap=True, markup=False)
+
+
+def first(lines: Sequence[str]) -> list[str]:
+    """The first ones, and how many more there are."""
+    more = [f"and {len(lines) - MOST:,} more"] if len(lines) > MOST else []
+    return [*lines[:MOST], *more]
 
 
 def accounts(accounts: Mapping[str, Mapping[str, Any]]) -> None:

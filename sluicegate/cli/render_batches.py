@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from sluicegate.pipeline.condemning import Entry, Ruled
 
 
+_COUNTS = ("rows", "published", "quarantined")
+
+
 def listed(source: str, entries: list[Entry], *, json: bool) -> None:
     """All batches of a source."""
     if json:
@@ -20,11 +23,17 @@ def listed(source: str, entries: list[Entry], *, json: bool) -> None:
     if not entries:
         out.print(f"[bold]{source}[/bold]: no batch is in the lake, and none is waiting.")
         return
-    table = table_of("batch", "file", "state", "condemned", "rows", numbers=1)
+    table = table_of("batch", "file", "state", "why", *_COUNTS, numbers=len(_COUNTS))
     for each in entries:
-        rows = "" if each.rows is None else f"{each.rows:,}"
-        ruling = escape(str(each.ruling)) if each.ruling else ""
-        table.add_row(each.batch, escape(each.name), each.state.value, ruling, rows)
+        why = str(each.ruling) if each.ruling else each.why or ""
+        counts = (each.rows, each.published, each.quarantined)
+        table.add_row(
+            each.batch,
+            escape(each.name),
+            each.state.value,
+            escape(why),
+            *("" if count is None else f"{count:,}" for count in counts),
+        )
     out.print(table)
 
 

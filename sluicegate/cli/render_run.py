@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from sluicegate.cli.render import MOST, accounts, out, print_json, quality, table_of
+from sluicegate.cli.render import accounts, first, go_on, out, print_json, quality, table_of
 
 if TYPE_CHECKING:
     from sluicegate.pipeline import Report
@@ -21,8 +21,7 @@ def report(report: Report, *, json: bool) -> None:
     if report.kind.value == "replay" and report.status.value != "published":
         _not_replayed(report)
     elif report.status.value == "nothing new":
-        known = ", ".join(f"{name} {count:,}" for name, count in report.known.items())
-        out.print(f"[bold]{report.env}: nothing new.[/bold] Batches loaded before: {known}.")
+        _nothing_new(report)
     elif report.status.value == "rehearsed":
         out.print(f"[bold]{report.env}: nothing was published.[/bold] This would become of it:")
         accounts({name: account.to_dict() for name, account in report.accounts.items()})
@@ -49,6 +48,19 @@ def report(report: Report, *, json: bool) -> None:
 def reports(reports: Sequence[Report]) -> None:
     """Reports of runs that followed each other, as one list for programs."""
     print_json([report.to_dict() for report in reports])
+
+
+def _nothing_new(report: Report) -> None:
+    known = ", ".join(
+        f"{name} {count:,}" for name, count in report.known.items() if name not in report.outside
+    )
+    loaded = f" Batches loaded before: {known}." if known else ""
+    out.print(f"[bold]{report.env}: nothing new.[/bold]{loaded}")
+    for name, others in report.outside.items():
+        count, since, until = others["batches"], others["first"], others["last"]
+        waits = f"{count:,} {'waits' if count == 1 else 'wait'}"
+        about = since if since == until else f"{since} to {until}"
+        out.print(f"No new batch of {name} is about these days; {waits}, about {about}.")
 
 
 def _not_replayed(report: Report) -> None:
@@ -90,7 +102,7 @@ def _checks(report: Report) -> None:
     for check in warned:
         out.print(f"[yellow]warning:[/yellow] {check.on} {escape(check.name)}: {check.message}")
     if idle:
-        told = ", ".join(_first([f"{check.on} {check.name}" for check in idle]))
+        told = ", ".join(first([f"{check.on} {check.name}" for check in idle]))
         out.print(f"[dim]no value to judge: {escape(told)}[/dim]")
     if report.unjudged:
         left = ", ".join(report.unjudged)
@@ -108,7 +120,7 @@ def _files(report: Report) -> None:
     for name, count in report.left.items():
         out.print(f"[dim]{name}: {count:,} more batches are left[/dim]")
     for source, names in report.vanished.items():
-        for name in _first(names):
+        for name in first(names):
             out.print(f"[yellow]vanished:[/yellow] {source}, {escape(name)} is there no more")
 
 
@@ -117,7 +129,7 @@ def _corrections(report: Report) -> None:
         f"{each.source}, {each.name}: correction of batch {each.corrects}"
         for each in report.corrections
     ]
-    for line in _first(told):
+    for line in first(told):
         out.print(f"[yellow]corrected:[/yellow] {escape(line)}")
 
 
@@ -126,14 +138,8 @@ def _drift(report: Report) -> None:
         f"{receipt.source}, {receipt.name}: {'; '.join(map(str, receipt.drift))}"
         for receipt in report.drifted
     ]
-    for line in _first(told):
+    for line in first(told):
         out.print(f"[yellow]drifted:[/yellow] {escape(line)}")
-
-
-def _first(lines: Sequence[str]) -> list[str]:
-    """The first ones, and how many more there are."""
-    more = [f"and {len(lines) - MOST:,} more"] if len(lines) > MOST else []
-    return [*lines[:MOST], *more]
 
 
 def _held(report: Report) -> None:
@@ -142,8 +148,9 @@ def _held(report: Report) -> None:
         for source, batches in report.held.items()
         for name, why in batches.items()
     ]
-    for line in _first(told):
+    for line in first(told):
         out.print(f"[yellow]held:[/yellow] {escape(line)}")
+    go_on(report.next)
 
 
 def _condemned(report: Report) -> None:
@@ -153,7 +160,7 @@ def _condemned(report: Report) -> None:
         for source, batches in report.condemned.items()
         for name, ruling in batches.items()
     ]
-    for line in _first(told):
+    for line in first(told):
         out.print(f"[yellow]condemned:[/yellow] {escape(line)}")
 
 

@@ -7,6 +7,7 @@ they describe. State and data cannot disagree.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -149,12 +150,22 @@ def manifest(session: Session, source: str) -> dict[str, Known]:
     return {row[0]: Known(*row) for row in rows}
 
 
-def origins(session: Session, source: str) -> dict[str, tuple[int, str]]:
-    """Of what was taken in from a source: batch id → its rows in, and the run that took it in."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The run that took a batch in, and what became of its rows then."""
+
+    run: str
+    rows_in: int
+    published: int
+    quarantined: int
+
+
+def origins(session: Session, source: str) -> dict[str, Origin]:
+    """What was taken in from a source: batch id → how it came in."""
     if not session.exists(BATCHES):
         return {}
-    sql = f"SELECT batch, rows_in, run FROM {BATCHES.sql} WHERE source = ?"
-    return {batch: (rows, run) for batch, rows, run in session.rows(sql, [source])}
+    sql = f"SELECT batch, run, rows_in, published, quarantined FROM {BATCHES.sql} WHERE source = ?"
+    return {batch: Origin(*facts) for batch, *facts in session.rows(sql, [source])}
 
 
 def loaded(session: Session) -> list[tuple[str, str, datetime]]:
@@ -191,6 +202,13 @@ def fingerprint(session: Session) -> str | None:
         return None
     rows = session.rows(f'SELECT fingerprint FROM {RUNS.sql} ORDER BY "at" DESC LIMIT 1')
     return str(rows[0][0]) if rows else None
+
+
+def runs(session: Session) -> set[str]:
+    """The runs that made what a session sees."""
+    if not session.exists(RUNS):
+        return set()
+    return {run for (run,) in session.rows(f"SELECT run FROM {RUNS.sql}")}
 
 
 def record_run(session: Session, *, run: str, env: str, code: str) -> None:

@@ -20,9 +20,10 @@ from sluicegate.ingestion.ingest import count_records
 from sluicegate.ingestion.table import rows_of
 from sluicegate.lake.denylist import Ruling, Verdict
 from sluicegate.pipeline.denying import denylist_of
+from sluicegate.pipeline.looks import last_looks
 from sluicegate.pipeline.platform import Platform
 from sluicegate.settings import Settings
-from sluicegate.sources import Discovery, Load, Source
+from sluicegate.sources import Batch, Discovery, Known, Load, Source
 
 _FEWEST = 4
 """Digits of an id that are enough to name a batch, if no other begins with them."""
@@ -32,7 +33,11 @@ class State(StrEnum):
     """Where a batch is."""
 
     LOADED = "in the lake"
+    HELD = "held"
+    """The last run that looked at it refused it."""
     WAITING = "waiting"
+    CONDEMNED = "condemned"
+    """It would wait, if it did not stay out."""
     GONE = "neither in the lake nor at its source"
 
 
@@ -42,8 +47,11 @@ class Entry:
 
     Attributes:
         rows: records in it; None if nobody counted them yet.
-        run: the run that brought it, of a batch in the lake.
+        run: the run that brought it, of a batch in the lake; that refused it, of one that is held.
         ruling: the one that condemns it; None if none does.
+        why: why it is held or waits, as the last run that looked at it has it on record.
+        published: rows of it that came into the lake with it; None if it did not.
+        quarantined: rows of it that were rejected then.
     """
 
     batch: str
@@ -52,6 +60,9 @@ class Entry:
     rows: int | None = None
     run: str | None = None
     ruling: Ruling | None = None
+    why: str | None = None
+    published: int | None = None
+    quarantined: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -60,7 +71,10 @@ class Entry:
             "name": self.name,
             "state": self.state.value,
             "rows": self.rows,
+            "published": self.published,
+            "quarantined": self.quarantined,
             "run": self.run,
+            "why": self.why,
             "condemned": self.ruling.to_dict() if self.ruling else None,
         }
 
@@ -166,16 +180,31 @@ class _Known:
         self._source = source
         self._head = platform.lake.refs.head(platform.settings.ref)
         self._found = Discovery()
+        self._look = last_looks(platform.ledger.entries()).get(source.name)
 
     def entries(self) -> dict[str, Entry]:
         """Batch id → what is known of it; those in the lake first, oldest first."""
         found = {entry.batch: entry for entry in self._loaded()}
         for batch in self._found.new:
-            found[batch.id] = Entry(batch.id, batch.name, State.WAITING)
+            found[batch.id] = self._new(batch)
         for (_, condemned), ruling in self.denylist.standing(self._source.name).items():
             known = found.get(condemned, Entry(condemned, ruling.name, State.GONE))
-            found[condemned] = replace(known, rows=ruling.rows, ruling=ruling)
+            state = known.state if known.state in (State.LOADED, State.GONE) else State.CONDEMNED
+            found[condemned] = replace(
+                known, state=state, rows=ruling.rows, ruling=ruling, why=None
+            )
         return found
+
+    def _new(self, batch: Batch) -> Entry:
+        """A batch that the lake does not have, as the last run that looked at it found it."""
+        look = self._look
+        if look is None:
+            return Entry(batch.id, batch.name, State.WAITING)
+        # Other content under the name of a batch that was refused was not looked at yet.
+        if batch.name in look.held and look.batches.get(batch.name) == batch.id:
+            why = look.held[batch.name]
+            return Entry(batch.id, batch.name, State.HELD, run=look.run, why=why)
+        return Entry(batch.id, batch.name, State.WAITING, why=look.waiting.get(batch.name))
 
     def rows(self, entry: Entry) -> int:
         """How many records a batch has."""
@@ -197,14 +226,23 @@ class _Known:
 
     def _loaded(self) -> Iterator[Entry]:
         platform, name = self._platform, self._source.name
-        manifest, rows = {}, {}
+        manifest: dict[str, Known] = {}
+        rows: dict[str, accounts.Origin] = {}
         if self._head is not None:
             with platform.lake.read(self._head.generation) as session:
                 manifest, rows = accounts.manifest(session, name), accounts.origins(session, name)
         self._found = self._source.discover(platform.settings, manifest, platform.archive)
         for batch, known in manifest.items():
-            count, run = rows[batch]
-            yield Entry(batch, known.name, State.LOADED, count, run)
+            origin = rows[batch]
+            yield Entry(
+                batch,
+                known.name,
+                State.LOADED,
+                origin.rows_in,
+                origin.run,
+                published=origin.published,
+                quarantined=origin.quarantined,
+            )
 
 
 def _meant(source: str, asked: str, known: Mapping[str, Entry], kind: str = "batch") -> Entry:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sluicegate.errors import DataRefused
 from sluicegate.pipeline.platform import Platform
+from sluicegate.pipeline.refusing import refusals
 from sluicegate.pipeline.report import Report, Status
 from sluicegate.pipeline.run import Run
 from sluicegate.pipeline.scope import Scope
-from sluicegate.pipeline.stages import discover, ingest_source, open_harvest, refusals
+from sluicegate.pipeline.stages import discover, ingest_source, open_harvest
 from sluicegate.progress import Progress, untold
 from sluicegate.settings import Settings
 

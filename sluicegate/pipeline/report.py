@@ -41,8 +41,12 @@ class Report:
         kind: what it takes in.
         accounts: source → its receipts added up.
         receipts: one a batch.
+        seen: sources that the run looked at as a whole, and not for some days only.
+        outside: source → how many new files are not about the days of the run, and their days.
         waiting: source → files left for the next run, with the reason.
         held: source → batches that were refused while the run went on, with the reason.
+        refused: source → batches that were refused and stopped the run, with the reason.
+        next: source → the command by which those go on that wait behind one that is held.
         condemned: source → batches that an operator keeps out, with the ruling; they are held.
         left: source → new batches that this run did not take in, because it was to take so many.
         vanished: source → files that were loaded and are there no more; each is told once.
@@ -64,8 +68,12 @@ class Report:
     accounts: dict[str, Receipt] = field(default_factory=dict)
     receipts: list[Receipt] = field(default_factory=list)
     known: dict[str, int] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
+    outside: dict[str, dict[str, Any]] = field(default_factory=dict)
     waiting: dict[str, dict[str, str]] = field(default_factory=dict)
     held: dict[str, dict[str, str]] = field(default_factory=dict)
+    refused: dict[str, dict[str, str]] = field(default_factory=dict)
+    next: dict[str, str] = field(default_factory=dict)
     condemned: dict[str, dict[str, str]] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
     vanished: dict[str, list[str]] = field(default_factory=dict)
@@ -129,8 +137,12 @@ class Report:
             "sources": {source: account.to_dict() for source, account in self.accounts.items()},
             "batches": [receipt.to_dict() for receipt in self.receipts],
             "known": self.known,
+            "seen": self.seen,
+            "outside": self.outside,
             "waiting": self.waiting,
             "held": self.held,
+            "refused": self.refused,
+            "next": self.next,
             "condemned": self.condemned,
             "left": self.left,
             "vanished": self.vanished,

@@ -8,30 +8,31 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from sluicegate import warehouse
 from sluicegate.contracts import Model
-from sluicegate.errors import AuditFailed, BatchRefused, DataRefused, RefMoved
+from sluicegate.errors import AuditFailed, RefMoved
 from sluicegate.ingestion import Intake, accounts, carry, create, grow, ingest, raw_table, total
-from sluicegate.ingestion.ingest import Refusal
 from sluicegate.lake import Branch, Move, Session
 from sluicegate.pipeline.denying import account_denied, deny, require_not_condemned
+from sluicegate.pipeline.harvest import Harvest
 from sluicegate.pipeline.looking import look_at
-from sluicegate.pipeline.measuring import measure, measure_intakes
+from sluicegate.pipeline.measuring import measure
+from sluicegate.pipeline.refusing import tell_refused
 from sluicegate.pipeline.report import Status
 from sluicegate.pipeline.run import Run
 from sluicegate.pipeline.scope import EVERYTHING, Scope
 from sluicegate.pipeline.vanishing import notice_vanished
 from sluicegate.progress import Progress, untold
 from sluicegate.quality.check import Check, Outcome, verdict_of
-from sluicegate.quality.conservation import Stock, audit_batches, audit_conservation, stock
+from sluicegate.quality.conservation import audit_batches, audit_conservation, stock
 from sluicegate.quality.contracts import Examined, audit_source, examine_model
 from sluicegate.quality.freshness import Freshness, freshness_of
-from sluicegate.sources import Discovery, Hold, Known, Source
+from sluicegate.sources import Discovery, Known, Source
 
 log = logging.getLogger(__name__)
 
@@ -47,44 +48,6 @@ class Offer:
     def nothing(self) -> bool:
         """Nothing to load, and nothing to rebuild."""
         return not self.code_changed and not any(found.new for found in self.discoveries.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Harvest:
-    """What ingestion brought.
-
-    Attributes:
-        intakes: one a source.
-        before: the stock before it.
-        carried: sources whose intake an earlier attempt of the run made.
-    """
-
-    intakes: dict[str, Intake]
-    before: dict[str, Stock]
-    carried: set[str] = field(default_factory=set)
-
-    @property
-    def nothing(self) -> bool:
-        """Whether every batch is held: the branch has nothing that readers do not see."""
-        receipts = [each for intake in self.intakes.values() for each in intake.receipts]
-        return all(receipt.held for receipt in receipts)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusals:
-    """What was refused of a harvest, told.
-
-    Attributes:
-        count: how many batches, with the word.
-        listed: the first of them and why, a line each.
-        where: the first of them, and that there are more.
-        hint: what to do about the first.
-    """
-
-    count: str
-    listed: str
-    where: str
-    hint: str
 
 
 def discover(run: Run, scope: Scope = EVERYTHING, progress: Progress = untold) -> Offer:
@@ -120,7 +83,13 @@ def discover(run: Run, scope: Scope = EVERYTHING, progress: Progress = untold) -
             platform.settings, manifests[name], platform.archive, scope.window
         )
     deny(run, found)
-    run.report.known = {name: discovery.known for name, discovery in found.items()}
+    run.report.known = {name: found[name].known for name in chosen}
+    run.report.seen = sorted(chosen) if scope.window.open else []
+    run.report.outside = {
+        name: {"batches": len(days), "first": str(min(days)), "last": str(max(days))}
+        for name in chosen
+        if (days := found[name].outside)
+    }
     run.report.waiting = {
         name: discovery.waiting for name, discovery in found.items() if discovery.waiting
     }
@@ -188,49 +157,8 @@ def ingest_source(
     run.report.accounts[name] = total(name, [*run.denied.get(name, ()), *intake.receipts])
     if intake.left:
         run.report.waiting[name] = {**run.report.waiting.get(name, {}), **intake.left}
-    if source.holds is Hold.BATCH and intake.refusals:
-        run.report.held[name] = {each.name: each.error.message for each in intake.refusals}
+    tell_refused(run, source, intake)
     return intake
-
-
-def refusals(run: Run, harvest: Harvest) -> Refusals | None:
-    """What was refused and stops the run; None if nothing was."""
-    sources = run.platform.catalogue.sources
-    found = [
-        refusal
-        for name, intake in harvest.intakes.items()
-        for refusal in intake.refusals
-        if sources[name].holds is Hold.RUN
-    ]
-    if not found:
-        return None
-    first, more = found[0].error, f" and {len(found) - 1} more" if len(found) > 1 else ""
-    return Refusals(
-        count=f"{len(found)} batches" if more else "1 batch",
-        listed="\n".join(f"  {_told(refusal)}" for refusal in found[:10]),
-        where=f"{first.where}{more}",
-        hint=first.hint or "have the provider send it again",
-    )
-
-
-def refuse_held(run: Run, harvest: Harvest) -> None:
-    """Go no further if a batch was refused, unless its source holds it alone.
-
-    Raises:
-        DataRefused: at least one was; all of them are named.
-    """
-    refused = refusals(run, harvest)
-    if not refused:
-        return
-    measure_intakes(run)
-    was = "was" if refused.count == "1 batch" else "were"
-    raise DataRefused(
-        f"{refused.count} {was} refused; nothing was published.\n{refused.listed}",
-        where=refused.where,
-        hint=f"{refused.hint}; or move it out of the landing folder, so that the others can go on. "
-        f"Rejected rows: .venv/bin/sluicegate quarantine list --env {run.platform.settings.env} "
-        f"--ref refused/{run.id}",
-    )
 
 
 def transform(
@@ -388,8 +316,3 @@ def _tell(step: warehouse.Step, progress: Progress) -> None:
     progress(step.done, step.total, step.name)
     if step.kind in ("model", "snapshot") and step.seconds is None:
         log.info("dbt: building %s", step.name)
-
-
-def _told(refusal: Refusal) -> str:
-    error: BatchRefused = refusal.error
-    return f"{refusal.source}, {refusal.name}: {error.message}"

@@ -1,4 +1,7 @@
-"""The state of an environment: what readers see, how the last run ended, where every row went."""
+"""The state of an environment: what readers see, how the last run ended, where every row went.
+
+And what stays out, by file: held, waiting or condemned.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from typing import Any
 
 from sluicegate.ingestion import accounts
 from sluicegate.lake import Lake, Move
+from sluicegate.lake.denylist import Denylist, Ruling
+from sluicegate.pipeline.looks import last_looks, looks_now
 from sluicegate.pipeline.report import Kind
 from sluicegate.quality.trend import newest
 from sluicegate.release import Ledger
@@ -21,13 +26,32 @@ def status_of(settings: Settings) -> dict[str, Any]:
     lake = Lake.of(settings)
     ledger = Ledger(lake.store, settings.ref)
     head = lake.refs.head(settings.ref)
+    generation = head.generation if head else None
     return {
         "env": settings.ref,
-        "generation": head.generation if head else None,
+        "generation": generation,
         "moved": {"action": head.action, "at": head.at.isoformat()} if head else None,
         "last_run": _last_run(lake, ledger, head),
-        "sources": _sources(lake, ledger, head.generation if head else None),
-        "quality": _quality(lake, head.generation if head else None),
+        "sources": _sources(lake, ledger, generation),
+        **_out(settings, lake, ledger, generation),
+        "quality": _quality(lake, generation),
+    }
+
+
+def _out(
+    settings: Settings, lake: Lake, ledger: Ledger, generation: str | None
+) -> dict[str, dict[str, Any]]:
+    """What stays out, source → batches: as the last run found it, and as operators rule now."""
+    condemned: dict[str, list[Ruling]] = {}
+    for (source, _), ruling in Denylist(lake.store, settings.env).standing().items():
+        condemned.setdefault(source, []).append(ruling)
+    looks = looks_now(lake, generation, last_looks(ledger.entries()))
+    for source, look in looks.items():
+        ruled = {each.batch for each in condemned.get(source, ())}
+        looks[source] = look.without(name for name, batch in look.batches.items() if batch in ruled)
+    return {
+        "out": {name: look.to_dict() for name, look in looks.items() if look.tells},
+        "condemned": {name: [each.to_dict() for each in of] for name, of in condemned.items()},
     }
 
 
@@ -75,18 +99,23 @@ def _is_shown(lake: Lake, head: Move | None, run: str) -> bool:
 
 
 def _sources(lake: Lake, ledger: Ledger, generation: str | None) -> dict[str, dict[str, Any]]:
+    """Per source, all that the last run did which brought rows, also those that it held.
+
+    The lake has no trace of rows that were held, so the ledger tells of a run, if it has it.
+    """
     newest: dict[str, dict[str, Any]] = {}
+    shown: set[str] = set()
     if generation is not None:
         with lake.read(generation) as session:
-            newest = accounts.last_runs(session)
+            newest, shown = accounts.last_runs(session), accounts.runs(session)
     for entry in ledger.entries():
         if entry.get("event") != FINISHED or entry.get("kind") == Kind.REPLAY:
             continue
-        # What a run published is told by what readers see, or it was undone.
-        if entry["status"] == PUBLISHED:
+        # What a run published is told if readers see it; else it was undone.
+        if entry["status"] == PUBLISHED and entry["run"] not in shown:
             continue
         for source, account in entry["sources"].items():
             # Runs are named by time: the greater name is the later run.
-            if source not in newest or newest[source]["run"] < entry["run"]:
+            if source not in newest or newest[source]["run"] <= entry["run"]:
                 newest[source] = {"run": entry["run"], **account}
     return dict(sorted(newest.items()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
@@ -115,12 +115,14 @@ class Discovery:
         waiting: names left for the next run, with the reason.
         known: how many batches the lake had already.
         vanished: batches that the lake has, and whose source does not any more.
+        outside: days of new files that are not about the days that were asked for, a day each.
     """
 
     new: list[Batch] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
     known: int = 0
     vanished: list[Known] = field(default_factory=list)
+    outside: list[date] = field(default_factory=list)
 
 
 class Archive(Protocol):

@@ -108,8 +108,10 @@ class Files(Source):
         listing = landing.listing()
         look = _Look(self, landing, manifest, archive, Discovery(waiting=dict(listing.odd)))
         for file in self._in_order(listing):
-            if window.has(day_of(file.name, file.modified_ns)):
+            if window.has(day := day_of(file.name, file.modified_ns)):
                 look.at(file, settings.landing.settle_seconds)
+            elif not look.knows(file):
+                look.found.outside.append(day)
         if window == ALWAYS:
             look.miss(listing)
         return look.found
@@ -179,9 +181,13 @@ class _Look:
         self._by_name = {known.name: known for known in manifest.values()}
         self._there: set[str] = set()
 
+    def knows(self, file: Landed) -> bool:
+        """Whether the lake has a file, as far as its name, size and moment tell."""
+        return (file.name, *file.state) in self._seen
+
     def at(self, file: Landed, settle: float) -> None:
         """Take a file if it is new and complete."""
-        if (file.name, *file.state) in self._seen:
+        if self.knows(file):
             self.found.known += 1
         elif reason := self._unfinished(file, settle) or self._unplaced(file):
             self.found.waiting[file.name] = reason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sluicegate.pipeline import EVERYTHING, Run, stages
+from sluicegate.pipeline import EVERYTHING, Run, refusing, stages
 from sluicegate.warehouse import Build
 
 NOTHING_BUILT = Build((), (), (), 0.0, unit_tests=False)
@@ -20,7 +20,7 @@ def take_in(run: Run) -> None:
             for name, discovery in offer.discoveries.items():
                 if discovery.new:
                     stages.ingest_source(run, branch, name, discovery, harvest)
-            stages.refuse_held(run, harvest)
+            refusing.refuse_held(run, harvest)
             if harvest.nothing:
                 run.nothing_new()
                 return

@@ -203,7 +203,7 @@ def test_condemned_while_a_run_is_at_work(
 
 
 def test_all_batches_are_listed(settings: Settings) -> None:
-    """Loaded, waiting, gone; with the ruling on those that are condemned."""
+    """Loaded, waiting, condemned, gone; with the ruling on those that are condemned."""
     land(settings, "1.csv", "a,1.00")
     run(settings)
     for name in ("2.csv", "3.csv", "4.csv"):
@@ -215,7 +215,7 @@ def test_all_batches_are_listed(settings: Settings) -> None:
     assert {name: (each.state, each.rows) for name, each in found.items()} == {
         "1.csv": (State.LOADED, 1),
         "2.csv": (State.WAITING, None),
-        "3.csv": (State.WAITING, 1),
+        "3.csv": (State.CONDEMNED, 1),
         "4.csv": (State.GONE, 1),
     }
     assert [name for name, each in found.items() if each.ruling] == ["3.csv", "4.csv"]

@@ -18,7 +18,7 @@ from sluicegate.errors import AuditFailed, BatchRefused, EnvironmentFailed, RefM
 from sluicegate.ingestion import Intake, Receipt
 from sluicegate.lake import Archive, Lake, Table
 from sluicegate.pipeline import Platform, Run, Status, looking, stages
-from sluicegate.pipeline.stages import Harvest
+from sluicegate.pipeline.harvest import Harvest
 from sluicegate.quality.check import Check, Outcome
 from sluicegate.release import Ledger
 from sluicegate.release.ledger import FINISHED, STARTED

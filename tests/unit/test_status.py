@@ -28,6 +28,7 @@ class Desk:
         with self.lake.branch("dev", run) as branch:
             with branch.session() as session:
                 accounts.open_accounts(session)
+                accounts.record_run(session, run=run, env="dev", code="code")
                 made = orders(self._folder, *lines, name=f"{run}.csv")
                 ingest(source("orders"), [made], session, run)
             return self.lake.publish(branch, run=run).generation
@@ -69,6 +70,8 @@ def test_nothing_happened(desk: Desk) -> None:
         "moved": None,
         "last_run": None,
         "sources": {},
+        "out": {},
+        "condemned": {},
         "quality": [],
     }
 

@@ -25,7 +25,7 @@ from sluicegate.ingestion import ingest, raw_table, total
 from sluicegate.ingestion.accounts import QUALITY
 from sluicegate.ingestion.ingest import Refusal
 from sluicegate.lake import Archive, Branch, Lake
-from sluicegate.pipeline import Platform, Run, stages
+from sluicegate.pipeline import Platform, Run, refusing, stages
 from sluicegate.pipeline.markdown import as_markdown
 from sluicegate.pipeline.status import status_of
 from sluicegate.pipeline.tables import tables
@@ -233,7 +233,7 @@ def test_a_batch_over_its_tolerance_is_measured(desk: Callable[..., Desk]) -> No
         refusal = Refusal("parcels", "1.csv", BatchRefused("too many"))
         run.intakes["parcels"].refusals.append(refusal)
         with pytest.raises(DataRefused):
-            stages.refuse_held(run, harvest)
+            refusing.refuse_held(run, harvest)
     validity = next(e for e in run.report.quality if e.dimension is Dimension.VALIDITY)
     assert (validity.tally.looked_at, validity.tally.failed) == (2, 1)
     assert validity.worst == "weight:integer 1"
