@@ -43,9 +43,11 @@ def condemned(ruled: Ruled, env: str, *, json: bool) -> None:
         print_json(ruled.to_dict())
         return
     ruling = ruled.ruling
+    # Of what cannot be read, such as a zip of which nobody said what is meant, nothing is counted.
+    rows = f"{ruling.rows:,} rows" if ruling.rows else "no rows could be counted"
     out.print(
         f"[bold]{env}:[/bold] {ruling.source}, {escape(ruling.name)} ({ruling.batch},"
-        f" {ruling.rows:,} rows) is condemned: it stays out of runs until it is released."
+        f" {rows}) is condemned: it stays out of runs until it is released."
     )
     if ruled.shown:
         out.print(

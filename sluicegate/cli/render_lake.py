@@ -31,8 +31,8 @@ class _Lines:
 
 @contextmanager
 def watched(*, quiet: bool) -> Iterator[Progress]:
-    """Show how far work is, if it takes a while."""
-    if quiet:
+    """Show how far work is, if it takes a while and somebody looks on."""
+    if quiet or not err.is_terminal:
         yield untold
         return
     watch = Watch(_Lines())

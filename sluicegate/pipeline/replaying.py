@@ -11,11 +11,12 @@ from sluicegate.errors import ConfigurationError
 from sluicegate.ingestion import Intake, Selection, accounts, quarantine, replay, total
 from sluicegate.lake import Branch
 from sluicegate.pipeline.denying import denylist_of
+from sluicegate.pipeline.harvest import Harvest
 from sluicegate.pipeline.platform import Platform
 from sluicegate.pipeline.quarantine import require_known
 from sluicegate.pipeline.report import Kind, Report, Status
 from sluicegate.pipeline.run import Run
-from sluicegate.pipeline.stages import Harvest, open_harvest
+from sluicegate.pipeline.stages import open_harvest
 from sluicegate.progress import Progress, untold
 from sluicegate.settings import Settings
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sluicegate.cli.main import app
+from sluicegate.cli.render_lake import watched
 from sluicegate.errors import DataRefused
 from sluicegate.lake import Lake
 from sluicegate.pipeline import EVERYTHING, Report, Scope, Status
@@ -18,6 +20,7 @@ from sluicegate.pipeline.condemning import State, condemn, list_batches, release
 from sluicegate.pipeline.looks import Look, last_looks, looks_now
 from sluicegate.pipeline.rehearsal import rehearse
 from sluicegate.pipeline.status import status_of
+from sluicegate.progress import untold
 from sluicegate.settings import Settings
 from tests.unit.test_condemned_batches import declare, land, run, settings, told
 
@@ -268,3 +271,21 @@ def test_nothing_new_tells_of_chosen_sources(settings: Settings) -> None:
     contract = settings.project / "contracts" / "fees.py"
     (contract.parent / "tolls.py").write_text(contract.read_text().replace('"fees"', '"tolls"'))
     assert rehearse(settings, Scope(("fees",))).known == {"fees": 0}
+
+
+def test_a_batch_of_which_nothing_can_be_counted(settings: Settings) -> None:
+    """Nobody said which files of a zip are meant: that is told, and not that it has none."""
+    contract = settings.project / "contracts" / "fees.py"
+    contract.write_text(contract.read_text().replace('"*.csv"', '"*.zip"'))
+    with zipfile.ZipFile(settings.project / "landing" / "1.zip", "w") as packed:
+        for name in ("a.csv", "b.txt"):
+            packed.writestr(name, "fee_id,amount\na,1.00\n")
+    command = ["batches", "condemn", "fees", "1.zip", "--because", "poison"]
+    said = CliRunner().invoke(app, command, catch_exceptions=False).output
+    assert "no rows could be counted" in " ".join(said.split())
+
+
+def test_progress_is_shown_on_terminals_only() -> None:
+    """Elsewhere its lines would bury what is printed."""
+    with watched(quiet=False) as progress:
+        assert progress is untold
