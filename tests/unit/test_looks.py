@@ -87,10 +87,7 @@ def test_status_names_what_is_held_and_why(
         "left": 0,
         "next": command,
     }
-
-
-def test_status_has_the_held_rows_of_a_run_that_published(held: Report, settings: Settings) -> None:
-    """The lake has no trace of them, and the account of the run must be whole."""
+    # The lake has no trace of rows that are held, and the account of the run is whole.
     account = held.accounts["fees"]
     assert (account.published, account.quarantined) == (1, 1)
     assert account.held > 0
@@ -133,11 +130,7 @@ def test_status_tells_what_is_condemned_as_it_is_now(held: Report, settings: Set
     release(settings, "fees", "2.csv.gz")
     assert status_of(settings)["condemned"] == {}
     assert list(status_of(settings)["out"]["fees"]["held"]) == list(held.held["fees"])
-
-
-def test_what_was_mended_is_not_told_any_more(held: Report, settings: Settings) -> None:
-    """The next run that looks finds nothing to hold."""
-    assert held.held
+    # The next run that looks finds nothing to hold.
     (settings.project / "landing" / "2.csv.gz").unlink()
     assert run(settings).status is Status.PUBLISHED
     assert status_of(settings)["out"] == {}
