@@ -13,12 +13,11 @@ import polars as pl
 
 from sluicegate.opening import Content
 from sluicegate.sources.json_shapes import shape_of
-from sluicegate.sources.jsons import Rejected, Sent, gathered, parse
+from sluicegate.sources.jsons import Rejected, gathered, one_by_one
 from sluicegate.sources.members import require_glob
 from sluicegate.sources.records import (
     BLANK,
     ENCODING,
-    JSON,
     LINE,
     Records,
     left_out,
@@ -142,12 +141,3 @@ def _widened(records: Records, header: tuple[str, ...]) -> Records:
         LINE,
     )
     return replace(records, header=header, rows=rows)
-
-
-def one_by_one(lines: pl.DataFrame) -> Iterator[tuple[int, Sent | Rejected]]:
-    """Parse lines (``_line``, ``line``), each by itself: what reading by shape is held against."""
-    for number, line in lines.select(LINE, "line").iter_rows():
-        try:
-            yield number, Sent(parse(line), line)
-        except (ValueError, RecursionError):
-            yield number, Rejected(line, JSON)
