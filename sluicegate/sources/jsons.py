@@ -1,8 +1,8 @@
 """JSON records, one by one; every number keeps the digits it was sent with.
 
-Nested objects become columns with dotted names (``address.country``), lists stay JSON text, in which
-a number is told from a text. What is no object, says a name twice, holds a number that JSON does not
-have (NaN), or is nested deeper than :data:`MOST_DEPTH` is a reject with its text, also where that is
+Nested objects become columns with dotted names (``address.country``), lists stay JSON text that
+tells numbers from texts. What is no object, says a name twice, holds a number that JSON does not
+have (NaN), or is nested deeper than ``MOST_DEPTH`` is a reject with its text; so is what has that
 within a list.
 """
 
@@ -24,7 +24,6 @@ from sluicegate.sources.records import (
     Records,
     rejects_of,
 )
-
 
 MOST_DEPTH = 100
 """Objects and lists that may be within one another, the record among them.
