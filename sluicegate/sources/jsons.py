@@ -186,6 +186,8 @@ def _require_sound(value: Any, depth: int) -> None:
 
 def _is_text(text: str) -> bool:
     """Half of a surrogate pair is no character, and a NUL ends a text elsewhere."""
+    if text.isascii():
+        return "\0" not in text
     try:
         return b"\0" not in text.encode()
     except UnicodeEncodeError:
@@ -197,18 +199,17 @@ _plain = json.JSONEncoder(ensure_ascii=False).encode
 
 def _dumped(value: Any, depth: int) -> str:
     """JSON of a value that :func:`parse` found, its numbers as they were written."""
-    if isinstance(value, _Number):
-        return str(value)
-    if isinstance(value, list | dict | _NotJson):
-        _require_sound(value, depth)
+    if isinstance(value, str):
+        return str(value) if isinstance(value, _Number) else _quoted(value)
+    if value is None or isinstance(value, bool):
+        return _plain(value)
+    _require_sound(value, depth)
     if isinstance(value, list):
-        return f"[{', '.join(_dumped(each, depth + 1) for each in value)}]"
-    if isinstance(value, dict):
-        members = (f"{_quoted(name)}: {_dumped(each, depth + 1)}" for name, each in value.items())
-        return f"{{{', '.join(members)}}}"
-    return _quoted(value)
+        return f"[{', '.join([_dumped(each, depth + 1) for each in value])}]"
+    members = [f"{_quoted(name)}: {_dumped(each, depth + 1)}" for name, each in value.items()]
+    return f"{{{', '.join(members)}}}"
 
 
-def _quoted(value: str | bool | None) -> str:
+def _quoted(value: str) -> str:
     text = _plain(value)
     return text if _is_text(text) else json.dumps(value)
