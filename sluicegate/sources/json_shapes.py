@@ -6,14 +6,13 @@ none: the pattern says so in full, or the line does not match.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import polars as pl
 
+from sluicegate.sources.jsons import MOST_DEPTH, gathered, one_by_one
 from sluicegate.sources.records import LINE
 
 _ESCAPE = (
@@ -32,6 +31,8 @@ _COMMA = re.compile(r"[ \t]*,[ \t]*")
 _CLOSING = re.compile(r"[ \t]*\}[ \t]*")
 
 _MOST_MEMBERS = 200
+_MOST_BETWEEN = 64 << 10
+"""Bytes around the values of a shape. A pattern of more may be one that cannot be compiled."""
 
 _TEXT = r'"([^"\\\x00-\x1f]*)"'
 _BARE = rf"({_NUMBER}|true|false)"
@@ -76,12 +77,14 @@ class Shape:
         cells = self._cells(found).with_columns(lines[LINE])
         if same.all():
             return cells, same
+        plain = cells.filter(same)
         escaped = ~same & lines["line"].str.contains("\\", literal=True)
         if escaped.any():
             whole = _VALUE.join(re.escape(text) for text in self.between)
             escaped &= lines["line"].str.contains(f"^{whole}$")
-        parts = [cells.filter(same), self._parsed(lines.filter(escaped))]
-        return pl.concat(parts).sort(LINE), same | escaped
+        parsed = self._parsed(lines.filter(escaped))
+        same |= lines[LINE].is_in(parsed[LINE].implode())
+        return pl.concat([plain, parsed]).sort(LINE), same
 
     def _plain(self) -> str:
         values = (_GROUPS.get(kind, _ANY)[0] for kind in self.kinds)
@@ -98,68 +101,80 @@ class Shape:
         return found.select(columns)
 
     def _parsed(self, lines: pl.DataFrame) -> pl.DataFrame:
-        rows = [
-            [_text(value) for value in _leaves(json.loads(line, parse_int=str, parse_float=str))]
-            for line in lines["line"]
-        ]
-        cells = pl.DataFrame(rows, schema=dict.fromkeys(self.names, pl.String), orient="row")
-        return cells.with_columns(lines[LINE])
+        """What these lines are one by one; what is no such record there is left to that reader."""
+        found = gathered(one_by_one(lines))
+        if set(found.header) != set(self.names):
+            return pl.DataFrame(schema={**dict.fromkeys(self.names, pl.String), LINE: pl.Int64})
+        return found.rows.select(*self.names, LINE)
 
 
-def _leaves(record: dict[str, Any]) -> Iterator[Any]:
-    for value in record.values():
-        if isinstance(value, dict):
-            yield from _leaves(value)
-        else:
-            yield value
-
-
-def _text(value: str | bool | None) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return "true" if value else "false"
+class _Shapeless(Exception):
+    """A line that has no shape."""
 
 
 def shape_of(line: str) -> Shape | None:
-    """The shape of a line; None if it has none: it is no record, or says more than plain values."""
+    """The shape of a line; None if it has none.
+
+    It is no record then, says more than plain values, or is one that is read by itself: its names
+    have escapes, are many, or are nested or together long beyond what a pattern is made of.
+    """
     names: list[str] = []
     between: list[str] = []
     kinds: list[str] = []
-    path: list[str] = []
-    at, start = _end(_OPENING, line, 0), 0
-    while at is not None and len(names) < _MOST_MEMBERS:
-        member = _NAME.match(line, at)
-        if not member:
-            return None
-        path.append(member[1])
-        at = member.end()
-        if (inner := _end(_OPENING, line, at)) is not None:
-            at = inner
-            continue
-        value = _SCALAR.match(line, at)
-        if not value:
-            return None
-        names.append(".".join(path))
-        between.append(line[start:at])
-        kinds.append({'"': "text", "n": "any"}.get(value[0][0], "bare"))
-        start = at = value.end()
-        path.pop()
-        while (closed := _end(_CLOSING, line, at)) is not None:
-            at = closed
-            if not path:
-                between.append(line[start:])
-                return _shape(names, between, kinds) if at == len(line) else None
-            path.pop()
-        at = _end(_COMMA, line, at)
-    return None
-
-
-def _end(pattern: re.Pattern[str], line: str, at: int) -> int | None:
-    found = pattern.match(line, at)
-    return found.end() if found else None
-
-
-def _shape(names: list[str], between: list[str], kinds: list[str]) -> Shape | None:
-    if len(set(names)) < len(names) or LINE in names:
+    start, room = 0, _MOST_BETWEEN
+    try:
+        for path, at, end in _values(line):
+            between.append(line[start:at])
+            room -= len(between[-1].encode())
+            if room < 0 or len(names) == _MOST_MEMBERS:
+                return None
+            names.append(".".join(path))
+            kinds.append({'"': "text", "n": "any"}.get(line[at], "bare"))
+            start = end
+    except _Shapeless:
+        return None
+    between.append(line[start:])
+    if len(line) - start > room or len(set(names)) < len(names) or LINE in names:
         return None
     return Shape(tuple(names), tuple(between), tuple(kinds))
+
+
+def _values(line: str) -> Iterator[tuple[list[str], int, int]]:
+    """The names that lead to each plain value, and where it begins and ends.
+
+    Raises:
+        _Shapeless: the line is no object of such values, or says a name twice in an object.
+    """
+    path: list[str] = []
+    said: list[set[str]] = [set()]
+    at = _match(_OPENING, line, 0).end()
+    while True:
+        member = _match(_NAME, line, at)
+        if member[1] in said[-1] or len(said) > MOST_DEPTH:
+            raise _Shapeless
+        said[-1].add(member[1])
+        path.append(member[1])
+        if opening := _OPENING.match(line, member.end()):
+            said.append(set())
+            at = opening.end()
+            continue
+        value = _match(_SCALAR, line, member.end())
+        yield path, value.start(), value.end()
+        at = value.end()
+        path.pop()
+        while closing := _CLOSING.match(line, at):
+            at = closing.end()
+            said.pop()
+            if not said:
+                if at < len(line):
+                    raise _Shapeless
+                return
+            path.pop()
+        at = _match(_COMMA, line, at).end()
+
+
+def _match(pattern: re.Pattern[str], line: str, at: int) -> re.Match[str]:
+    found = pattern.match(line, at)
+    if not found:
+        raise _Shapeless
+    return found

@@ -1,8 +1,9 @@
 """JSON records, one by one; every number keeps the digits it was sent with.
 
-Nested objects become columns with dotted names (``address.country``), lists stay JSON text. What is
-no object, says a name twice, or holds a number that JSON does not have (NaN) is a reject with its
-text.
+Nested objects become columns with dotted names (``address.country``), lists stay JSON text that
+tells numbers from texts. What is no object, says a name twice, holds a number that JSON does not
+have (NaN), or is nested deeper than ``MOST_DEPTH`` is a reject with its text; so is what has that
+within a list.
 """
 
 from __future__ import annotations
@@ -23,6 +24,18 @@ from sluicegate.sources.records import (
     Records,
     rejects_of,
 )
+
+MOST_DEPTH = 100
+"""Objects and lists that may be within one another, the record among them.
+
+How deep a parser gets depends on the interpreter and on who called it; what is rejected must not.
+"""
+
+
+class _Number(str):
+    """A number, as it was written."""
+
+    __slots__ = ()
 
 
 class _Twice(dict[str, Any]):
@@ -46,8 +59,8 @@ def parse(text: str) -> Any:
     """
     return json.loads(
         text,
-        parse_float=str,
-        parse_int=str,
+        parse_float=_Number,
+        parse_int=_Number,
         parse_constant=lambda _: _NotJson(),
         object_pairs_hook=_object,
     )
@@ -99,6 +112,15 @@ class Sent:
     text: str
 
 
+def one_by_one(lines: pl.DataFrame) -> Iterator[tuple[int, Sent | Rejected]]:
+    """Parse lines (``_line``, ``line``), each by itself: what reading by shape is held against."""
+    for number, line in lines.select(LINE, "line").iter_rows():
+        try:
+            yield number, Sent(parse(line), line)
+        except (ValueError, RecursionError):
+            yield number, Rejected(line, JSON)
+
+
 def gathered(records: Iterable[tuple[int, Sent | Rejected]]) -> Records:
     """Bring records into columns; the header is every name that some record has."""
     header: dict[str, None] = {}
@@ -131,7 +153,7 @@ def _flat(value: Any) -> dict[str, str | None]:
     if not isinstance(value, dict):
         raise _Unreadable(JSON)
     row: dict[str, str | None] = {}
-    for name, cell in _cells(value, ""):
+    for name, cell in _cells(value, "", 1):
         if name in row or name == LINE:
             raise _Unreadable(DUPLICATE_KEY)
         if not (_is_text(name) and _is_text(cell or "")):
@@ -140,36 +162,54 @@ def _flat(value: Any) -> dict[str, str | None]:
     return row
 
 
-def _cells(value: dict[str, Any], prefix: str) -> Iterator[tuple[str, str | None]]:
-    if isinstance(value, _Twice):
-        raise _Unreadable(DUPLICATE_KEY)
+def _cells(value: dict[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, str | None]]:
+    _require_sound(value, depth)
     for name, cell in value.items():
         if isinstance(cell, dict):
-            yield from _cells(cell, f"{prefix}{name}.")
+            yield from _cells(cell, f"{prefix}{name}.", depth + 1)
+        elif cell is None:
+            yield f"{prefix}{name}", None
+        elif isinstance(cell, str):
+            # A number is a text from here on.
+            yield f"{prefix}{name}", str(cell)
         else:
-            yield f"{prefix}{name}", _text(cell)
+            yield f"{prefix}{name}", _dumped(cell, depth + 1)
 
 
-def _text(cell: Any) -> str | None:
-    if cell is None or isinstance(cell, str):
-        return cell
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, _NotJson):
+def _require_sound(value: Any, depth: int) -> None:
+    """Refuse what is nested too deep, says a name twice, or is a number that JSON does not have."""
+    if isinstance(value, _NotJson) or depth > MOST_DEPTH:
         raise _Unreadable(JSON)
-    if isinstance(cell, list):
-        return _dumped(cell)
-    raise AssertionError(type(cell))
+    if isinstance(value, _Twice):
+        raise _Unreadable(DUPLICATE_KEY)
 
 
 def _is_text(text: str) -> bool:
     """Half of a surrogate pair is no character, and a NUL ends a text elsewhere."""
+    if text.isascii():
+        return "\0" not in text
     try:
         return b"\0" not in text.encode()
     except UnicodeEncodeError:
         return False
 
 
-def _dumped(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=lambda _: "NaN")
-    return text if _is_text(text) else json.dumps(value, default=lambda _: "NaN")
+_plain = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _dumped(value: Any, depth: int) -> str:
+    """JSON of a value that :func:`parse` found, its numbers as they were written."""
+    if isinstance(value, str):
+        return str(value) if isinstance(value, _Number) else _quoted(value)
+    if value is None or isinstance(value, bool):
+        return _plain(value)
+    _require_sound(value, depth)
+    if isinstance(value, list):
+        return f"[{', '.join([_dumped(each, depth + 1) for each in value])}]"
+    members = [f"{_quoted(name)}: {_dumped(each, depth + 1)}" for name, each in value.items()]
+    return f"{{{', '.join(members)}}}"
+
+
+def _quoted(value: str) -> str:
+    text = _plain(value)
+    return text if _is_text(text) else json.dumps(value)

@@ -13,12 +13,11 @@ import polars as pl
 
 from sluicegate.opening import Content
 from sluicegate.sources.json_shapes import shape_of
-from sluicegate.sources.jsons import Rejected, Sent, gathered, parse
+from sluicegate.sources.jsons import Rejected, gathered, one_by_one
 from sluicegate.sources.members import require_glob
 from sluicegate.sources.records import (
     BLANK,
     ENCODING,
-    JSON,
     LINE,
     Records,
     left_out,
@@ -81,19 +80,21 @@ def records_of(blocks: Iterable[Block]) -> Iterator[Records]:
     """Read lines with one object each, block by block; there is at least one part.
 
     Each part has the columns of those before it, so that a member which all records of a part lack
-    is an absent value, and no other table.
+    is an absent value, and no other table. Blocks of blank lines are told with the part that
+    follows; the last ones are a part without records.
     """
     header: tuple[str, ...] = ()
-    told, blank = False, 0
+    told, blank, share = False, 0, 0.0
     for block in blocks:
         records = _records(block)
         header = tuple(dict.fromkeys([*header, *records.header]))
         blank += block.count - records.count
-        if records.count or (block.last and not told):
+        share += block.share
+        if records.count or (block.last and (blank or share or not told)):
             told = True
             left = left_out(BLANK, blank)
-            yield replace(_widened(records, header), share=block.share, left_out=left)
-            blank = 0
+            yield replace(_widened(records, header), share=share, left_out=left)
+            blank, share = 0, 0.0
 
 
 def _records(block: Block) -> Records:
@@ -140,12 +141,3 @@ def _widened(records: Records, header: tuple[str, ...]) -> Records:
         LINE,
     )
     return replace(records, header=header, rows=rows)
-
-
-def one_by_one(lines: pl.DataFrame) -> Iterator[tuple[int, Sent | Rejected]]:
-    """Parse lines (``_line``, ``line``), each by itself: what reading by shape is held against."""
-    for number, line in lines.select(LINE, "line").iter_rows():
-        try:
-            yield number, Sent(parse(line), line)
-        except (ValueError, RecursionError):
-            yield number, Rejected(line, JSON)

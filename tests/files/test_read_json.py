@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sluicegate.errors import BatchRefused, ProviderFailed
 from sluicegate.sources import JsonPages, Ndjson, Records
 from sluicegate.sources.json_shapes import shape_of
-from sluicegate.sources.jsons import Sent, document, gathered, parse
-from sluicegate.sources.ndjson import one_by_one, read_ndjson
+from sluicegate.sources.jsons import MOST_DEPTH, Sent, document, gathered, one_by_one, parse
+from sluicegate.sources.ndjson import read_ndjson
 from tests.unit.kit import together
 
 WITH_LINES = {"_line": pl.Int64, "line": pl.String}
@@ -44,7 +44,7 @@ def test_nested_values_become_columns(tmp_path: Path) -> None:
     records = read(tmp_path, '{"a": {"b": {"c": "x"}, "d": null}, "e": [1, "y"]}\n{"f": true}\n')
     assert records.header == ("a.b.c", "a.d", "e", "f")
     assert rows(records) == [
-        {"a.b.c": "x", "e": '["1", "y"]', "_line": 1},
+        {"a.b.c": "x", "e": '[1, "y"]', "_line": 1},
         {"f": "true", "_line": 2},
     ]
 
@@ -72,6 +72,13 @@ def test_numbers_keep_their_digits(tmp_path: Path, number: str) -> None:
         ('{"a": 1, "a": 2}', "record:duplicate_key"),
         ('{"a": {"b": 1, "b": 1}}', "record:duplicate_key"),
         ('{"a.b": 1, "a": {"b": 2}}', "record:duplicate_key"),
+        ('{"a": {"b": 1}, "a": {"c": 2}}', "record:duplicate_key"),
+        ('{"a": {"b": 1}, "a": 2}', "record:duplicate_key"),
+        ('{"a": {"b": 1}, "a": {"c": "\\n"}}', "record:duplicate_key"),
+        ('{"a": [1, NaN]}', "record:json"),
+        ('{"a": [{"b": [-Infinity]}]}', "record:json"),
+        ('{"a": [{"x": 1, "x": 2}]}', "record:duplicate_key"),
+        ('{"a": [[{"b": {"x": 1, "x": 2}}]]}', "record:duplicate_key"),
         ('{"_line": 7}', "record:duplicate_key"),
         ("a,b,c", "record:json"),
         ('{"a": "\\ud83d"}', "record:encoding"),
@@ -85,6 +92,66 @@ def test_what_is_no_record_is_set_aside(tmp_path: Path, line: str, rule: str) ->
     assert records.rejects.rows() == [(2, line, rule)]
     assert [row["_line"] for row in rows(records)] == [1, 4]
     assert records.count == 3
+
+
+def test_what_all_lines_say_twice_is_set_aside(tmp_path: Path) -> None:
+    """Also where it is the shape of the file, and one of its lines has an escape."""
+    plain, escaped = '{"a":{"b":1},"a":{"c":"x"}}', '{"a":{"b":1},"a":{"c":"\\t"}}'
+    records = read(tmp_path, f"{plain}\n{escaped}\n{plain}\n")
+    assert records.rejects["_line"].to_list() == [1, 2, 3]
+    assert records.rejects["rule"].unique().to_list() == ["record:duplicate_key"]
+    assert records.rows.is_empty()
+
+
+def test_lists_are_what_was_sent(tmp_path: Path) -> None:
+    """A number is told from a text, and keeps its digits."""
+    lists = [
+        *('[1, "1", 1.10, -0, 1e3, 12345678901234567890123]', "[]", "[[], {}]", '["é\\n\\"q\\""]'),
+        *('[true, false, null, {"x": 1.0, "y": {"z": ["2"]}}]', '["\\ud83d"]', '["\\u0000"]'),
+    ]
+    records = read(tmp_path, "".join(f'{{"a":{each}}}\n' for each in lists))
+    assert records.rows["a"].to_list() == lists
+
+
+def nested(depth: int, value: str) -> str:
+    """A record of so many objects within one another."""
+    return '{"a":' * depth + value + "}" * depth
+
+
+@pytest.mark.parametrize("value", ["1", '"x"', '"\\t"'])
+def test_how_deep_a_record_may_be(tmp_path: Path, value: str) -> None:
+    """It is the same by shape and by line, and does not depend on how deep the parser gets."""
+    most = nested(MOST_DEPTH, value)
+    assert shape_of(most)
+    depths = [MOST_DEPTH, MOST_DEPTH + 1, 500, 900, 3_000, 5_000]
+    lines = [nested(depth, each) for depth in depths for each in ('"x"', value)]
+    records = read(tmp_path, "".join(line + "\n" for line in lines))
+    assert records.rows["_line"].to_list() == [1, 2]
+    assert records.rejects.rows() == [
+        (number, line, "record:json") for number, line in enumerate(lines[2:], 3)
+    ]
+
+
+def test_how_deep_a_list_may_be(tmp_path: Path) -> None:
+    """Lists count as objects do."""
+    within = ["[" * depth + "]" * depth for depth in (MOST_DEPTH - 1, MOST_DEPTH, 900)]
+    records = read(tmp_path, "".join(f'{{"a":{each}}}\n' for each in within))
+    assert records.rows["a"].to_list() == within[:1]
+    assert records.rejects.select("_line", "rule").rows() == [
+        (2, "record:json"),
+        (3, "record:json"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["x" * 2_000_000, "é" * 33_000], ids=["x", "é"])
+def test_names_may_be_longer_than_a_pattern(tmp_path: Path, name: str) -> None:
+    """They are read line by line then, as are many blanks behind the last value."""
+    lines = [f'{{"{name}":1}}', f'{{"{name}":"\\n"}}']
+    assert shape_of(lines[0]) is None
+    records = read(tmp_path, "".join(line + "\n" for line in lines))
+    assert records.rows.rows() == [("1", 1), ("\n", 2)]
+    assert shape_of('{"a":1' + " " * 70_000 + "}") is None
+    assert shape_of('{"' + "x" * 60_000 + '":1}')
 
 
 def test_bytes_that_are_no_utf8(tmp_path: Path) -> None:
@@ -172,6 +239,7 @@ def test_a_page_has_a_list(body: bytes) -> None:
         ' { "a" : "x, y" ,\t"b": {"c": "\\"q\\" \\u00e9", "d": {"e": false}}, "f": "" } ',
         '{"ü": "\\\\", "x y": "{\\"a\\": 1, \\"b\\": 2}"}',
         '{"a,b": 1}',
+        '{"a": {"a": {"b": 1}, "b": 1}, "b": {"a": 1}}',
     ],
 )
 def test_line_of_plain_values_has_a_shape(line: str) -> None:
@@ -214,6 +282,8 @@ def test_a_shape_takes_no_line_that_is_another() -> None:
     "line",
     [
         *('{"a": [1]}', "{}", '{"a": {}}', '{"a": 1', '{"a" 1}', '{"a": 1} x', '{"a": 1,}'),
+        *('{"a":{"b":1},"a":{"c":2}}', '{"a":{"b":1},"a":2}', '{"a":2,"b":3,"a":{"b":1}}'),
+        *('{"x":{"a":{"b":1},"c":2,"a":{"d":1}}}', '{"a":{"b":1},"c":{"b":1},"a":{"c":1}}'),
         *('{"a": 1, "a": 2}', '{"a.b": 1, "a": {"b": 2}}', '{"_line": 1}', '{"a": 01}', "[1]"),
         *('{"a": NaN}', '{"a": "\\ud83d"}', '{"a": "\\u0000"}', '{"a": "\\x"}'),
     ],
@@ -229,6 +299,8 @@ LINES = st.one_of(
     st.builds(json.dumps, RECORDS, ensure_ascii=st.booleans()),
     st.builds(partial(json.dumps, separators=(",", ":"), ensure_ascii=False), RECORDS),
     st.sampled_from(['{"a": 1.50}', '{"a": NaN}', '{"a": 1, "a": 2}', '{"a": "x"', "12", ""]),
+    st.sampled_from(['{"a":{"b":1},"a":{"c":"x"}}', '{"a":{"b":1},"a":{"c":"\\t"}}']),
+    st.sampled_from(['{"a":[1,"1",NaN]}', '{"a":[{"b":1,"b":2}]}', '{"a":[1.10,"x"]}']),
     st.sampled_from(['{"a":"x,\\"a\\":1","b":2}', '{"a":",","b":null}', '{"a":null,"b":"null"}']),
 )
 

@@ -14,6 +14,7 @@ from sluicegate.ingestion.accounts import LEFT_OUT, last_runs
 from sluicegate.lake import Session
 from sluicegate.sources import Delimited, Detected, Excel, FixedWidth, Format, Ndjson
 from sluicegate.sources.delimited import read_delimited
+from sluicegate.sources.ndjson import read_ndjson
 from sluicegate.testing.workbooks import workbook
 from tests.files.test_opening import zipped
 from tests.unit.kit import batch, orders, source
@@ -127,3 +128,18 @@ def test_blank_lines_at_the_end_and_in_empty_files_of_a_zip(
     made = batch(tmp_path, f"{header}1,a\n2,b" + 9 * "\n")
     (receipt,) = ingest(source(contract=Codes, format=Delimited()), [made], session, "run").receipts
     assert (receipt.published, receipt.left_out) == (2, {"blank": 8})
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 1_000])
+@pytest.mark.parametrize("end", ["", "\n\n\n", "\n\r\n\n\n\n"])
+def test_blank_lines_behind_the_last_object_are_counted(
+    tmp_path: Path, size: int, end: str
+) -> None:
+    """The last block may hold nothing else: it is a part without records, with its share."""
+    file = tmp_path / "drop"
+    file.write_text(f'\n\n{{"a": 1}}\n\n\n\n{{"a": 2, "b": 3}}\n{end}', newline="")
+    parts = [*read_ndjson(file, size=size)]
+    assert sum(part.count for part in parts) == 2
+    assert sum(part.left_out.get("blank", 0) for part in parts) == 5 + end.count("\n")
+    assert sum(part.share for part in parts) == pytest.approx(1.0)
+    assert parts[-1].header == ("a", "b")
