@@ -40,17 +40,14 @@ def told(found: Previewed | SluicegateError) -> None:
     if isinstance(found, SluicegateError):
         render.error(found, json=False)
         return
-    if found.detected is None:
-        out.print(f"[bold]{escape(str(found.file))}[/bold]: empty; a batch like this is held")
-    else:
-        dialect = escape(str(found.detected.dialect))
-        out.print(f"[bold]{escape(str(found.file))}[/bold]: {dialect}")
-        if found.detected.rival and found.detected.confidence < _UNSURE:
-            out.print(f"[yellow]nearly as likely:[/yellow] {escape(str(found.detected.rival))}")
-        _columns(found)
-        _rows(found)
-        _rejected(found)
-        _counts(found)
+    dialect = escape(str(found.detected.dialect))
+    out.print(f"[bold]{escape(str(found.file))}[/bold]: {dialect}")
+    if found.detected.rival and found.detected.confidence < _UNSURE:
+        out.print(f"[yellow]nearly as likely:[/yellow] {escape(str(found.detected.rival))}")
+    _columns(found)
+    _rows(found)
+    _rejected(found)
+    _counts(found)
     if found.written:
         told = f"; {found.changed:,} cells changed for spreadsheets" if found.changed else ""
         out.print(f"written: {escape(str(found.written))}{told}", soft_wrap=True)
@@ -107,9 +104,7 @@ def _counts(found: Previewed) -> None:
         for part, word in _PARTS.items()
         if found.counts[part] or part is Part.ROW
     ]
-    if repeated := found.counts[Part.HEADER] - bool(
-        found.detected and found.detected.dialect.header
-    ):
+    if repeated := found.counts[Part.HEADER] - bool(found.detected.dialect.header):
         counts.append(f"{repeated:,} more of the header")
     read = "" if found.whole else f" in the first {found.counts.total():,} records"
     out.print(f"{', '.join(counts)}{read}")

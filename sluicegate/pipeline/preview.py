@@ -13,7 +13,6 @@ from typing import Any
 from sluicegate.csv_files import CsvWriter, told, whole_file
 from sluicegate.dialect import (
     Detected,
-    Kind,
     Part,
     Reading,
     Record,
@@ -23,7 +22,7 @@ from sluicegate.dialect import (
     sample_of,
     shape_of,
 )
-from sluicegate.errors import ConfigurationError, SluicegateError
+from sluicegate.errors import BatchRefused, ConfigurationError, SluicegateError
 from sluicegate.opening import Content, Member, members_of
 
 MOST_READ = 100_000
@@ -37,6 +36,8 @@ _MOST_REJECTED = 1_000
 
 _PACKINGS = frozenset({"gz", "zst", "bz2", "xz", "zip"})
 
+_AGAIN = "have the provider send it again, unless there was nothing to send"
+
 _NOTHING = b"\0\t\n\r \xef\xbb\xbf\xfe\xff"
 
 
@@ -45,7 +46,7 @@ class Previewed:
     """How a file would be read.
 
     Attributes:
-        detected: its dialect; None of an empty file, which has none.
+        detected: its dialect.
         header: names of the columns.
         absent: names in the header of columns that no row has.
         shapes: what each of them looks like.
@@ -58,7 +59,7 @@ class Previewed:
     """
 
     file: Content
-    detected: Detected | None
+    detected: Detected
     header: tuple[str, ...]
     shapes: tuple[Shape, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
@@ -71,11 +72,10 @@ class Previewed:
 
     def to_dict(self) -> dict[str, Any]:
         """For programs."""
-        dialect = self.detected.dialect if self.detected else None
         return {
             "file": str(self.file),
-            "dialect": dialect and dialect.to_dict(),
-            "confidence": self.detected and round(self.detected.confidence, 3),
+            "dialect": self.detected.dialect.to_dict(),
+            "confidence": round(self.detected.confidence, 3),
             "columns": [
                 {"name": name, "type": shape.kind.value, "notes": list(shape.notes)}
                 for name, shape in zip(self.header, self.shapes, strict=True)
@@ -134,7 +134,9 @@ def preview(
     name, place = _named(file)
     with told(place):
         if not sample_of(file, name).head.strip(_NOTHING):
-            return _nothing(file, tuple(columns), output, exact=exact)
+            raise BatchRefused(
+                "The file is empty: it has not even a header.", where=name, hint=_AGAIN
+            )
         detected = detect_file(file, columns=columns, name=name)
         reading = Reading(detected.dialect, columns, name)
         with lines_of_file(file, detected.dialect, name) as lines:
@@ -143,10 +145,12 @@ def preview(
                 seen = _Seen(reading, rows)
                 seen.all(islice(parts, MOST_READ))
                 whole = next(parts, None) is None
+                _require_records(file, reading, name, whole=whole)
             else:
                 with whole_file(output) as target:
                     seen = _Seen(reading, rows, CsvWriter(target, exact=exact))
                     seen.all(parts)
+                    _require_records(file, reading, name)
                 whole = True
     return Previewed(
         file,
@@ -160,6 +164,21 @@ def preview(
         output,
         reading.absent,
         seen.changed,
+    )
+
+
+def _require_records(file: Content, reading: Reading, name: str, *, whole: bool = True) -> None:
+    """Refuse a file without records, as a source does that does not say otherwise.
+
+    One file of a zip may have none: the others are of the same batch.
+    """
+    found = reading.counts[Part.ROW] + reading.counts[Part.REJECT]
+    if found or not whole or isinstance(file, Member):
+        return
+    raise BatchRefused(
+        "The file has a header and not a single record.",
+        where=name,
+        hint=f"{_AGAIN}; a source that declares may_be_empty=True takes it as it is",
     )
 
 
@@ -257,17 +276,3 @@ class _Seen:
                 self._writer.write([self.reading.header])
                 self._begun = True
             self._writer.write(rows)
-
-
-def _nothing(
-    file: Content, columns: tuple[str, ...], output: Path | None, *, exact: bool
-) -> Previewed:
-    """An empty file: a table without rows, of columns that only the caller knows."""
-    changed = 0
-    if output:
-        with whole_file(output) as target:
-            writer = CsvWriter(target, exact=exact)
-            writer.write([columns] if columns else [])
-            changed = writer.changed
-    empty = tuple(Shape(Kind.EMPTY) for _ in columns)
-    return Previewed(file, None, columns, empty, written=output, changed=changed)

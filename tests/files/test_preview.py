@@ -185,22 +185,27 @@ def test_what_is_not_there_is_named(tmp_path: Path, sales: Path) -> None:
     assert "cannot be written there" in nowhere.stderr
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf"])
-def test_an_empty_file_is_a_table_without_rows(tmp_path: Path, content: bytes) -> None:
-    """Of the columns that are known; it is said that a batch like this is held."""
-    file, place = tmp_path / "f.csv", tmp_path / "plain.csv"
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf", b"id,name\n"])
+def test_a_file_without_records_is_held_like_any_other(tmp_path: Path, content: bytes) -> None:
+    """Nothing is written of it; the others are, and the exit code is that of a held file."""
+    file, good, folder = tmp_path / "f.csv", tmp_path / "good.csv", tmp_path / "out"
     file.write_bytes(content)
-    result = preview(file, "--columns", "a,b", "--output", place)
-    assert (result.exit_code, "empty" in result.stdout) == (0, True)
-    assert place.read_text() == "a,b\n"
+    good.write_text("id,name\n1,x\n")
+    result = preview(file, good, "--columns", "id,name", "--output", folder)
+    assert result.exit_code == BatchRefused.exit_code
+    assert "f.csv" in result.stderr
+    assert "have the provider send it again" in result.stderr
+    assert [each.name for each in folder.iterdir()] == ["good.csv"]
+    assert preview(file).exit_code == BatchRefused.exit_code
+    (found,) = told(file)
+    assert (found["error"], found["exit_code"]) == ("BatchRefused", BatchRefused.exit_code)
 
 
-def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
-    """Its columns are named, and look like nothing."""
-    file, place = tmp_path / "f.csv", tmp_path / "plain.csv"
-    file.write_text("id,name\n")
-    preview(file, "--output", place)
-    assert place.read_text() == "id,name\n"
+def test_one_file_of_a_zip_may_have_a_header_alone(tmp_path: Path) -> None:
+    """The batch has the records of the others; its columns are named, and look like nothing."""
+    file = tmp_path / "drop.zip"
+    file.write_bytes(zipped({"a.csv": b"id,name\n", "b.csv": b"id,name\n1,x\n"}))
+    assert preview(file).exit_code == 0
     assert [column["type"] for column in told(file)[0]["columns"]] == ["empty", "empty"]
 
 
