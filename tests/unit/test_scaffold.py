@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,7 @@ from sluicegate.scaffold.columns import Proposed
 from sluicegate.scaffold.module import module_of
 from sluicegate.scaffold.names import columns_of
 from sluicegate.scaffold.origin import file_of
+from sluicegate.scaffold.patterns import pattern_of
 from sluicegate.scaffold.proposal import Proposal
 from sluicegate.scaffold.suite import suite_of
 from sluicegate.scaffold.trial import Trial
@@ -161,6 +163,28 @@ def test_what_a_column_has_is_promised(guessed: dict[str, Proposed]) -> None:
     assert (guessed["class_value"].ge, guessed["class_value"].le) == (0, 6)
     assert guessed["amount"].ge == 0
     assert [name for name, each in guessed.items() if each.nullable] == ["note"]
+
+
+@pytest.mark.parametrize(
+    ("now", "later", "pattern"),
+    [
+        (["19-Mar-11", "28-Mar-11"], "1-Apr-12", "[0-9]{1,2}-[A-Z][a-z]{2}-[0-9]{1,2}"),
+        (["01/03/2026", "31/03/2026"], "02/04/2027", "[0-9]{2}/[0-9]{2}/[0-9]{4}"),
+        (["19 March 2026", "28 March 2026"], "1 April 2026", None),
+        (["Mar-0001", "Mar-0002"], "Apr-0001", "[A-Z][a-z]{2}-[0-9]{4}"),
+        (["EUR 12", "EUR 15"], "USD 12", "[A-Z]{3} [0-9]{2}"),
+        (["12 kg", "15 kg"], "12 lb", "[0-9]{2} [a-z]{2}"),
+        (["AB", "AC"], "BA", "[A-Z]{2}"),
+        (["INV-2026-01", "INV-2026-02"], "INV-2027-11", "INV-[0-9]{4}-[0-9]{2}"),
+        (["T0001", "T0002"], "T9999", "T[0-9]{4}"),
+    ],
+)
+def test_a_pattern_holds_for_the_next_file_too(
+    now: list[str], later: str, pattern: str | None
+) -> None:
+    """Letters stand for themselves only where identifiers begin with them."""
+    assert pattern_of(pl.Series(now), 0.97) == pattern
+    assert pattern is None or re.fullmatch(pattern, later)
 
 
 def test_what_looks_personal_says_so(guessed: dict[str, Proposed]) -> None:
