@@ -13,11 +13,13 @@ from typing import Any
 from sluicegate.csv_files import CsvWriter, told, whole_file
 from sluicegate.dialect import (
     Detected,
+    Kind,
     Part,
     Reading,
     Record,
     Shape,
     detect_file,
+    folded,
     lines_of_file,
     sample_of,
     shape_of,
@@ -56,6 +58,8 @@ class Previewed:
         whole: whether all of the file was read.
         written: where the reading is, if it was written.
         changed: cells that were written otherwise, so that no spreadsheet runs them.
+        named: how many names were given.
+        unknown: those of them that no column has.
     """
 
     file: Content
@@ -69,6 +73,8 @@ class Previewed:
     written: Path | None = None
     absent: tuple[str, ...] = ()
     changed: int = 0
+    named: int = 0
+    unknown: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For programs."""
@@ -81,6 +87,7 @@ class Previewed:
                 for name, shape in zip(self.header, self.shapes, strict=True)
             ],
             "absent": list(self.absent),
+            "unknown": list(self.unknown),
             "rows": [list(row) for row in self.rows],
             "rejected": [
                 {"line": record.line, "rule": record.flaw, "text": record.text}
@@ -156,7 +163,7 @@ def preview(
         file,
         detected,
         reading.header,
-        tuple(shape_of(column) for column in seen.columns()),
+        tuple(_shape(column, reading.counts[Part.ROW]) for column in seen.columns()),
         tuple(seen.rows[:rows]),
         tuple(seen.rejected),
         reading.counts,
@@ -164,7 +171,23 @@ def preview(
         output,
         reading.absent,
         seen.changed,
+        len(columns),
+        _unknown(columns, (*reading.header, *reading.absent)),
     )
+
+
+def _shape(cells: Sequence[str], rows: int) -> Shape:
+    """What a column looks like; of one that is empty, how far down that is known."""
+    shape = shape_of(cells)
+    if shape.kind is Kind.EMPTY and len(cells) < rows:
+        return Shape(shape.kind, (f"in the first {len(cells):,} rows",))
+    return shape
+
+
+def _unknown(names: Sequence[str], header: Sequence[str]) -> tuple[str, ...]:
+    """The names that are none of the header's, however they are written there."""
+    found = {folded(name) for name in header}
+    return tuple(name for name in names if folded(name) not in found)
 
 
 def _require_records(file: Content, reading: Reading, name: str, *, whole: bool = True) -> None:

@@ -106,6 +106,37 @@ def test_names_help(tmp_path: Path) -> None:
     assert isinstance(wrong.exception, ConfigurationError)
 
 
+def test_names_that_no_column_has_are_told(tmp_path: Path) -> None:
+    """All of them or some; however a name is written there."""
+    file = tmp_path / "f.csv"
+    file.write_text("Pay Day,amount\n1,2\n3,4\n")
+    said = "names of --columns"
+    assert said not in preview(file, "--columns", "pay_day,amount").stdout
+    assert said not in preview(file).stdout
+    none = preview(file, "--columns", "foo,bar").stdout
+    assert "none of the 2 names of --columns is in the header: foo, bar" in none
+    some = preview(file, "--columns", "amount,foo").stdout
+    assert "1 of the 2 names of --columns is not in the header: foo" in some
+    assert told(file, "--columns", "amount,foo")[0]["unknown"] == ["foo"]
+
+
+def test_what_is_not_shown_is_counted(tmp_path: Path) -> None:
+    """Columns that a terminal has no room for, and how far down an empty column is known."""
+    file = tmp_path / "f.csv"
+    head = [f"n{at}" for at in range(21)]
+    rows = [["1"] * 20 + ["" if row < 1_000 else "x"] for row in range(1_001)]
+    file.write_text("".join(f"{','.join(row)}\n" for row in [head, *rows]))
+    result = preview(file)
+    assert "… and 9 more columns" in result.stdout
+    assert "in the first 1,000 rows" in result.stdout
+    (found,) = told(file)
+    assert found["columns"][-1] == {
+        "name": "n20",
+        "type": "empty",
+        "notes": ["in the first 1,000 rows"],
+    }
+
+
 def test_several_files_go_to_a_folder_and_one_bad_file_spoils_none(
     tmp_path: Path, sales: Path
 ) -> None:
