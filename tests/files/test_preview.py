@@ -214,6 +214,8 @@ def test_what_is_not_there_is_named(tmp_path: Path, sales: Path) -> None:
     nowhere = preview(sales, "--output", tmp_path / "none" / "plain.csv")
     assert nowhere.exit_code in {ConfigurationError.exit_code, EnvironmentFailed.exit_code}
     assert "cannot be written there" in nowhere.stderr
+    assert str(tmp_path / "none" / "plain.csv") in nowhere.stderr
+    assert ".part" not in nowhere.stderr
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf", b"id,name\n"])
