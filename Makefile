@@ -72,7 +72,7 @@ data: $(RUNTIME) ## Write all sources and their truth (ROWS=200000 DAYS=30 SEED=
 	  --start '$(START)' --landing data/landing --truth data/truth --processor data/processor
 
 source: $(RUNTIME) ## Propose a source from a file: contract, model, test (FROM=path-or-url NAME=x LAND=)
-	@[[ -n '$(NAME)' && -n "$$FROM" ]] || { \
+	@[[ -n '$(NAME)' && -n "$${FROM:-}" ]] || { \
 	  echo 'Say what to read, and how to call it: make source FROM=path-or-url NAME=x' >&2; exit 2; }
 	@$(BIN)/sluicegate source '$(NAME)' --from "$$FROM" $(if $(LAND),--land)
 

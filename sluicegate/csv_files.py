@@ -77,7 +77,11 @@ def whole_file(place: Path) -> Iterator[IO[str]]:
 
 @contextmanager
 def told(place: Path, done: str = "read") -> Iterator[None]:
-    """Name what the system says of a file."""
+    """Name what the system says of a file; one that is written by the name that was asked for."""
+
+    def where(error: OSError) -> str:
+        return str(place if done == "written" else error.filename or place)
+
     try:
         yield
     except SluicegateError:
@@ -85,12 +89,12 @@ def told(place: Path, done: str = "read") -> Iterator[None]:
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise ConfigurationError(
             "There is no such file." if done == "read" else "It cannot be written there.",
-            where=str(error.filename or place),
+            where=where(error),
             hint=f"look at the path: {error.strerror}",
         ) from error
     except OSError as error:
         raise EnvironmentFailed(
             f"The file cannot be {done}: {error.strerror or type(error).__name__}.",
-            where=str(error.filename or place),
+            where=where(error),
             hint="look at its permissions, and at the free space of the disk",
         ) from error

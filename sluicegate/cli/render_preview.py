@@ -40,17 +40,14 @@ def told(found: Previewed | SluicegateError) -> None:
     if isinstance(found, SluicegateError):
         render.error(found, json=False)
         return
-    if found.detected is None:
-        out.print(f"[bold]{escape(str(found.file))}[/bold]: empty; a batch like this is held")
-    else:
-        dialect = escape(str(found.detected.dialect))
-        out.print(f"[bold]{escape(str(found.file))}[/bold]: {dialect}")
-        if found.detected.rival and found.detected.confidence < _UNSURE:
-            out.print(f"[yellow]nearly as likely:[/yellow] {escape(str(found.detected.rival))}")
-        _columns(found)
-        _rows(found)
-        _rejected(found)
-        _counts(found)
+    dialect = escape(str(found.detected.dialect))
+    out.print(f"[bold]{escape(str(found.file))}[/bold]: {dialect}")
+    if found.detected.rival and found.detected.confidence < _UNSURE:
+        out.print(f"[yellow]nearly as likely:[/yellow] {escape(str(found.detected.rival))}")
+    _columns(found)
+    _rows(found)
+    _rejected(found)
+    _counts(found)
     if found.written:
         told = f"; {found.changed:,} cells changed for spreadsheets" if found.changed else ""
         out.print(f"written: {escape(str(found.written))}{told}", soft_wrap=True)
@@ -82,8 +79,26 @@ def _columns(found: Previewed) -> None:
     if (more := len(found.header) - _MOST_SHAPES) > 0:
         out.print(f"[dim]… and {more:,} more columns[/dim]")
     if found.absent:
-        names = ", ".join(map(_shown, found.absent[:_MOST_COLUMNS]))
-        out.print(f"[yellow]named, but in no row:[/yellow] {names}")
+        out.print(f"[yellow]named, but in no row:[/yellow] {_listed(found.absent)}")
+    if found.unknown:
+        out.print(f"[yellow]{_missed(found)} in the header:[/yellow] {_listed(found.unknown)}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = ", …" if len(names) > _MOST_COLUMNS else ""
+    return f"{', '.join(map(_shown, names[:_MOST_COLUMNS]))}{more}"
+
+
+def _missed(found: Previewed) -> str:
+    """How many of the names that were given no column has."""
+    missed, given = len(found.unknown), found.named
+    if missed == given:
+        return (
+            f"none of the {given:,} names of --columns is"
+            if given > 1
+            else "the name of --columns is not"
+        )
+    return f"{missed:,} of the {given:,} names of --columns {'is' if missed == 1 else 'are'} not"
 
 
 def _rows(found: Previewed) -> None:
@@ -93,6 +108,8 @@ def _rows(found: Previewed) -> None:
     for row in found.rows:
         table.add_row(*map(_shown, row[:_MOST_COLUMNS]))
     out.print(table)
+    if (more := len(found.header) - _MOST_COLUMNS) > 0:
+        out.print(f"[dim]… and {more:,} more {'column' if more == 1 else 'columns'}[/dim]")
 
 
 def _rejected(found: Previewed) -> None:
@@ -107,9 +124,7 @@ def _counts(found: Previewed) -> None:
         for part, word in _PARTS.items()
         if found.counts[part] or part is Part.ROW
     ]
-    if repeated := found.counts[Part.HEADER] - bool(
-        found.detected and found.detected.dialect.header
-    ):
+    if repeated := found.counts[Part.HEADER] - bool(found.detected.dialect.header):
         counts.append(f"{repeated:,} more of the header")
     read = "" if found.whole else f" in the first {found.counts.total():,} records"
     out.print(f"{', '.join(counts)}{read}")

@@ -8,14 +8,17 @@ from sluicegate.dialect.detect import Detected, detect, lines_of
 from sluicegate.dialect.dialect import Declared, Dialect
 from sluicegate.dialect.encoding import encoding_of
 from sluicegate.dialect.files import detect_file, lines_of_file, sample_of
+from sluicegate.dialect.header import folded
 from sluicegate.dialect.kinds import Kind, kind_of
 from sluicegate.dialect.reading import Left, Part, Reading
 from sluicegate.dialect.records import ENCODING, FIELDS, QUOTING, Lexer, Record
-from sluicegate.dialect.shapes import Shape, shape_of
+from sluicegate.dialect.shapes import CODES, PADDED, Shape, shape_of
 
 __all__ = [
+    "CODES",
     "ENCODING",
     "FIELDS",
+    "PADDED",
     "QUOTING",
     "Declared",
     "Detected",
@@ -30,6 +33,7 @@ __all__ = [
     "detect",
     "detect_file",
     "encoding_of",
+    "folded",
     "kind_of",
     "lines_of",
     "lines_of_file",

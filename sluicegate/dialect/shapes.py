@@ -12,6 +12,12 @@ from sluicegate.dialect.kinds import NUMBERS, Kind, kind_of
 _MIXED = 0.9
 """Share of the cells that have one type, where the rest are worth a word."""
 
+PADDED = "^[+-]?0[0-9]"
+"""How digits begin that are no number: as one they would lose their noughts."""
+
+CODES = "digits with leading zeros: codes, not numbers"
+"""What is said of them."""
+
 _NUMBER = re.compile(r"\d[\d.,' \u00a0\u202f]*")
 _GROUPED = re.compile(r"[1-9]\d{0,2}([.,])\d{3}")
 _DAY = re.compile(r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})")
@@ -40,7 +46,7 @@ def shape_of(cells: Iterable[str]) -> Shape:
         return Shape(Kind.EMPTY)
     if kinds.keys() <= NUMBERS:
         kind = Kind.DECIMAL if Kind.DECIMAL in kinds else Kind.INTEGER
-        return Shape(kind, _numbers(filled))
+        return _padded(kind, filled) or Shape(kind, _numbers(filled))
     kind, count = kinds.most_common(1)[0]
     if kind in NUMBERS:
         count = sum(kinds[each] for each in NUMBERS)
@@ -48,12 +54,31 @@ def shape_of(cells: Iterable[str]) -> Shape:
     if kind is Kind.ODD or count < kinds.total() * _MIXED:
         return Shape(Kind.TEXT)
     right = [cell for cell in filled if kind_of(cell) is kind]
-    notes = [] if count == kinds.total() else [f"{kinds.total() - count:,} of them are not"]
+    notes = [] if count == kinds.total() else [_others(kinds, kind)]
+    if codes := _padded(kind, right):
+        return Shape(codes.kind, (*codes.notes, *notes))
     if kind is Kind.DECIMAL:
         notes += _numbers(right)
     if kind in {Kind.DATE, Kind.TIMESTAMP}:
         notes += _days(right)
     return Shape(kind, tuple(notes))
+
+
+def _padded(kind: Kind, cells: Sequence[str]) -> Shape | None:
+    """Texts, if integers are padded with noughts."""
+    if kind is Kind.INTEGER and any(re.match(PADDED, cell) for cell in cells):
+        return Shape(Kind.TEXT, (CODES,))
+    return None
+
+
+def _others(kinds: Counter[Kind], kind: Kind) -> str:
+    """How many cells are of another kind than most, and of which."""
+    of_it = NUMBERS if kind in NUMBERS else {kind}
+    others = {each: count for each, count in kinds.items() if each not in of_it}
+    named = sorted("something else" if each is Kind.ODD else each.value for each in others)
+    count = sum(others.values())
+    look = "looks" if count == 1 else "look"
+    return f"{count:,} of {kinds.total():,} cells {look} like {' or '.join(named)}"
 
 
 def _numbers(cells: Sequence[str]) -> tuple[str, ...]:

@@ -11,13 +11,14 @@ import re
 
 import polars as pl
 
-from sluicegate.contracts import Contract
+from sluicegate.contracts import Column, Contract
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion.sift import Sifted
 from sluicegate.ingestion.table import raw_table
 from sluicegate.lake import Session
 from sluicegate.lake.connection import identifier
-from sluicegate.sources import Source
+from sluicegate.sources import LINE, Source
+from sluicegate.sources.members import of_several
 
 
 class Whole:
@@ -60,13 +61,32 @@ class Whole:
                 f"The batch lacks {absent.height:,} of the {theirs.height:,} rows that are "
                 f"published ({absent.height / theirs.height:.1%}); it may lack "
                 f"{source.may_shrink:.1%}.",
-                hint="have the provider send a complete one; if so many were deleted, raise "
-                f"may_shrink of source {source.name!r}",
+                hint=self._next(accepted),
             )
         known = pl.concat([theirs, accepted])
         unclear = refused.join(known, on=keys, how="anti")["record"].to_list() + self._unparsed
         absent = absent.join(refused.select(keys), on=keys, how="anti")
         return _unmentioned(absent, unclear, source.contract)
+
+    def _next(self, accepted: pl.DataFrame) -> str:
+        """What to do of a batch that lacks too much."""
+        places = [each.name for each in self._source.contract.columns() if _is_place(each)]
+        for key in places:
+            if of_several(self._theirs[key]) is not of_several(accepted[key]):
+                return (
+                    f"the key {key} is the place in the file, which is another in a zip of several "
+                    "files, so that no row is the one that is published: declare a key of what "
+                    "stands in the records, or have files come packed as before; to replace all "
+                    f'rows this once, set may_shrink="100 %" of source {self._source.name!r}'
+                )
+        return (
+            "have the provider send a complete one; if so many were deleted, raise may_shrink of "
+            f"source {self._source.name!r}"
+        )
+
+
+def _is_place(column: Column) -> bool:
+    return column.key and column.reads == LINE
 
 
 def _unmentioned(absent: pl.DataFrame, texts: list[str], contract: type[Contract]) -> pl.DataFrame:

@@ -19,11 +19,12 @@ from sluicegate.dialect import (
     Record,
     Shape,
     detect_file,
+    folded,
     lines_of_file,
     sample_of,
     shape_of,
 )
-from sluicegate.errors import ConfigurationError, SluicegateError
+from sluicegate.errors import BatchRefused, ConfigurationError, SluicegateError
 from sluicegate.opening import Content, Member, members_of
 
 MOST_READ = 100_000
@@ -37,6 +38,8 @@ _MOST_REJECTED = 1_000
 
 _PACKINGS = frozenset({"gz", "zst", "bz2", "xz", "zip"})
 
+_AGAIN = "have the provider send it again, unless there was nothing to send"
+
 _NOTHING = b"\0\t\n\r \xef\xbb\xbf\xfe\xff"
 
 
@@ -45,7 +48,7 @@ class Previewed:
     """How a file would be read.
 
     Attributes:
-        detected: its dialect; None of an empty file, which has none.
+        detected: its dialect.
         header: names of the columns.
         absent: names in the header of columns that no row has.
         shapes: what each of them looks like.
@@ -55,10 +58,12 @@ class Previewed:
         whole: whether all of the file was read.
         written: where the reading is, if it was written.
         changed: cells that were written otherwise, so that no spreadsheet runs them.
+        named: how many names were given.
+        unknown: those of them that no column has.
     """
 
     file: Content
-    detected: Detected | None
+    detected: Detected
     header: tuple[str, ...]
     shapes: tuple[Shape, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
@@ -68,19 +73,21 @@ class Previewed:
     written: Path | None = None
     absent: tuple[str, ...] = ()
     changed: int = 0
+    named: int = 0
+    unknown: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For programs."""
-        dialect = self.detected.dialect if self.detected else None
         return {
             "file": str(self.file),
-            "dialect": dialect and dialect.to_dict(),
-            "confidence": self.detected and round(self.detected.confidence, 3),
+            "dialect": self.detected.dialect.to_dict(),
+            "confidence": round(self.detected.confidence, 3),
             "columns": [
                 {"name": name, "type": shape.kind.value, "notes": list(shape.notes)}
                 for name, shape in zip(self.header, self.shapes, strict=True)
             ],
             "absent": list(self.absent),
+            "unknown": list(self.unknown),
             "rows": [list(row) for row in self.rows],
             "rejected": [
                 {"line": record.line, "rule": record.flaw, "text": record.text}
@@ -134,7 +141,9 @@ def preview(
     name, place = _named(file)
     with told(place):
         if not sample_of(file, name).head.strip(_NOTHING):
-            return _nothing(file, tuple(columns), output, exact=exact)
+            raise BatchRefused(
+                "The file is empty: it has not even a header.", where=name, hint=_AGAIN
+            )
         detected = detect_file(file, columns=columns, name=name)
         reading = Reading(detected.dialect, columns, name)
         with lines_of_file(file, detected.dialect, name) as lines:
@@ -143,16 +152,18 @@ def preview(
                 seen = _Seen(reading, rows)
                 seen.all(islice(parts, MOST_READ))
                 whole = next(parts, None) is None
+                _require_records(file, reading, name, whole=whole)
             else:
                 with whole_file(output) as target:
                     seen = _Seen(reading, rows, CsvWriter(target, exact=exact))
                     seen.all(parts)
+                    _require_records(file, reading, name)
                 whole = True
     return Previewed(
         file,
         detected,
         reading.header,
-        tuple(shape_of(column) for column in seen.columns()),
+        tuple(_shape(column, reading.counts[Part.ROW]) for column in seen.columns()),
         tuple(seen.rows[:rows]),
         tuple(seen.rejected),
         reading.counts,
@@ -160,6 +171,37 @@ def preview(
         output,
         reading.absent,
         seen.changed,
+        len(columns),
+        _unknown(columns, (*reading.header, *reading.absent)),
+    )
+
+
+def _shape(cells: Sequence[str], rows: int) -> Shape:
+    """What a column looks like; of one that is empty, how far down that is known."""
+    shape = shape_of(cells)
+    if shape.kind is Kind.EMPTY and len(cells) < rows:
+        return Shape(shape.kind, (f"in the first {len(cells):,} rows",))
+    return shape
+
+
+def _unknown(names: Sequence[str], header: Sequence[str]) -> tuple[str, ...]:
+    """The names that are none of the header's, however they are written there."""
+    found = {folded(name) for name in header}
+    return tuple(name for name in names if folded(name) not in found)
+
+
+def _require_records(file: Content, reading: Reading, name: str, *, whole: bool = True) -> None:
+    """Refuse a file without records, as a source does that does not say otherwise.
+
+    One file of a zip may have none: the others are of the same batch.
+    """
+    found = reading.counts[Part.ROW] + reading.counts[Part.REJECT]
+    if found or not whole or isinstance(file, Member):
+        return
+    raise BatchRefused(
+        "The file has a header and not a single record.",
+        where=name,
+        hint=f"{_AGAIN}; a source that declares may_be_empty=True takes it as it is",
     )
 
 
@@ -257,17 +299,3 @@ class _Seen:
                 self._writer.write([self.reading.header])
                 self._begun = True
             self._writer.write(rows)
-
-
-def _nothing(
-    file: Content, columns: tuple[str, ...], output: Path | None, *, exact: bool
-) -> Previewed:
-    """An empty file: a table without rows, of columns that only the caller knows."""
-    changed = 0
-    if output:
-        with whole_file(output) as target:
-            writer = CsvWriter(target, exact=exact)
-            writer.write([columns] if columns else [])
-            changed = writer.changed
-    empty = tuple(Shape(Kind.EMPTY) for _ in columns)
-    return Previewed(file, None, columns, empty, written=output, changed=changed)

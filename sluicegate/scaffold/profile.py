@@ -10,7 +10,7 @@ import polars as pl
 
 from sluicegate.contracts import PII, Column, read
 from sluicegate.contracts.texts import as_text
-from sluicegate.dialect import Kind, shape_of
+from sluicegate.dialect import CODES, PADDED, Kind, shape_of
 from sluicegate.sources import LINE
 
 ENOUGH = 0.97
@@ -102,10 +102,10 @@ def profile_of(sent: str, place: int, column: pl.Series, lines: pl.Series) -> Pr
         if filled and unreadable <= filled * (1 - ENOUGH) and (kind == "str" or unreadable < wrong):
             kind, values, wrong = each, reading.value, unreadable
     remarks: tuple[str, ...] = ()
-    if kind == "int" and texts.str.contains("^[+-]?0[0-9]").any():
+    if kind == "int" and texts.str.contains(PADDED).any():
         # As a number it would lose them.
         kind, values, wrong = "str", texts, 0
-        remarks = ("digits with leading zeros: codes, not numbers",)
+        remarks = (CODES,)
     elif kind == "str":
         remarks = tuple(_why_text(texts, sent, column))
     profile = Profile(

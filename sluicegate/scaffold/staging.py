@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sluicegate.scaffold.columns import Proposed
+from sluicegate.scaffold.conversions import conversion_of
 from sluicegate.scaffold.proposal import LINE_KEY, Proposal
 
 _TYPES = {
@@ -97,9 +98,29 @@ _RESERVED = frozenset(
 def model_of(proposal: Proposal) -> str:
     """The query."""
     key = [] if proposal.key else [LINE_KEY]
-    names = [*key, *(each.name for each in proposal.columns), "_batch", "_line"]
-    listed = ",\n".join(f"    {_quoted(name)}" for name in names)
-    return f"select\n{listed}\nfrom {{{{ source('raw', '{proposal.name}') }}}}\n"
+    before = {each.name: _converted(each) for each in proposal.columns}
+    names = [*key, *before, "_batch", "_line"]
+    listed = ",\n".join(f"{before.get(name, '')}    {_quoted(name)}" for name in names)
+    about = (
+        "-- A conversion that stands as a comment may replace the line below it; what it cannot"
+        f" read\n-- becomes NULL. The column's data_type in _stg_{proposal.name}.yml changes with"
+        " it.\n"
+        if any(before.values())
+        else ""
+    )
+    return f"{about}select\n{listed}\nfrom {{{{ source('raw', '{proposal.name}') }}}}\n"
+
+
+def _converted(column: Proposed) -> str:
+    """A comment that converts what the contract leaves as a text, if it is a day or an amount."""
+    if column.kind != "str":
+        return ""
+    name = _quoted(column.name)
+    found = conversion_of(name, column.profile.filled)
+    if found is None:
+        return ""
+    unsure = f"    -- nothing tells: {found.unsure}\n" if found.unsure else ""
+    return f"{unsure}    -- {found.sql} as {name},\n"
 
 
 def columns_of(proposal: Proposal) -> str:

@@ -21,7 +21,7 @@ from sluicegate.sources.records import LINE, Records
 if TYPE_CHECKING:
     from sluicegate.sources.records import Format
 
-__all__ = ["count", "place_of", "read", "require_glob"]
+__all__ = ["count", "of_several", "place_of", "read", "require_glob"]
 
 _A_FILE = 10**12
 """Lines that no file has."""
@@ -114,6 +114,11 @@ def place_of(line: int, find: Callable[[], Path] | None = None) -> str:
     except (SluicegateError, OSError, IndexError):
         told = f"{number:,}"
     return f"member {told}, line {line}"
+
+
+def of_several(places: pl.Series) -> bool:
+    """Whether some records stand in one of several files of a zip, going by their places."""
+    return bool((places >= _A_FILE).any())
 
 
 def require_glob(glob: object) -> None:

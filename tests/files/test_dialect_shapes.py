@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sluicegate.dialect import Kind, kind_of, shape_of
+from sluicegate.dialect import CODES, Kind, kind_of, shape_of
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,11 @@ def test_a_cell_looks_like_something(kind: Kind, cells: list[str]) -> None:
             ("dates in two formats: day first, and month first",),
         ),
         (["2026-10-01", "31.01.2026"], Kind.DATE, ("day first", "dates in two formats")),
-        (["1"] * 19 + ["x"], Kind.INTEGER, ("1 of them are not",)),
+        (["1"] * 19 + ["x"], Kind.INTEGER, ("1 of 20 cells looks like text",)),
+        (["Hill"] * 19 + ["1", "1.5"], Kind.TEXT, ("2 of 21 cells look like decimal or integer",)),
+        (["0742", "5411", ""], Kind.TEXT, (CODES,)),
+        (["0742"] * 19 + ["x"], Kind.TEXT, (CODES, "1 of 20 cells looks like text")),
+        (["0", "10", "0.5"], Kind.DECIMAL, ()),
         (["1", "x", "2026-10-01"], Kind.TEXT, ()),
         (["", "n/a"], Kind.EMPTY, ()),
         ([], Kind.EMPTY, ()),

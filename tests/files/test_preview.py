@@ -106,6 +106,37 @@ def test_names_help(tmp_path: Path) -> None:
     assert isinstance(wrong.exception, ConfigurationError)
 
 
+def test_names_that_no_column_has_are_told(tmp_path: Path) -> None:
+    """All of them or some; however a name is written there."""
+    file = tmp_path / "f.csv"
+    file.write_text("Pay Day,amount\n1,2\n3,4\n")
+    said = "names of --columns"
+    assert said not in preview(file, "--columns", "pay_day,amount").stdout
+    assert said not in preview(file).stdout
+    none = preview(file, "--columns", "foo,bar").stdout
+    assert "none of the 2 names of --columns is in the header: foo, bar" in none
+    some = preview(file, "--columns", "amount,foo").stdout
+    assert "1 of the 2 names of --columns is not in the header: foo" in some
+    assert told(file, "--columns", "amount,foo")[0]["unknown"] == ["foo"]
+
+
+def test_what_is_not_shown_is_counted(tmp_path: Path) -> None:
+    """Columns that a terminal has no room for, and how far down an empty column is known."""
+    file = tmp_path / "f.csv"
+    head = [f"n{at}" for at in range(21)]
+    rows = [["1"] * 20 + ["" if row < 1_000 else "x"] for row in range(1_001)]
+    file.write_text("".join(f"{','.join(row)}\n" for row in [head, *rows]))
+    result = preview(file)
+    assert "… and 9 more columns" in result.stdout
+    assert "in the first 1,000 rows" in result.stdout
+    (found,) = told(file)
+    assert found["columns"][-1] == {
+        "name": "n20",
+        "type": "empty",
+        "notes": ["in the first 1,000 rows"],
+    }
+
+
 def test_several_files_go_to_a_folder_and_one_bad_file_spoils_none(
     tmp_path: Path, sales: Path
 ) -> None:
@@ -183,24 +214,31 @@ def test_what_is_not_there_is_named(tmp_path: Path, sales: Path) -> None:
     nowhere = preview(sales, "--output", tmp_path / "none" / "plain.csv")
     assert nowhere.exit_code in {ConfigurationError.exit_code, EnvironmentFailed.exit_code}
     assert "cannot be written there" in nowhere.stderr
+    assert str(tmp_path / "none" / "plain.csv") in nowhere.stderr
+    assert ".part" not in nowhere.stderr
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf"])
-def test_an_empty_file_is_a_table_without_rows(tmp_path: Path, content: bytes) -> None:
-    """Of the columns that are known; it is said that a batch like this is held."""
-    file, place = tmp_path / "f.csv", tmp_path / "plain.csv"
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf", b"id,name\n"])
+def test_a_file_without_records_is_held_like_any_other(tmp_path: Path, content: bytes) -> None:
+    """Nothing is written of it; the others are, and the exit code is that of a held file."""
+    file, good, folder = tmp_path / "f.csv", tmp_path / "good.csv", tmp_path / "out"
     file.write_bytes(content)
-    result = preview(file, "--columns", "a,b", "--output", place)
-    assert (result.exit_code, "empty" in result.stdout) == (0, True)
-    assert place.read_text() == "a,b\n"
+    good.write_text("id,name\n1,x\n")
+    result = preview(file, good, "--columns", "id,name", "--output", folder)
+    assert result.exit_code == BatchRefused.exit_code
+    assert "f.csv" in result.stderr
+    assert "have the provider send it again" in result.stderr
+    assert [each.name for each in folder.iterdir()] == ["good.csv"]
+    assert preview(file).exit_code == BatchRefused.exit_code
+    (found,) = told(file)
+    assert (found["error"], found["exit_code"]) == ("BatchRefused", BatchRefused.exit_code)
 
 
-def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
-    """Its columns are named, and look like nothing."""
-    file, place = tmp_path / "f.csv", tmp_path / "plain.csv"
-    file.write_text("id,name\n")
-    preview(file, "--output", place)
-    assert place.read_text() == "id,name\n"
+def test_one_file_of_a_zip_may_have_a_header_alone(tmp_path: Path) -> None:
+    """The batch has the records of the others; its columns are named, and look like nothing."""
+    file = tmp_path / "drop.zip"
+    file.write_bytes(zipped({"a.csv": b"id,name\n", "b.csv": b"id,name\n1,x\n"}))
+    assert preview(file).exit_code == 0
     assert [column["type"] for column in told(file)[0]["columns"]] == ["empty", "empty"]
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import gzip
+import io
 import json
 import weakref
+import zipfile
 from collections import Counter
 from decimal import Decimal
 from importlib import import_module
@@ -22,7 +24,7 @@ from sluicegate.errors import BatchRefused
 from sluicegate.ingestion import Intake, ingest, raw_table
 from sluicegate.ingestion.accounts import manifest
 from sluicegate.lake import Session, Table
-from sluicegate.sources import Batch, Delimited, Files, Format, Hold, Load, Parquet
+from sluicegate.sources import LINE, Batch, Delimited, Files, Format, Hold, Load, Parquet
 from tests.unit.kit import HEADER, batch, fresh_name, orders, source
 
 Fates = tuple[int, int, int, int]
@@ -180,6 +182,42 @@ def test_half_an_export_deletes_nothing(
     if refused:
         assert "lacks 2 of the 10 rows" in intake.refusals[0].error.message
         assert [(r.rows_in, r.held) for r in intake.receipts] == [(left, left)]
+
+
+class Lines(Contract):
+    """Records without a key of their own."""
+
+    line_no: int = key(reads=LINE)
+    amount: str = field()
+
+
+@pytest.mark.parametrize("several_first", [False, True])
+def test_places_in_a_zip_are_no_places_in_a_file(
+    session: Session, tmp_path: Path, *, several_first: bool
+) -> None:
+    """A batch that is packed otherwise lacks all rows, and is told why, and what to do."""
+    plain = batch(tmp_path, "amount\n1\n2\n")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.csv", "amount\n1\n")
+        archive.writestr("b.csv", "amount\n2\n")
+    several = batch(tmp_path, packed.getvalue(), "lines.zip")
+    first, second = (several, plain) if several_first else (plain, several)
+    options: dict[str, Any] = {"contract": Lines, "load": Load.REPLACE}
+    declared = source(may_shrink="50 %", **options)
+    run(session, declared, first)
+    (refusal,) = run(session, declared, second).refusals
+    assert "lacks 2 of the 2 rows" in refusal.error.message
+    assert "the key line_no is the place in the file" in str(refusal.error.hint)
+    assert 'may_shrink="100 %"' in str(refusal.error.hint)
+    raised = source(declared.name, may_shrink="100 %", **options)
+    assert not run(session, raised, second).refusals
+    # What is packed as before is told what it always was.
+    less = batch(tmp_path, "amount\n1\n")
+    other = source(may_shrink="10 %", **options)
+    run(session, other, plain)
+    (refusal,) = run(session, other, less).refusals
+    assert "have the provider send a complete one" in str(refusal.error.hint)
 
 
 class Readings(Contract):

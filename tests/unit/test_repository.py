@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -205,6 +206,28 @@ def test_continuous_integration_calls_make() -> None:
     assert re.search(
         r"^ci: browser lint test\b", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
     )
+
+
+@pytest.mark.parametrize("given", [[], ["NAME=x"], ["FROM=x.csv"]])
+def test_make_source_tells_how_it_is_called(given: list[str]) -> None:
+    """Whatever is missing; the recipe alone, without an environment to install."""
+    lines = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", "source", *given],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    asked = lines[lines.rindex("[[ -n") : lines.rindex("exit 2; }") + len("exit 2; }")]
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", asked],
+        env={"PATH": os.environ["PATH"], **dict(each.split("=") for each in given)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "make source FROM=path-or-url NAME=x" in done.stderr
 
 
 def test_make_help_lists_the_interface() -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 from click.testing import Result
@@ -33,10 +37,13 @@ from sluicegate.pipeline.exports import export_contracts
 from sluicegate.pipeline.scaffolding import proposal_of
 from sluicegate.pipeline.versions import snapshot_contracts
 from sluicegate.scaffold.columns import Proposed
+from sluicegate.scaffold.conversions import conversion_of
 from sluicegate.scaffold.module import module_of
 from sluicegate.scaffold.names import columns_of
 from sluicegate.scaffold.origin import file_of
+from sluicegate.scaffold.patterns import pattern_of
 from sluicegate.scaffold.proposal import Proposal
+from sluicegate.scaffold.staging import model_of
 from sluicegate.scaffold.suite import suite_of
 from sluicegate.scaffold.trial import Trial
 from sluicegate.sources.http import calls
@@ -161,6 +168,77 @@ def test_what_a_column_has_is_promised(guessed: dict[str, Proposed]) -> None:
     assert (guessed["class_value"].ge, guessed["class_value"].le) == (0, 6)
     assert guessed["amount"].ge == 0
     assert [name for name, each in guessed.items() if each.nullable] == ["note"]
+
+
+@pytest.mark.parametrize(
+    ("now", "later", "pattern"),
+    [
+        (["19-Mar-11", "28-Mar-11"], "1-Apr-12", "[0-9]{1,2}-[A-Z][a-z]{2}-[0-9]{1,2}"),
+        (["01/03/2026", "31/03/2026"], "02/04/2027", "[0-9]{2}/[0-9]{2}/[0-9]{4}"),
+        (["19 March 2026", "28 March 2026"], "1 April 2026", None),
+        (["Mar-0001", "Mar-0002"], "Apr-0001", "[A-Z][a-z]{2}-[0-9]{4}"),
+        (["EUR 12", "EUR 15"], "USD 12", "[A-Z]{3} [0-9]{2}"),
+        (["12 kg", "15 kg"], "12 lb", "[0-9]{2} [a-z]{2}"),
+        (["AB", "AC"], "BA", "[A-Z]{2}"),
+        (["INV-2026-01", "INV-2026-02"], "INV-2027-11", "INV-[0-9]{4}-[0-9]{2}"),
+        (["T0001", "T0002"], "T9999", "T[0-9]{4}"),
+    ],
+)
+def test_a_pattern_holds_for_the_next_file_too(
+    now: list[str], later: str, pattern: str | None
+) -> None:
+    """Letters stand for themselves only where identifiers begin with them."""
+    assert pattern_of(pl.Series(now), 0.97) == pattern
+    assert pattern is None or re.fullmatch(pattern, later)
+
+
+@pytest.mark.parametrize(
+    ("texts", "wanted", "unsure"),
+    [
+        (["09-Mar-11", "28-MAR-11", " 1-Apr-11"], date(2011, 3, 9), None),
+        (["17/02/2017", "1/3/2017"], date(2017, 2, 17), None),
+        (["02/17/2017", "03/01/2017"], date(2017, 2, 17), None),
+        (["02/03/2017"], date(2017, 3, 2), "'%m/%d/%Y' reads them as well"),
+        (["1 May 2026", "3 May 2026"], date(2026, 5, 1), None),
+        (["£68,486.66", "-£1.50"], Decimal("68486.66"), None),
+        (["1.234,5 €", "n/a", "12,75 €"], Decimal("1234.50"), None),
+        (["1'234.125", "2.5"], Decimal("1234.125"), None),
+    ],
+)
+def test_days_and_amounts_have_a_conversion(texts: list[str], wanted: Any, unsure: str) -> None:
+    """DuckDB reads every value that is one; what is none becomes NULL."""
+    found = conversion_of('"when"', pl.Series(texts))
+    assert found is not None
+    assert found.unsure == unsure
+    rows = ", ".join(["(?)"] * len(texts))
+    sql = f'SELECT {found.sql}, typeof({found.sql}) FROM (VALUES {rows}) t("when")'
+    answers = duckdb.execute(sql, texts).fetchall()
+    assert answers[0][0] == wanted
+    assert [value is None for value, _ in answers] == [text == "n/a" for text in texts]
+    assert {kind.lower().replace(",", ", ") for _, kind in answers} == {found.kind}
+
+
+@pytest.mark.parametrize(
+    "texts", [["50 %", "7 %"], ["(1.50)", "2.50"], ["1,234"], ["1,5", "1.5"], ["a", "b"], []]
+)
+def test_what_may_mean_something_else_has_none(texts: list[str]) -> None:
+    """A share, a negative in brackets, and a comma of which nothing tells what it is."""
+    assert conversion_of("x", pl.Series(texts, dtype=pl.String)) is None
+
+
+def test_the_model_has_conversions_as_comments(project: Path, people: Path) -> None:
+    """Above the column, whose name is quoted where SQL needs it; the query is as it was."""
+    model = model_of(proposal_of(project, "people", people)[0])
+    assert (
+        """    -- try_strptime(trim("when"), '%d/%m/%Y')::date as "when",\n    "when",\n""" in model
+    )
+    assert (
+        "    -- try_cast(replace(price, ',', '.') as decimal(18, 2)) as price,\n    price,\n"
+        in model
+    )
+    said = [line for line in model.splitlines() if line.lstrip().startswith("--")]
+    assert len(said) == 4
+    assert "_stg_people.yml" in said[1]
 
 
 def test_what_looks_personal_says_so(guessed: dict[str, Proposed]) -> None:
