@@ -23,6 +23,7 @@ _MOST_SHAPES = 60
 _MOST_REJECTED = 10
 _LONGEST_TEXT = 160
 _LONGEST_CELL = 32
+_EMPTY = "empty; a batch like this is held"
 _UNSURE = 0.3
 """Confidence below which the next best dialect is told."""
 
@@ -40,9 +41,9 @@ def told(found: Previewed | SluicegateError) -> None:
     if isinstance(found, SluicegateError):
         render.error(found, json=False)
         return
-    dialect = escape(str(found.detected.dialect))
+    dialect = escape(str(found.detected.dialect)) if found.detected else _EMPTY
     out.print(f"[bold]{escape(str(found.file))}[/bold]: {dialect}")
-    if found.detected.rival and found.detected.confidence < _UNSURE:
+    if found.detected and found.detected.rival and found.detected.confidence < _UNSURE:
         out.print(f"[yellow]nearly as likely:[/yellow] {escape(str(found.detected.rival))}")
     _columns(found)
     _rows(found)
@@ -124,7 +125,9 @@ def _counts(found: Previewed) -> None:
         for part, word in _PARTS.items()
         if found.counts[part] or part is Part.ROW
     ]
-    if repeated := found.counts[Part.HEADER] - bool(found.detected.dialect.header):
+    if repeated := found.counts[Part.HEADER] - bool(
+        found.detected and found.detected.dialect.header
+    ):
         counts.append(f"{repeated:,} more of the header")
     read = "" if found.whole else f" in the first {found.counts.total():,} records"
     out.print(f"{', '.join(counts)}{read}")

@@ -48,7 +48,7 @@ class Previewed:
     """How a file would be read.
 
     Attributes:
-        detected: its dialect.
+        detected: its dialect; None of an empty file, which has none.
         header: names of the columns.
         absent: names in the header of columns that no row has.
         shapes: what each of them looks like.
@@ -63,7 +63,7 @@ class Previewed:
     """
 
     file: Content
-    detected: Detected
+    detected: Detected | None
     header: tuple[str, ...]
     shapes: tuple[Shape, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
@@ -80,8 +80,8 @@ class Previewed:
         """For programs."""
         return {
             "file": str(self.file),
-            "dialect": self.detected.dialect.to_dict(),
-            "confidence": round(self.detected.confidence, 3),
+            "dialect": self.detected and self.detected.dialect.to_dict(),
+            "confidence": self.detected and round(self.detected.confidence, 3),
             "columns": [
                 {"name": name, "type": shape.kind.value, "notes": list(shape.notes)}
                 for name, shape in zip(self.header, self.shapes, strict=True)
@@ -134,13 +134,15 @@ def preview(
         rows: how many to keep to be shown.
 
     Raises:
-        BatchRefused: the file would be held.
+        BatchRefused: the file would be held; for a lack of records if nothing is to be written.
         ConfigurationError: there is no such file.
         EnvironmentFailed: it cannot be read, or the reading cannot be written.
     """
     name, place = _named(file)
     with told(place):
         if not sample_of(file, name).head.strip(_NOTHING):
+            if output is not None:
+                return _nothing(file, tuple(columns), output, exact=exact)
             raise BatchRefused(
                 "The file is empty: it has not even a header.", where=name, hint=_AGAIN
             )
@@ -157,7 +159,6 @@ def preview(
                 with whole_file(output) as target:
                     seen = _Seen(reading, rows, CsvWriter(target, exact=exact))
                     seen.all(parts)
-                    _require_records(file, reading, name)
                 whole = True
     return Previewed(
         file,
@@ -174,6 +175,15 @@ def preview(
         len(columns),
         _unknown(columns, (*reading.header, *reading.absent)),
     )
+
+
+def _nothing(file: Content, columns: tuple[str, ...], output: Path, *, exact: bool) -> Previewed:
+    """An empty file, written: a table without rows, of columns that only the caller knows."""
+    with whole_file(output) as target:
+        writer = CsvWriter(target, exact=exact)
+        writer.write([columns] if columns else [])
+    empty = tuple(Shape(Kind.EMPTY) for _ in columns)
+    return Previewed(file, None, columns, empty, written=output, changed=writer.changed)
 
 
 def _shape(cells: Sequence[str], rows: int) -> Shape:

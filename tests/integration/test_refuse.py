@@ -52,7 +52,9 @@ def test_the_evidence_is_kept_outside_the_lake(refused: Refused) -> None:
     assert command
     told = refused.site.sluicegate(*command[1].split(), "--json").ends(0).json
     assert told["ref"] == ref
-    sql = "FROM accounts.quarantine"
+    # Only the source that was refused: others have rejected rows of their own.
+    assert "--source payments" in command[1]
+    sql = "FROM accounts.quarantine WHERE source = 'payments'"
     rows = refused.site.sluicegate("lake", "sql", ref, sql, "--json").ends(0).json
     assert sum(told["totals"].values()) == len(rows)
     rejected = [row for row in rows if row["file"] == refused.dirty]
