@@ -18,6 +18,7 @@ from sluicegate.contracts import Model
 from sluicegate.errors import AuditFailed, RefMoved
 from sluicegate.ingestion import Intake, accounts, carry, create, grow, ingest, raw_table, total
 from sluicegate.lake import Branch, Move, Session
+from sluicegate.pipeline.chunks import pass_over
 from sluicegate.pipeline.denying import account_denied, deny, require_not_condemned
 from sluicegate.pipeline.harvest import Harvest
 from sluicegate.pipeline.looking import look_at
@@ -97,6 +98,7 @@ def discover(run: Run, scope: Scope = EVERYTHING, progress: Progress = untold) -
     run.report.freshness = [
         _fresh(source, manifests[name], found[name]) for name, source in sources.items()
     ]
+    pass_over(run, found, scope)
     taken, run.report.left = scope.cut(found)
     return Offer(taken, code_changed=code != platform.fingerprint)
 

@@ -27,7 +27,7 @@ from sluicegate.pipeline.markdown import as_markdown
 from sluicegate.pipeline.rehearsal import rehearse
 from sluicegate.settings import Settings, load_settings
 from tests.unit.kit import publish
-from tests.unit.runs import take_in
+from tests.unit.runs import lay_out, take_in
 
 FEES = '''
 """Fees."""
@@ -50,18 +50,8 @@ source = Files(
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A project with one source."""
-    (tmp_path / "contracts").mkdir()
-    (tmp_path / "landing").mkdir()
+    lay_out(tmp_path)
     declare(tmp_path)
-    environments = tmp_path / "deployments" / "environments"
-    environments.mkdir(parents=True)
-    for env in ("dev", "prod"):
-        (environments / f"{env}.toml").write_text(
-            '[lake]\nroot = "lake"\n[landing]\nroot = "landing"\nsettle_seconds = 0\n'
-        )
-    (tmp_path / "dbt_project").mkdir()
-    for name in ("pyproject.toml", "prefect.toml", "dbt_project/dbt_project.yml"):
-        (tmp_path / name).touch()
     monkeypatch.setenv("SLUICEGATE_PROJECT", str(tmp_path))
     monkeypatch.setattr(Platform, "fingerprint", "code")
     return load_settings("dev")
