@@ -19,6 +19,7 @@ def pipeline(
     since: date | None = None,
     until: date | None = None,
     most: int | None = None,
+    passed: tuple[str, ...] = (),
 ) -> Report:
     """Write, audit, publish: the one path by which data reach an environment's readers.
 
@@ -28,13 +29,14 @@ def pipeline(
         since: first day that they are about; an API is asked for it anew.
         until: last day, included.
         most: batches to take in; the others are left for the next run.
+        passed: ``source/id`` of batches to pass over, which runs before this one held.
 
     Raises:
         DataRefused: a batch or an audit was refused; nothing was published.
         EnvironmentFailed: a source, the lake's folder or another service failed.
         ConfigurationError: the settings, a contract or what was asked for is wrong.
     """
-    scope = Scope.of(sources, since, until, most)
+    scope = Scope.of(sources, since, until, most, passed)
     return run_until_published(env, lambda run: _write_audit_publish(run, scope))
 
 

@@ -37,7 +37,9 @@ def run_pipeline(settings: Settings, scope: Scope | None = None, *, quiet: bool)
         if scope is None:
             return pipeline(env=settings.env)
         window = scope.window
-        return pipeline(settings.env, scope.sources, window.since, window.until, scope.most)
+        return pipeline(
+            settings.env, scope.sources, window.since, window.until, scope.most, scope.passed
+        )
 
     return _run(settings, flow, lambda: _nothing_new(settings, scope), quiet=quiet)
 
@@ -46,13 +48,12 @@ def run_in_chunks(settings: Settings, scope: Scope, *, quiet: bool) -> Iterator[
     """Run the pipeline until nothing of the scope is left, so many batches at a time.
 
     Each chunk is published by itself: what was published stays, also if a later one is refused or
-    the process is killed, and the same command goes on where it ended.
+    the process is killed, and the same command goes on where it ended. What one held is passed over
+    by those after it.
     """
-    while True:
-        report = run_pipeline(settings, scope, quiet=quiet)
-        yield report
-        if not report.left:
-            return
+    from sluicegate.pipeline.chunks import in_chunks
+
+    yield from in_chunks(scope, lambda chunk: run_pipeline(settings, chunk, quiet=quiet))
 
 
 def run_replay(settings: Settings, selection: Selection, *, quiet: bool) -> Report:

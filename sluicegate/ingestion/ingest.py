@@ -80,7 +80,7 @@ def ingest(
             (batch,) = group.batches
             intake.receipts.append(_held(source, batch, group.rows_in, error))
             intake.refusals.append(Refusal(source.name, batch.name, error))
-            if _overtakes(source):
+            if source.in_order:
                 break
             continue
         finally:
@@ -90,7 +90,7 @@ def ingest(
             intake.receipts.append(receipt)
             if excess := over_tolerance(source, receipt):
                 intake.refusals.append(Refusal(source.name, receipt.name, excess))
-    if _overtakes(source) and intake.refusals:
+    if source.in_order and intake.refusals:
         first = intake.refusals[0].name
         seen = {receipt.batch for receipt in intake.receipts}
         later = (batch.name for batch in batches if batch.id not in seen)
@@ -162,7 +162,7 @@ def _groups(
             intake.receipts.append(_held(source, batch, count_records(source, batch), error))
             intake.refusals.append(Refusal(source.name, batch.name, error))
             meter.ended([batch])
-            if _overtakes(source):
+            if source.in_order:
                 break
             continue
         large = len(begun) > 1
@@ -179,11 +179,6 @@ def _groups(
             group = _Group(source, meter)
     if group.batches:
         yield group
-
-
-def _overtakes(source: Source) -> bool:
-    """Whether a batch may not be taken in before one that is held, which would then correct it."""
-    return source.holds is Hold.BATCH and source.load is not Load.APPEND
 
 
 def _told(begun: list[Unsifted], *, large: bool) -> str:

@@ -56,17 +56,28 @@ class Ruling:
 
 
 class Denylist:
-    """The condemned batches of one environment: the log below ``denied/<env>/``."""
+    """The condemned batches of one environment: the log below ``denied/<env>/``.
 
-    def __init__(self, store: Store, env: str) -> None:
+    Args:
+        least: rulings that somebody has on record; if there are fewer, the newest are lost, which
+            the log itself cannot tell.
+    """
+
+    def __init__(self, store: Store, env: str, least: int = 0) -> None:
         self._log = Log(store, f"{PLACE}{env}")
+        self._least = least
+
+    def count(self) -> int:
+        """How many rulings there are, those that are known to be lost included."""
+        return max(self._log.last(), self._least)
 
     def rulings(self) -> Iterator[Ruling]:
         """Everything that was ever said, oldest first.
 
         Raises:
-            EnvironmentFailed: an entry is damaged: nobody can tell what must stay out.
+            EnvironmentFailed: an entry is damaged or lost: nobody can tell what must stay out.
         """
+        expected = 0
         for expected, (number, entry) in enumerate(self._log.entries(), start=1):
             if number != expected:
                 # Whoever takes an entry away lets in what must stay out.
@@ -75,6 +86,8 @@ class Denylist:
                 yield ruling_of(entry)
             except (KeyError, ValueError) as error:
                 raise self._log.damaged(number, "is no ruling on a batch") from error
+        if expected < self._least:
+            raise self._log.damaged(expected + 1, "is missing")
 
     def standing(self, source: str | None = None) -> dict[tuple[str, str], Ruling]:
         """Source and batch of what is condemned now, with the ruling; of one source, or of all."""
@@ -142,3 +155,9 @@ def ruling_of(entry: Mapping[str, Any]) -> Ruling:
     return Ruling(
         verdict=Verdict(text(entry["verdict"])), rows=rows, at=moment(entry["at"]), **texts
     )
+
+
+def rulings_in(entry: Mapping[str, Any]) -> int:
+    """How many rulings an entry of a ledger has on record; 0 if it tells of none."""
+    told = entry.get("rulings")
+    return told if isinstance(told, int) else 0

@@ -147,13 +147,21 @@ class Lake:
                 held.enter_context(hold(folder))
             yield folder
 
-    def publish(self, branch: Branch, *, run: str | None, action: str = "publish") -> Move:
+    def publish(
+        self,
+        branch: Branch,
+        *,
+        run: str | None,
+        action: str = "publish",
+        allowed: Callable[[], None] = lambda: None,
+    ) -> Move:
         """Let readers of the branch's ref see it, all tables at once.
 
         Args:
             branch: what to show.
             run: whose work it is, if it is a run's.
             action: what the ref's log says.
+            allowed: looks once more, right before the ref moves, and raises if it must not.
 
         Raises:
             RefMoved: somebody published to the ref meanwhile. Readers see theirs.
@@ -168,6 +176,7 @@ class Lake:
             require_restored(self.store)
             generation = branch.seal()
             try:
+                allowed()
                 return self.refs.move(branch.ref, branch.base, generation, action=action, run=run)
             except RefMoved:
                 branch.unseal(generation)
@@ -189,7 +198,7 @@ class Lake:
             if target == head.generation:
                 return head
             if to is not None:
-                self._require_shown(head, to)
+                self.refs.require_shown(head, to)
             self.require_kept(target, hint=partial(self._oldest, head))
             reached("rollback chosen")
             return self.refs.move(ref, head, target, action="rollback")
@@ -206,15 +215,6 @@ class Lake:
         raise UnknownName(
             f"{head.ref!r} shows its first generation; there is none before it.", where=head.ref
         )
-
-    def _require_shown(self, head: Move, generation: str) -> None:
-        """Be sure that a ref has pointed at a generation once."""
-        known = set()
-        for move in self.refs.log(head.ref):
-            if move.generation == generation:
-                return
-            known.add(move.generation)
-        raise UnknownName.of("generation", generation, known - {head.generation}, where=head.ref)
 
     def require_kept(self, generation: str, *, hint: Callable[[], str] | None = None) -> None:
         """Be sure that something may be pointed at a generation, now.

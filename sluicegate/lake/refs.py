@@ -95,6 +95,19 @@ class Refs:
         for number, entry in log.entries(newest_first=True):
             yield self._move(log, ref, number, entry)
 
+    def require_shown(self, head: Move, generation: str) -> None:
+        """Be sure that a ref has pointed at a generation once.
+
+        Raises:
+            UnknownName: it never did.
+        """
+        known = set()
+        for move in self.log(head.ref):
+            if move.generation == generation:
+                return
+            known.add(move.generation)
+        raise UnknownName.of("generation", generation, known - {head.generation}, where=head.ref)
+
     def move(
         self, ref: str, seen: Move | None, generation: str, *, action: str, run: str | None = None
     ) -> Move:

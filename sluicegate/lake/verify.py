@@ -120,7 +120,7 @@ class _Verifier:
             ledgers = {ref: entries for ref, entries in ledgers.items() if ref == name}
         problems += self._log_problems(refs, datetime.now(UTC) - keep)
         problems += self._ledger_problems(refs, ledgers, whole=name is None)
-        marks = look_at_marks(self._lake) if name is None else Marks()
+        marks = look_at_marks(self._lake, ledgers) if name is None else Marks()
         problems += marks.problems
         if not catalogs and not problems:
             raise self._nothing()
@@ -203,7 +203,7 @@ class _Verifier:
         gone: Set[str] = set()
         if any(problem.catalogs for problem in problems):
             # Once more: others collect meanwhile. What of it is damaged was told already.
-            gone = look_at_marks(self._lake).removed
+            gone = look_at_marks(self._lake, {}).removed
             gone -= {*self._lake.generations(), *self._lake.refused_runs()}
         for problem in problems:
             catalogs = tuple(name for name in problem.catalogs if name not in gone)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from functools import partial
 
 from sluicegate.errors import EnvironmentFailed
 from sluicegate.lake.condemned import COLLECTED, PLACE, condemned_by, removal_of
 from sluicegate.lake.denylist import PLACE as DENIED
-from sluicegate.lake.denylist import ruling_of
+from sluicegate.lake.denylist import ruling_of, rulings_in
 from sluicegate.lake.lake import Lake
 from sluicegate.lake.log import number_of
 from sluicegate.lake.pins import PLACE as PINS
@@ -31,10 +32,14 @@ class Marks:
     problems: list[Problem] = field(default_factory=list)
 
 
-def look_at_marks(lake: Lake) -> Marks:
-    """Read pins, condemnations, removals and rulings, and note everything that is wrong."""
+def look_at_marks(lake: Lake, ledgers: Mapping[str, Entries]) -> Marks:
+    """Read pins, condemnations, removals and rulings, and note everything that is wrong.
+
+    Args:
+        ledgers: read before; each knows of rulings on batches of its environment.
+    """
     marks = Marks()
-    for look in (_pins, _condemned, _collected, _denied):
+    for look in (_pins, _condemned, _collected, partial(_denied, ledgers)):
         marks.problems += look(lake, marks)
     return marks
 
@@ -97,10 +102,11 @@ def _collected(lake: Lake, marks: Marks) -> Iterator[Problem]:
             yield entry_problem(lake, COLLECTED, number, "is no record of a removal")
 
 
-def _denied(lake: Lake, marks: Marks) -> Iterator[Problem]:
+def _denied(ledgers: Mapping[str, Entries], lake: Lake, marks: Marks) -> Iterator[Problem]:
     found, strays = logs(lake, DENIED)
     yield from strays
-    for env, entries in found.items():
+    for env in sorted({*found, *ledgers}):
+        entries = found.get(env, {})
         marks.entries += len(entries)
         place = f"{DENIED}{env}"
         yield from gaps(lake, place, entries)
@@ -111,3 +117,6 @@ def _denied(lake: Lake, marks: Marks) -> Iterator[Problem]:
                 ruling_of(entry)
             except (KeyError, ValueError):
                 yield entry_problem(lake, place, number, "is no ruling on a batch")
+        told = max((rulings_in(entry or {}) for entry in ledgers.get(env, {}).values()), default=0)
+        for number in range(max(entries, default=0) + 1, told + 1):
+            yield entry_problem(lake, place, number, "is missing, and the ledger knows of it")

@@ -19,7 +19,6 @@ from sluicegate.ingestion import accounts
 from sluicegate.ingestion.ingest import count_records
 from sluicegate.ingestion.table import rows_of
 from sluicegate.lake.denylist import Ruling, Verdict
-from sluicegate.pipeline.denying import denylist_of
 from sluicegate.pipeline.looks import last_looks
 from sluicegate.pipeline.platform import Platform
 from sluicegate.settings import Settings
@@ -147,7 +146,10 @@ def condemn(settings: Settings, name: str, batch: str, because: str) -> Ruled:
         datetime.now(UTC),
     )
     known.denylist.condemn(ruling)
-    return Ruled(settings.ref, ruling, *known.shown(entry))
+    platform.note_rulings()
+    # Looked at after it was said: a run that has not seen it by now has moved the ref already, or
+    # sees it once it has.
+    return Ruled(settings.ref, ruling, *known.shown(entry.batch))
 
 
 def release(settings: Settings, name: str, batch: str) -> Ruled:
@@ -159,7 +161,7 @@ def release(settings: Settings, name: str, batch: str) -> Ruled:
     """
     platform = Platform.open(settings.env, settings.project)
     source = platform.catalogue.source(name)
-    denylist = denylist_of(platform)
+    denylist = platform.denylist
     standing = {
         each.batch: Entry(each.batch, each.name, State.GONE, ruling=each)
         for each in denylist.standing(name).values()
@@ -168,6 +170,7 @@ def release(settings: Settings, name: str, batch: str) -> Ruled:
     assert found is not None
     ruling = replace(found, verdict=Verdict.RELEASED, by=_who(), at=datetime.now(UTC))
     denylist.release(ruling)
+    platform.note_rulings()
     return Ruled(settings.ref, ruling, last=source.load is not Load.APPEND)
 
 
@@ -175,7 +178,7 @@ class _Known:
     """What there is to know of a source's batches, wherever they are."""
 
     def __init__(self, platform: Platform, source: Source) -> None:
-        self.denylist = denylist_of(platform)
+        self.denylist = platform.denylist
         self._platform = platform
         self._source = source
         self._head = platform.lake.refs.head(platform.settings.ref)
@@ -213,14 +216,18 @@ class _Known:
         (batch,) = (each for each in self._found.new if each.id == entry.batch)
         return count_records(self._source, batch)
 
-    def shown(self, entry: Entry) -> tuple[int, str | None]:
-        """Rows of a batch that readers see, and the generation before it came."""
-        if entry.state is not State.LOADED or self._head is None:
-            return 0, None
+    def shown(self, batch: str) -> tuple[int, str | None]:
+        """Rows of a batch that readers see by now, and the generation before it came."""
         lake = self._platform.lake
-        with lake.read(self._head.generation) as session:
-            rows = rows_of(self._source, entry.batch, session)
-        moves = (move for move in lake.refs.log(self._head.ref) if move.run == entry.run)
+        head = lake.refs.head(self._platform.settings.ref)
+        if head is None:
+            return 0, None
+        with lake.read(head.generation) as session:
+            origin = accounts.origins(session, self._source.name).get(batch)
+            if origin is None:
+                return 0, None
+            rows = rows_of(self._source, batch, session)
+        moves = (move for move in lake.refs.log(head.ref) if move.run == origin.run)
         move = next(moves, None)
         return rows, move.previous if move else None
 

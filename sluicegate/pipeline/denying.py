@@ -7,17 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sluicegate.errors import RefMoved
+from sluicegate.errors import EnvironmentFailed, RefMoved
 from sluicegate.ingestion import Receipt, total
-from sluicegate.lake.denylist import Denylist, Ruling
-from sluicegate.pipeline.platform import Platform
+from sluicegate.lake.denylist import Ruling
 from sluicegate.pipeline.run import Run
 from sluicegate.sources import Batch, Discovery
-
-
-def denylist_of(platform: Platform) -> Denylist:
-    """The condemned batches of an environment, also for refs of one's own."""
-    return Denylist(platform.lake.store, platform.settings.env)
 
 
 def deny(run: Run, found: Mapping[str, Discovery]) -> None:
@@ -26,7 +20,7 @@ def deny(run: Run, found: Mapping[str, Discovery]) -> None:
     Raises:
         EnvironmentFailed: the list of what is condemned is damaged.
     """
-    standing = denylist_of(run.platform).standing()
+    standing = run.platform.denylist.standing()
     run.denied.clear()
     run.report.condemned.clear()
     for name, discovery in found.items():
@@ -51,13 +45,37 @@ def require_not_condemned(run: Run) -> None:
     Raises:
         RefMoved: one was; the run looks again, and leaves it out.
     """
-    standing = denylist_of(run.platform).standing()
+    if found := _condemned_meanwhile(run):
+        raise RefMoved(f"{found} was condemned while the run was at work.")
+
+
+def require_not_overtaken(run: Run) -> None:
+    """Look once more, after the ref has moved: who condemns writes first, and then looks at it.
+
+    So one of the two always notices: whoever looks last.
+
+    Raises:
+        EnvironmentFailed: a batch was condemned between the last look and the move.
+    """
+    if found := _condemned_meanwhile(run):
+        before = run.report.previous
+        raise EnvironmentFailed(
+            f"{found} was condemned as this run published it: readers see its rows.",
+            where=run.env,
+            hint=f"take them out: .venv/bin/sluicegate lake rollback {run.env} --to {before}"
+            if before
+            else "there is no generation before it to roll back to",
+        )
+
+
+def _condemned_meanwhile(run: Run) -> str | None:
+    """A batch that the run has taken in, and that is condemned by now."""
+    standing = run.platform.denylist.standing()
     for name, intake in run.intakes.items():
         for receipt in intake.receipts:
             if (name, receipt.batch) in standing and not receipt.held:
-                raise RefMoved(
-                    f"{receipt.name} of {name!r} was condemned while the run was at work."
-                )
+                return f"{receipt.name} of {name!r}"
+    return None
 
 
 def _receipts(run: Run) -> list[Receipt]:

@@ -10,8 +10,10 @@ from pathlib import Path
 from sluicegate import __version__, warehouse
 from sluicegate.catalogue import FOLDER, Catalogue, load_catalogue
 from sluicegate.lake import Archive, Lake
+from sluicegate.lake.denylist import Denylist
 from sluicegate.pipeline.thresholds import require_known_datasets
 from sluicegate.release import Ledger
+from sluicegate.release.ledger import RULED
 from sluicegate.settings import Settings, load_settings
 
 DBT_PROJECT = "dbt_project"
@@ -44,6 +46,21 @@ class Platform:
         lake = Lake.of(settings)
         lake.prepare()
         return cls(settings, catalogue, lake, Archive(lake.store), Ledger(lake.store, settings.ref))
+
+    @property
+    def denylist(self) -> Denylist:
+        """The condemned batches of the environment, also for refs of one's own.
+
+        Ledgers know how many rulings there were.
+        """
+        settings, store = self.settings, self.lake.store
+        ledgers = (Ledger(store, name) for name in {settings.ref, settings.env})
+        return Denylist(store, settings.env, max(ledger.rulings() for ledger in ledgers))
+
+    def note_rulings(self) -> None:
+        """Put on record how many rulings there are: after the newest, for none must be lost."""
+        count = self.denylist.count()
+        Ledger(self.lake.store, self.settings.env).record(RULED, "", rulings=count)
 
     @property
     def dbt_project(self) -> Path:

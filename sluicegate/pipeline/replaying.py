@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from sluicegate.errors import ConfigurationError
 from sluicegate.ingestion import Intake, Selection, accounts, quarantine, replay, total
 from sluicegate.lake import Branch
-from sluicegate.pipeline.denying import denylist_of
 from sluicegate.pipeline.harvest import Harvest
 from sluicegate.pipeline.platform import Platform
 from sluicegate.pipeline.quarantine import require_known
@@ -81,7 +80,7 @@ def replay_source(
 ) -> Intake:
     """Judge a source's records again, and write those that pass to the branch."""
     platform = run.platform
-    standing = denylist_of(platform).standing(name)
+    standing = platform.denylist.standing(name)
     with branch.session() as session:
         intake = replay(
             platform.catalogue.source(name),

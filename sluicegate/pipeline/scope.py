@@ -18,6 +18,7 @@ class Scope:
         sources: names of those that are looked at; empty for all.
         window: days that their batches must be about.
         most: batches to take in; the others are left for a later run. None for all.
+        passed: ``source/id`` of batches to pass over, which earlier chunks held.
 
     Raises:
         ConfigurationError: it leaves nothing.
@@ -26,6 +27,7 @@ class Scope:
     sources: tuple[str, ...] = ()
     window: Window = ALWAYS
     most: int | None = None
+    passed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.most is not None and self.most < 1:
@@ -35,10 +37,15 @@ class Scope:
 
     @classmethod
     def of(
-        cls, sources: tuple[str, ...], since: date | None, until: date | None, most: int | None
+        cls,
+        sources: tuple[str, ...],
+        since: date | None,
+        until: date | None,
+        most: int | None,
+        passed: tuple[str, ...] = (),
     ) -> Scope:
         """The scope that a flow run's parameters say."""
-        return cls(tuple(dict.fromkeys(sources)), Window(since, until), most)
+        return cls(tuple(dict.fromkeys(sources)), Window(since, until), most, passed)
 
     def chosen(self, sources: Mapping[str, Source]) -> Mapping[str, Source]:
         """The sources that are looked at, in the order in which they are taken in.

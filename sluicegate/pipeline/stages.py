@@ -18,7 +18,8 @@ from sluicegate.contracts import Model
 from sluicegate.errors import AuditFailed, RefMoved
 from sluicegate.ingestion import Intake, accounts, carry, create, grow, ingest, raw_table, total
 from sluicegate.lake import Branch, Move, Session
-from sluicegate.pipeline.denying import account_denied, deny, require_not_condemned
+from sluicegate.pipeline import denying
+from sluicegate.pipeline.chunks import pass_over
 from sluicegate.pipeline.harvest import Harvest
 from sluicegate.pipeline.looking import look_at
 from sluicegate.pipeline.measuring import measure
@@ -82,7 +83,7 @@ def discover(run: Run, scope: Scope = EVERYTHING, progress: Progress = untold) -
         found[name] = source.discover(
             platform.settings, manifests[name], platform.archive, scope.window
         )
-    deny(run, found)
+    denying.deny(run, found)
     run.report.known = {name: found[name].known for name in chosen}
     run.report.seen = sorted(chosen) if scope.window.open else []
     run.report.outside = {
@@ -97,6 +98,7 @@ def discover(run: Run, scope: Scope = EVERYTHING, progress: Progress = untold) -
     run.report.freshness = [
         _fresh(source, manifests[name], found[name]) for name, source in sources.items()
     ]
+    pass_over(run, found, scope)
     taken, run.report.left = scope.cut(found)
     return Offer(taken, code_changed=code != platform.fingerprint)
 
@@ -117,7 +119,7 @@ def open_harvest(run: Run, branch: Branch, progress: Progress = untold) -> Harve
     run.begin()
     if (branch.base.generation if branch.base else None) != run.report.previous:
         raise RefMoved(f"The environment {run.env!r} was moved while the run looked for batches.")
-    account_denied(run)
+    denying.account_denied(run)
     sources = run.platform.catalogue.sources
     with branch.session() as session:
         with session.transaction(f"{run.id}: opened"):
@@ -218,11 +220,14 @@ def publish(run: Run, branch: Branch) -> Move:
 
     Raises:
         RefMoved: somebody else published meanwhile, or condemned what this would publish.
+        EnvironmentFailed: somebody condemned it as it was published.
     """
-    require_not_condemned(run)
-    move = run.platform.lake.publish(branch, run=run.id)
+    denying.require_not_condemned(run)
+    allowed = partial(denying.require_not_condemned, run)
+    move = run.platform.lake.publish(branch, run=run.id, allowed=allowed)
     run.report.status = Status.PUBLISHED
     run.report.previous, run.report.generation = move.previous, move.generation
+    denying.require_not_overtaken(run)
     return move
 
 

@@ -9,11 +9,15 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from sluicegate.lake.denylist import rulings_in
 from sluicegate.lake.log import Log, moment
 from sluicegate.lake.store import Store
 
 STARTED = "run started"
 FINISHED = "run finished"
+
+RULED = "batch ruled"
+"""A batch was condemned or released."""
 
 PUBLISHED = "published"
 """What an entry of the end of a run has as its status, if readers saw what it brought."""
@@ -42,6 +46,15 @@ class Ledger:
             if entry.get("event") == event and all(entry.get(k) == v for k, v in having.items()):
                 return entry
         return None
+
+    def rulings(self) -> int:
+        """How many rulings on batches the last run has seen, or whoever ruled since."""
+        most = 0
+        for entry in self.entries():
+            most = max(most, rulings_in(entry))
+            if entry.get("event") == STARTED:
+                break
+        return most
 
 
 def published(entry: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -222,6 +222,11 @@ class Source:
         shrink = terms.get("may_shrink", "0 %")
         self.may_shrink = _share(shrink, f"A batch of the source {name!r} may shrink")
 
+    @property
+    def in_order(self) -> bool:
+        """Whether a batch may not be taken in before one that is held, which would correct it."""
+        return self.holds is Hold.BATCH and self.load is not Load.APPEND
+
     def read(self, batch: Batch, most: int = ROWS_AT_ONCE) -> Iterator[Records]:
         """Read a batch's archived bytes as records, in parts of at most so many rows.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,19 @@ from sluicegate.cli import render_run
 from sluicegate.cli.main import app
 from sluicegate.errors import ConfigurationError, EnvironmentFailed, RefMoved, UnknownName
 from sluicegate.ingestion import Selection
-from sluicegate.lake import Folder, Lake
+from sluicegate.lake import Folder, Lake, points
 from sluicegate.lake.backup import back_up
 from sluicegate.lake.denylist import Denylist, Ruling, Verdict
 from sluicegate.lake.restore import restore
 from sluicegate.lake.verify import verify
 from sluicegate.pipeline import EVERYTHING, Platform, Report, Run, Status, replaying
-from sluicegate.pipeline.condemning import State, condemn, list_batches, release
-from sluicegate.pipeline.denying import denylist_of
+from sluicegate.pipeline.condemning import Ruled, State, condemn, list_batches, release
 from sluicegate.pipeline.markdown import as_markdown
 from sluicegate.pipeline.rehearsal import rehearse
+from sluicegate.release.ledger import RULED, Ledger
 from sluicegate.settings import Settings, load_settings
 from tests.unit.kit import publish
-from tests.unit.runs import take_in
+from tests.unit.runs import lay_out, take_in
 
 FEES = '''
 """Fees."""
@@ -50,18 +51,8 @@ source = Files(
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A project with one source."""
-    (tmp_path / "contracts").mkdir()
-    (tmp_path / "landing").mkdir()
+    lay_out(tmp_path)
     declare(tmp_path)
-    environments = tmp_path / "deployments" / "environments"
-    environments.mkdir(parents=True)
-    for env in ("dev", "prod"):
-        (environments / f"{env}.toml").write_text(
-            '[lake]\nroot = "lake"\n[landing]\nroot = "landing"\nsettle_seconds = 0\n'
-        )
-    (tmp_path / "dbt_project").mkdir()
-    for name in ("pyproject.toml", "prefect.toml", "dbt_project/dbt_project.yml"):
-        (tmp_path / name).touch()
     monkeypatch.setenv("SLUICEGATE_PROJECT", str(tmp_path))
     monkeypatch.setattr(Platform, "fingerprint", "code")
     return load_settings("dev")
@@ -162,7 +153,7 @@ def test_environments_have_lists_of_their_own(
     run(load_settings("prod"))
     assert fees(load_settings("prod")) == ["a"]
     monkeypatch.setenv("SLUICEGATE_LAKE__REF", "feature/fees")
-    assert len(denylist_of(Platform.open("dev")).standing()) == 1
+    assert len(Platform.open("dev").denylist.standing()) == 1
 
 
 def test_a_rehearsal_shows_it(settings: Settings) -> None:
@@ -200,6 +191,61 @@ def test_condemned_while_a_run_is_at_work(
     with pytest.raises(RefMoved, match=r"2\.csv of 'fees' was condemned"):
         run(settings)
     assert Lake.of(settings).refs.head("dev") is None
+
+
+def at(monkeypatch: pytest.MonkeyPatch, *way: str, do: Callable[[], Ruled]) -> list[Ruled]:
+    """Have something done once a run has come to these points, one after the other."""
+    done, ahead = list[Ruled](), list(way)
+
+    def hook(point: str) -> None:
+        if ahead and point == ahead[0]:
+            ahead.pop(0)
+            if not ahead:
+                done.append(do())
+
+    monkeypatch.setattr(points, "hook", hook)
+    return done
+
+
+def test_condemned_while_it_is_sealed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealing takes long: the run looks again before the ref moves."""
+    land(settings, "2.csv", "b,2.00")
+    late = partial(condemn, settings, "fees", "2.csv", "poison")
+    done = at(monkeypatch, "catalog settled", do=late)
+    with pytest.raises(RefMoved, match=r"2\.csv of 'fees' was condemned"):
+        run(settings)
+    assert [each.shown for each in done] == [0]
+    assert Lake.of(settings).refs.head("dev") is None
+    assert run(settings).status is Status.NOTHING_NEW
+
+
+def test_condemned_as_the_ref_moves(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its last look, and before readers see it: the run tells what it has done."""
+    land(settings, "1.csv", "a,1.00")
+    former = run(settings).generation
+    land(settings, "2.csv", "b,2.00")
+    late = partial(condemn, settings, "fees", "2.csv", "poison")
+    done = at(monkeypatch, "catalog settled", "entry written", do=late)
+    with pytest.raises(EnvironmentFailed, match=r"2\.csv of 'fees' was condemned as") as told:
+        run(settings)
+    assert f"lake rollback dev --to {former}" in str(told.value)
+    assert [each.shown for each in done] == [0], "it had nothing to see yet"
+    assert fees(settings) == ["a", "b"]
+
+
+def test_condemned_after_the_ref_has_moved(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was waiting when the operator began: he is told what readers see by the time he ends."""
+    land(settings, "2.csv", "b,2.00")
+    rule = Denylist.condemn
+
+    def late(self: Denylist, said: Ruling) -> None:
+        run(settings)
+        rule(self, said)
+
+    monkeypatch.setattr(Denylist, "condemn", late)
+    assert condemn(settings, "fees", "2.csv", "poison").shown == 1
 
 
 def test_all_batches_are_listed(settings: Settings) -> None:
@@ -251,7 +297,7 @@ def test_what_is_asked_for_must_be_there(settings: Settings) -> None:
     release(settings, "fees", loaded)
     with pytest.raises(UnknownName, match="no condemned batch of 'fees'"):
         release(settings, "fees", loaded)
-    verdicts = [each.verdict for each in denylist_of(Platform.open("dev")).rulings()]
+    verdicts = [each.verdict for each in Platform.open("dev").denylist.rulings()]
     assert verdicts == [Verdict.CONDEMNED, Verdict.RELEASED]
 
 
@@ -308,20 +354,43 @@ def test_two_that_rule_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         denylist.release(ruling("b", Verdict.RELEASED))
 
 
+@pytest.mark.parametrize("number", [1, 2])
 @pytest.mark.parametrize("damage", ["{", '{"verdict": "condemned"}', None])
-def test_a_damaged_list_lets_nothing_in(lake: Lake, damage: str | None) -> None:
-    """Nobody could tell what must stay out; verify names the entry."""
+def test_a_damaged_list_lets_nothing_in(lake: Lake, damage: str | None, number: int) -> None:
+    """Nobody could tell what must stay out; verify names the entry, also if it is the last."""
     denylist = Denylist(lake.store, "dev")
     for batch in ("a", "b"):
         denylist.condemn(ruling(batch))
-    entry = lake.root / "denied" / "dev" / "00000001.json"
+    ledger = Ledger(lake.store, "dev")
+    ledger.record(RULED, "", rulings=denylist.count())
+    entry = lake.root / "denied" / "dev" / f"{number:08d}.json"
     entry.unlink()
     if damage:
         entry.write_text(damage)
-    with pytest.raises(EnvironmentFailed, match="Entry 1 of denied/dev"):
-        denylist.standing()
+    with pytest.raises(EnvironmentFailed, match=f"Entry {number} of denied/dev"):
+        Denylist(lake.store, "dev", ledger.rulings()).standing()
     (problem,) = verify(lake, keep=timedelta(0)).problems
-    assert "entry 1 of denied/dev" in problem.what
+    assert f"entry {number} of denied/dev" in problem.what
+
+
+@pytest.mark.parametrize("ref", ["dev", "feature/fees"])
+def test_no_run_begins_once_the_newest_ruling_is_lost(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, ref: str
+) -> None:
+    """The log cannot tell; ledgers can, however often it is tried, and nobody rules over it."""
+    land(settings, "1.csv", "a,1.00")
+    run(settings)
+    if ref != "dev":
+        Lake.of(settings).start(ref, "dev")
+    land(settings, "2.csv", "b,2.00")
+    condemn(settings, "fees", "2.csv", "poison")
+    (settings.project / "lake" / "denied" / "dev" / "00000001.json").unlink()
+    monkeypatch.setenv("SLUICEGATE_LAKE__REF", ref)
+    for _ in range(2):
+        with pytest.raises(EnvironmentFailed, match=r"Entry 1 of denied/dev is missing"):
+            run(load_settings("dev"))
+    with pytest.raises(EnvironmentFailed, match=r"Entry 1 of denied/dev is missing"):
+        condemn(settings, "fees", "1.csv", "poison")
 
 
 def test_a_backup_has_the_list(lake: Lake, tmp_path: Path) -> None:
