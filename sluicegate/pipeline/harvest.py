@@ -25,5 +25,8 @@ class Harvest:
     @property
     def nothing(self) -> bool:
         """Whether every batch is held: the branch has nothing that readers do not see."""
-        receipts = [each for intake in self.intakes.values() for each in intake.receipts]
-        return all(receipt.held for receipt in receipts)
+        return all(
+            receipt.held or receipt.name in {refusal.name for refusal in intake.refusals}
+            for intake in self.intakes.values()
+            for receipt in intake.receipts
+        )

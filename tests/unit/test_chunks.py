@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from sluicegate.errors import BatchRefused
+from sluicegate.ingestion import Intake, Receipt
+from sluicegate.ingestion.ingest import Refusal
 from sluicegate.lake import Lake
 from sluicegate.pipeline import Platform, Report, Run, Scope
 from sluicegate.pipeline.chunks import in_chunks
+from sluicegate.pipeline.harvest import Harvest
 from sluicegate.settings import Settings, load_settings
 from tests.unit.runs import lay_out, take_in
 
@@ -118,3 +122,11 @@ def test_chunks_that_come_to_nothing_new_end() -> None:
         return Report("run", "dev", left={"fees": 1})
 
     assert len([*in_chunks(Scope(most=1), run)]) == 1
+
+
+def test_a_held_batch_without_a_record_is_held_too() -> None:
+    """An empty file that is refused brings nothing; one that may be empty is to be remembered."""
+    receipt = Receipt("fees", "b" * 16, "empty.csv", rows_in=0)
+    refusal = Refusal("fees", "empty.csv", BatchRefused("The file is empty."))
+    assert Harvest({"fees": Intake("fees", [receipt], [refusal])}, {}).nothing
+    assert not Harvest({"fees": Intake("fees", [receipt])}, {}).nothing
