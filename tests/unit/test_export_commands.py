@@ -79,7 +79,7 @@ def test_check_writes_nothing_and_refuses(project: Path) -> None:
     error = refused("--check", "--only", "schema")
     assert isinstance(error, GateRefused)
     assert error.message == f"Exports are not what the contracts say: {FILES[2]}."
-    assert "`sluicegate contracts export --only schema`" in str(error.hint)
+    assert "`.venv/bin/sluicegate contracts export --only schema`" in str(error.hint)
     assert not (project / FILES[2]).exists()
 
 
