@@ -31,9 +31,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 
 from sluicegate.errors import RefMoved
-from sluicegate.lake import Archive, Lake, Session, Table, points
+from sluicegate.lake import Archive, Lake, Session, Table, bulk, points
 from sluicegate.lake.backup import back_up
 from sluicegate.lake.collect import collect
 from sluicegate.lake.connection import attach, connect, detach
@@ -120,12 +121,12 @@ def publish(world: World) -> None:
 
 
 def correct(world: World) -> None:
-    """A release that deletes, from two tables together."""
+    """A release that deletes, from two tables together; its data files polars writes."""
     if not world.published("correction"):
         with _release(world, "correction") as session, session.transaction("correction"):
             for table in (NUMBERS, OTHERS):
                 session.execute(f"DELETE FROM {table.sql} WHERE n IN (3, 5)")
-                _add(session, 10, table)
+                session.insert(table, pl.DataFrame({"n": [10]}))
 
 
 def roll_back(world: World) -> None:
@@ -309,6 +310,7 @@ def main() -> None:
     quicker = {"allow_unsigned_extensions": "true", "threads": "1"}
     duckdb.connect = partial(duckdb.connect, config=quicker)  # type: ignore[assignment]
     connect().close()
+    bulk.MANY = 1
     # Nobody cuts the power here, and what a killed process wrote the kernel has.
     os.fsync = lambda _: None
     gc.freeze()
