@@ -105,7 +105,8 @@ def _collected(lake: Lake, marks: Marks) -> Iterator[Problem]:
 def _denied(ledgers: Mapping[str, Entries], lake: Lake, marks: Marks) -> Iterator[Problem]:
     found, strays = logs(lake, DENIED)
     yield from strays
-    for env in sorted({*found, *ledgers}):
+    known = _rulings_known(ledgers)
+    for env in sorted({*found, *known}):
         entries = found.get(env, {})
         marks.entries += len(entries)
         place = f"{DENIED}{env}"
@@ -117,6 +118,16 @@ def _denied(ledgers: Mapping[str, Entries], lake: Lake, marks: Marks) -> Iterato
                 ruling_of(entry)
             except (KeyError, ValueError):
                 yield entry_problem(lake, place, number, "is no ruling on a batch")
-        told = max((rulings_in(entry or {}) for entry in ledgers.get(env, {}).values()), default=0)
-        for number in range(max(entries, default=0) + 1, told + 1):
+        for number in range(max(entries, default=0) + 1, known.get(env, 0) + 1):
             yield entry_problem(lake, place, number, "is missing, and the ledger knows of it")
+
+
+def _rulings_known(ledgers: Mapping[str, Entries]) -> dict[str, int]:
+    """Environment → rulings that ledgers have on record, those of refs of one's own as well."""
+    known: dict[str, int] = {}
+    for ref, entries in ledgers.items():
+        for entry in entries.values():
+            if entry is not None and (count := rulings_in(entry)):
+                env = str(entry.get("env", ref))
+                known[env] = max(count, known.get(env, 0))
+    return known

@@ -71,6 +71,7 @@ class Run:
             kind=self.report.kind.value,
             pid=os.getpid(),
             code=self.platform.fingerprint,
+            env=self.platform.settings.env,
             rulings=self.platform.denylist.count(),
         )
         try:

@@ -180,7 +180,7 @@ ALERTS = {
         "a run was refused",
         (
             "payments, payments_2026-10-01.csv: The batch",
-            r"sluicegate quarantine list --env \w+ --ref refused/\d{8}-\d{6}-\w+",
+            r"sluicegate batches condemn payments payments_2026-10-01\.csv --env dev --because",
             STATUS,
             r"ui: http://127\.0\.0\.1:\d+/runs/flow-run/[0-9a-f-]{36}",
             r"runbook\.md#run-refused",

@@ -393,6 +393,24 @@ def test_no_run_begins_once_the_newest_ruling_is_lost(
         condemn(settings, "fees", "1.csv", "poison")
 
 
+def test_a_ref_of_ones_own_knows_the_list_of_its_environment(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its ledger has rulings of dev on record, and who verifies looks for them there."""
+    land(settings, "1.csv", "a,1.00")
+    run(settings)
+    Lake.of(settings).start("feature/fees", "dev")
+    land(settings, "2.csv", "b,2.00")
+    condemn(settings, "fees", "2.csv", "poison")
+    monkeypatch.setenv("SLUICEGATE_LAKE__REF", "feature/fees")
+    run(load_settings("dev"))
+    lake = Lake.of(settings)
+    assert verify(lake, keep=timedelta(days=1)).problems == []
+    (settings.project / "lake" / "denied" / "dev" / "00000001.json").unlink()
+    (problem,) = verify(lake, keep=timedelta(days=1)).problems
+    assert problem.what == "entry 1 of denied/dev is missing, and the ledger knows of it"
+
+
 def test_a_backup_has_the_list(lake: Lake, tmp_path: Path) -> None:
     """What was restored keeps the same batches out."""
     publish(lake, 1)
