@@ -10,11 +10,14 @@ import re
 
 __all__ = ["as_text"]
 
-_SKIPPED = r"[^\S\t\r\n]|[\"'\x00-\x08\u200b-\u200f\u2060\ufeff]"
-"""What a program may skip before a formula: blanks, quotes, what nobody sees."""
+_SKIPPED = (
+    r"[^\S\t\r\n]|[\"'\x00-\x08\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069"
+    r"\ufe0f\ufeff]"
+)
+"""What a program may skip before a formula: blanks, quotes, controls, marks that nobody sees."""
 
 _NUMBER = r"[+-]?(?:[0-9]++(?:[.,][0-9]++)*+|[.,][0-9]++)(?:[eE][+-]?[0-9]++)?%?"
-"""Digits and marks between them are no formula, however a country writes its thousands."""
+"""Digits with points and commas between them are no formula; with other marks they are a text."""
 
 _FORMULA = r"[=+\-@\uff1d\uff0b\uff0d\uff20]"
 """What begins one, also in the width of Chinese and Japanese type."""

@@ -117,9 +117,13 @@ def test_what_desktops_add_is_no_file(landed: Land) -> None:
 
 def test_names_in_a_zip_are_only_names(landed: Land, tmp_path: Path) -> None:
     """Whichever way they point, nothing is written."""
-    file = landed(zipped({"../up.csv": b"id,name\n1,a\n", "/tmp/abs.csv": b"id,name\n2,b\n"}))
-    assert read(Delimited(), file) == [("1", "a", FIRST + 2), ("2", "b", SECOND + 2)]
-    assert [path.name for path in tmp_path.iterdir()] == ["drop"]
+    absolute = f"{tmp_path}/abs.csv"
+    file = landed(zipped({"../up.csv": b"id,name\n1,a\n", absolute: b"id,name\n2,b\n"}))
+    (inner := tmp_path / "inner").mkdir()
+    moved = file.rename(inner / "drop")
+    assert read(Delimited(), moved) == [("1", "a", FIRST + 2), ("2", "b", SECOND + 2)]
+    assert [path.name for path in (*tmp_path.iterdir(), *inner.iterdir())] == ["inner", "drop"]
+    assert not (Path.cwd().parent / "up.csv").exists()
 
 
 def test_columns_may_differ_from_file_to_file(landed: Land) -> None:

@@ -209,14 +209,19 @@ def test_a_disk_that_cannot_be_written(lake: Lake, work: Session) -> None:
     assert work.scalar(f"SELECT count(*) FROM {EVERY.sql}") == 0
 
 
-@pytest.mark.parametrize("way", ["made in the transaction", "changed in it", "parted", "lacking"])
+WAYS = ("made in the transaction", "changed in it", "parted", "lacking", "nested")
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_the_rest_is_for_duckdb(lake: Lake, way: str) -> None:
     """Tables whose ids are not settled yet, or whose files are not simply in their folder."""
-    rows = ROWS
+    rows, types = ROWS, TYPES
+    if way == "nested":
+        rows, types = ROWS.with_columns(rules=pl.lit(["a", "b"])), {**TYPES, "rules": "VARCHAR[]"}
     with lake.branch("dev", "one") as branch:
         with branch.session() as session:
             if way != "made in the transaction":
-                session.create(EVERY, TYPES)
+                session.create(EVERY, types)
             if way == "parted":
                 session.execute(f"ALTER TABLE {EVERY.sql} SET PARTITIONED BY (day)")
             with session.transaction():

@@ -23,7 +23,7 @@ from sluicegate.spreadsheets import as_text
 from tests.unit.kit import publish
 
 HARMLESS = ("", "x=1", "it's", "'tis", "a - b", "-5", "+3", "-12.5", "-.5", " -1.234,56 ", "-1e-9")
-BEGINNINGS = " \t\r\n\"';,=+-@\uff1d\uff20\ufeff\u200b\u00a0\x0015.%eax"
+BEGINNINGS = " \t\r\n\"';,=+-@\uff1d\uff20\ufeff\u200b\u00a0\x00\x7f\u00ad\u202e15.%eax"
 cells = st.text(alphabet=BEGINNINGS, max_size=12)
 
 
@@ -57,6 +57,7 @@ def test_numbers_and_plain_texts_stay(cell: str) -> None:
         ("-inf", "'-inf"),
         ("-5;+x", "-5;'+x"),
         ("'=1", "''=1"),
+        ("\u202e\u00ad\x7f=1", "'\u202e\u00ad\x7f=1"),
     ],
 )
 def test_formulas_become_texts(cell: str, written: str) -> None:
