@@ -106,7 +106,9 @@ class Refs:
             if move.generation == generation:
                 return
             known.add(move.generation)
-        raise UnknownName.of("generation", generation, known - {head.generation}, where=head.ref)
+        earlier = known - {head.generation}
+        kind = "generation" if earlier else "earlier generation"
+        raise UnknownName.of(kind, generation, earlier, where=head.ref)
 
     def move(
         self, ref: str, seen: Move | None, generation: str, *, action: str, run: str | None = None

@@ -88,3 +88,16 @@ def test_lost_generation_is_not_shown(lake: Lake) -> None:
     with pytest.raises(EnvironmentFailed, match="is missing"):
         lake.rollback("dev")
     assert lake.refs.head("dev") == second
+
+
+def test_a_generation_that_never_was(lake: Lake) -> None:
+    """The names of others help; of the first release there is no earlier one."""
+    publish(lake, 1)
+    with pytest.raises(UnknownName, match="no earlier generation called 'gone'") as caught:
+        lake.rollback("dev", "gone")
+    assert caught.value.hint == "there is no earlier generation yet"
+    first = lake.refs.require("dev").generation
+    publish(lake, 2)
+    with pytest.raises(UnknownName, match="no generation called 'gone'") as caught:
+        lake.rollback("dev", "gone")
+    assert first in str(caught.value.hint)
