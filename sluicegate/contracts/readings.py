@@ -130,9 +130,13 @@ def _pattern(column: Column) -> tuple[str, str]:
 
 
 def _timestamps(column: Column, texts: pl.Series) -> Reading:
-    texts = texts.str.replace(" ", "T", literal=True)
-    formed = texts.set(~texts.str.contains(_MOMENT).fill_null(value=False), None)
-    value = formed.str.to_datetime(_UTC, time_unit="us", strict=False).dt.replace_time_zone("UTC")
+    if texts.str.contains(" ", literal=True).any():
+        texts = texts.str.replace(" ", "T", literal=True)
+    well = texts.str.contains(_MOMENT).fill_null(value=False)
+    formed = texts if well.all() else texts.set(~well, None)
+    # Moments seldom repeat: to look each up among those that were read takes longer than reading.
+    value = formed.str.to_datetime(_UTC, time_unit="us", strict=False, cache=False)
+    value = value.dt.replace_time_zone("UTC")
     others = formed.set(value.is_not_null(), None)
     if others.null_count() < len(others):
         value = value.fill_null(others.str.to_datetime(_ZONED, time_unit="us", strict=False))

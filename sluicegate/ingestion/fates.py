@@ -109,7 +109,9 @@ class Judged:
         if len(sifted.batches) > 1:
             mine = mine.filter(pl.col(BATCH) == batch.id)
         refused = rejected.filter(pl.col(BATCH) == batch.id)
-        told = sifted.warned.join(mine.filter(_WINS), on=[BATCH, LINE], how="semi")
+        told = sifted.warned
+        if not told.is_empty():
+            told = told.join(mine.filter(_WINS), on=[BATCH, LINE], how="semi")
         rejections, warnings = _by_rule(refused), _by_rule(told)
         places = {rule: first for rule, (_, first) in (rejections | warnings).items()}
         return Receipt(

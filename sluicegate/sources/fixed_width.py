@@ -66,7 +66,7 @@ class FixedWidth:
         del columns
         header, told, blank = self.header, False, 0
         for block in blocks(content, name, self.encoding):
-            lines = block.lines().filter(pl.col("line").str.strip_chars() != "")
+            lines = block.lines.filter(pl.col("line").str.strip_chars() != "")
             blank += block.count - lines.height
             if header and not lines.is_empty():
                 self._require_header(lines.row(0, named=True), name)

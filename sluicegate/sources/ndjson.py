@@ -98,7 +98,7 @@ def records_of(blocks: Iterable[Block]) -> Iterator[Records]:
 
 
 def _records(block: Block) -> Records:
-    left = block.lines().filter(pl.col("line") != "")
+    left = block.lines.filter(pl.col("line") != "")
     parts: list[pl.DataFrame] = []
     known: set[tuple[str, ...]] = set()
     while not left.is_empty() and len(parts) < _MOST_SHAPES:

@@ -53,7 +53,7 @@ class Table:
         """Records of a block, and the bytes of a last record that goes on in the next one."""
         if (cells := self._at_once(block)) is not None:
             return Records(self.header, cells, rejects_of([])), b""
-        lines = block.lines()
+        lines = block.lines
         body = lines.filter(pl.col("line") != "")
         formed = self._well_formed(body)
         if body.height == lines.height and formed.all() and not body["invalid"].any():
@@ -72,11 +72,11 @@ class Table:
 
     def _at_once(self, block: Block) -> pl.DataFrame | None:
         """All lines of a block, if none of them needs a closer look."""
-        raw, mark, count = block.raw, self.delimiter.encode(), block.count
-        fields = (len(self.header) - 1) * count
-        if len(mark) > 1 or not fields or b'"' in raw or b"\0" in raw or raw.count(mark) != fields:
+        raw, mark = block.raw, self.delimiter.encode()
+        if len(mark) > 1 or b'"' in raw or b"\0" in raw or _has_marks(raw):
             return None
-        if raw.startswith(_BOM) or b"\n" + _BOM in raw:
+        fields = (len(self.header) - 1) * (count := block.count)
+        if not fields or raw.count(mark) != fields:
             return None
         if (returns := raw.count(b"\r")) and returns != raw.count(b"\r\n"):
             return None
@@ -165,6 +165,11 @@ class Table:
             separator=self.delimiter,
             quote_char=quote,
         )
+
+
+def _has_marks(raw: bytes) -> bool:
+    """Whether a line begins with a byte-order mark."""
+    return not raw.isascii() and (raw.startswith(_BOM) or b"\n" + _BOM in raw)
 
 
 class _Found:

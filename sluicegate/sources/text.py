@@ -6,6 +6,7 @@ A text is read in blocks of whole lines, so that memory does not depend on its s
 from __future__ import annotations
 
 import codecs
+import io
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -51,8 +52,11 @@ class Block:
     @cached_property
     def count(self) -> int:
         """How many lines they are."""
+        if "lines" in self.__dict__:
+            return self.lines.height
         return self.raw.count(b"\n") + (not self.raw.endswith(b"\n") and bool(self.raw))
 
+    @cached_property
     def lines(self) -> pl.DataFrame:
         """Its lines: ``_line``, ``line``, and ``invalid`` where one is no text."""
         return _lines(self.raw, self.first)
@@ -82,11 +86,12 @@ def blocks(
             _require_end(rest, piece, name, first)
             cut = piece.rfind(b"\n") + 1
             if cut:
-                # Megabytes are copied once, not cut first.
-                raw = b"".join((rest, memoryview(piece)[:cut]))
+                # Megabytes are copied once, or not at all.
+                whole = cut == len(piece) and not rest
+                raw = piece if whole else b"".join((rest, memoryview(piece)[:cut]))
                 block = Block(raw, first, last=False, share=share)
-                rest, first, share = piece[cut:], first + block.count, 0.0
                 yield block
+                rest, first, share = piece[cut:], first + block.count, 0.0
             else:
                 rest += piece
             if isinstance(following, BatchRefused):
@@ -136,7 +141,7 @@ def count_lines(content: Content, encoding: str = "utf-8") -> int:
     count = 0
     with suppress(BatchRefused):
         for block in blocks(content, "", encoding):
-            count += block.lines().filter(pl.col("line").str.strip_chars() != "").height
+            count += block.lines.filter(pl.col("line").str.strip_chars() != "").height
     return count
 
 
@@ -157,7 +162,13 @@ def pieces(stream: Stream, encoding: str, name: str, size: int = BLOCK) -> Itera
         hint = "if it is text in UTF-16, declare encoding='utf-16'" if wide else None
         raise BatchRefused("The file is binary, not text.", where=name, hint=hint)
     returns = b"\n" not in seen and b"\r" in seen
-    whole = Ahead(head.removeprefix(_BOM) if plain else head, stream)
+    marked = plain and head.startswith(_BOM)
+    whole: Stream
+    if isinstance(stream, io.BufferedIOBase):
+        stream.seek(len(_BOM) if marked else 0)
+        whole = _Lines(stream)
+    else:
+        whole = Ahead(head.removeprefix(_BOM) if marked else head, stream)
     for piece in _plain(whole, size) if plain else _decoding(whole, encoding, size):
         yield piece.replace(b"\r", b"\n") if returns else piece
 
@@ -180,6 +191,21 @@ def _decoding(stream: Stream, encoding: str, size: int) -> Iterator[bytes]:
             text = text.replace("\0", f"{_MARK}\\x00")
         # What is decoded to half of a surrogate pair is no character either.
         yield text.replace(_STAND_IN, _MARK).encode(errors=_MARKING)
+
+
+class _Lines:
+    """A file that is no longer read than to the end of a line: those need no cutting."""
+
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        self._file = file
+
+    def read(self, size: int, /) -> bytes:
+        """About so many of the next bytes; none at the end."""
+        begin = self._file.tell()
+        self._file.seek(begin + size)
+        rest = self._file.readline(_HEAD)
+        self._file.seek(begin)
+        return self._file.read(size + len(rest))
 
 
 def _require_end(rest: bytes, piece: bytes, name: str, line: int) -> None:
@@ -211,7 +237,7 @@ def _lines(raw: bytes, first: int) -> pl.DataFrame:
         )
     if b"\r" in raw:
         line = line.str.strip_suffix("\r")
-    if _BOM in raw:
+    if not raw.isascii():
         # Files that were put together; whether the mark belongs to the line nobody can tell.
         invalid |= line.str.starts_with(_BOM.decode())
     number = pl.int_range(first, first + pl.len(), dtype=pl.Int64).alias(LINE)
@@ -220,7 +246,7 @@ def _lines(raw: bytes, first: int) -> pl.DataFrame:
 
 def _decoded(raw: bytes) -> pl.DataFrame | None:
     try:
-        return pl.read_lines(raw, name="line")
+        return pl.read_lines(raw, name="line").rechunk()
     except pl.exceptions.ComputeError:
         return None
 
