@@ -21,8 +21,8 @@ _ESCAPE = (
 )
 """Neither NUL nor half of a surrogate pair: those are for a closer look."""
 _STRING = rf'"(?:[^"\\\x00-\x1f]|{_ESCAPE})*"'
-_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
-_VALUE = rf"(?:{_STRING}|{_NUMBER}|true|false|null)"
+NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+_VALUE = rf"(?:{_STRING}|{NUMBER}|true|false|null)"
 
 _SCALAR = re.compile(_VALUE)
 _OPENING = re.compile(r"[ \t]*\{[ \t]*")
@@ -35,7 +35,7 @@ _MOST_BETWEEN = 64 << 10
 """Bytes around the values of a shape. A pattern of more may be one that cannot be compiled."""
 
 _TEXT = r'"([^"\\\x00-\x1f]*)"'
-_BARE = rf"({_NUMBER}|true|false)"
+_BARE = rf"({NUMBER}|true|false)"
 _GROUPS = {"text": (f"(?:{_TEXT}|null)", 1), "bare": (f"(?:{_BARE}|null)", 1)}
 """A value without an escape, by what it is: how it is written, and how many groups that has."""
 _ANY = (f"(?:{_TEXT}|{_BARE}|null)", 2)

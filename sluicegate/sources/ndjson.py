@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from sluicegate.opening import Content
+from sluicegate.sources.json_quotes import cut_of
 from sluicegate.sources.json_shapes import shape_of
 from sluicegate.sources.jsons import Rejected, gathered, one_by_one
 from sluicegate.sources.members import require_glob
@@ -30,6 +31,9 @@ _MOST_SHAPES = 8
 
 _LOOKED_AT = 20
 """Lines among which one with a shape is looked for."""
+
+_MANY = 5_000
+"""Lines from which on it is worth it to find out how they can be cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +102,10 @@ def records_of(blocks: Iterable[Block]) -> Iterator[Records]:
 
 
 def _records(block: Block) -> Records:
-    left = block.lines.filter(pl.col("line") != "")
-    parts: list[pl.DataFrame] = []
-    known: set[tuple[str, ...]] = set()
-    while not left.is_empty() and len(parts) < _MOST_SHAPES:
-        shape = next(filter(None, map(shape_of, left["line"].head(_LOOKED_AT))), None)
-        if shape is None:
-            break
-        # What said a text, and says a number now, may say either.
-        cells, same = (shape.wider if shape.between in known else shape).read(left)
-        known.add(shape.between)
-        if left["invalid"].any():
-            cells = cells.join(left.filter("invalid"), on=LINE, how="anti")
-            same &= ~left["invalid"]
-        if same.all() and not parts:
-            return Records(shape.names, cells, rejects_of([]), named=False)
-        parts.append(cells)
-        left = left.filter(~same)
+    parts, left = _recognised(block)
+    if len(parts) == 1 and left.is_empty():
+        (rows,) = parts
+        return Records(_names(rows), rows, rejects_of([]), named=False)
     undecoded = [
         (number, Rejected(line, ENCODING))
         for number, line in left.filter("invalid").select(LINE, "line").iter_rows()
@@ -124,6 +115,43 @@ def _records(block: Block) -> Records:
     parts = sorted([*parts, others.rows], key=lambda part: part[LINE].min() or 0)
     rows = pl.concat(parts, how="diagonal").sort(LINE)
     return replace(others, header=_names(rows), rows=rows)
+
+
+def _recognised(block: Block) -> tuple[list[pl.DataFrame], pl.DataFrame]:
+    """Lines whose values are found by their place, in parts; and those that are left to parse."""
+    left = block.lines.filter(pl.col("line") != "")
+    parts: list[pl.DataFrame] = []
+    known: set[tuple[str, ...]] = set()
+    found = _cut(block, left)
+    while len(parts) < _MOST_SHAPES and (found := found or _matched(left, known)):
+        rows, same = found
+        if left["invalid"].any():
+            rows = rows.join(left.filter("invalid"), on=LINE, how="anti")
+            same &= ~left["invalid"]
+        parts.append(rows)
+        left, found = left.filter(~same), None
+    return parts, left
+
+
+def _cut(block: Block, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series] | None:
+    """What is found by cutting lines at their quotes, if that is worth it."""
+    if lines.height < max(_MANY, block.count):
+        return None
+    cut = cut_of(lines["line"])
+    return cut.read(block.raw, lines) if cut else None
+
+
+def _matched(
+    lines: pl.DataFrame, known: set[tuple[str, ...]]
+) -> tuple[pl.DataFrame, pl.Series] | None:
+    """What is found by the shape of one of the first lines, which is known from then on."""
+    shape = next(filter(None, map(shape_of, lines["line"].head(_LOOKED_AT))), None)
+    if shape is None:
+        return None
+    # What said a text, and says a number now, may say either.
+    wide = shape.between in known
+    known.add(shape.between)
+    return (shape.wider if wide else shape).read(lines)
 
 
 def _names(rows: pl.DataFrame) -> tuple[str, ...]:

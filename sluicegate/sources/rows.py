@@ -155,7 +155,7 @@ class Table:
             raise Bug(
                 f"{good.height} records were parsed into {cells.height} rows.", where=self.name
             )
-        return cells.with_columns(good[LINE])
+        return cells.with_columns(good[LINE]).rechunk()
 
     def _cells(self, raw: bytes, quote: str | None) -> pl.DataFrame:
         return pl.read_csv(

@@ -200,10 +200,10 @@ class _Lines:
         self._file = file
 
     def read(self, size: int, /) -> bytes:
-        """About so many of the next bytes; none at the end."""
+        """About so many of the next bytes; none at the end. They are no more than a line may be."""
         begin = self._file.tell()
         self._file.seek(begin + size)
-        rest = self._file.readline(_HEAD)
+        rest = self._file.readline(max(0, min(_HEAD, size, MOST_LINE - size)))
         self._file.seek(begin)
         return self._file.read(size + len(rest))
 
