@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
+import polars.selectors as cs
 
 _MOMENT = "%Y-%m-%dT%H:%M:%S%.6f"
 
@@ -12,9 +13,14 @@ def is_plain(dtype: pl.DataType) -> bool:
     return dtype.is_integer() or isinstance(dtype, pl.String | pl.Date | pl.Decimal | pl.Datetime)
 
 
+def sent(name: str) -> pl.Expr:
+    """The column that somebody gave this name: ``*`` and ``^a.*$`` are names like any other."""
+    return cs.by_name(name).as_expr()
+
+
 def as_text(name: str, dtype: pl.DataType) -> pl.Expr:
     """A column as texts that :func:`~sluicegate.contracts.readings.read` reads."""
-    column = pl.col(name)
+    column = sent(name)
     if isinstance(dtype, pl.Datetime):
         # One without a zone stays so: which moment it names is for the contract to ask.
         if dtype.time_zone is None:

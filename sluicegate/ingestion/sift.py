@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from sluicegate.contracts import Dimension, Reading, Verdict, judge, promises_of, read
-from sluicegate.contracts.texts import as_text
+from sluicegate.contracts.texts import as_text, sent
 from sluicegate.errors import BatchRefused
 from sluicegate.ingestion.drift import (
     RULE,
@@ -160,7 +160,7 @@ def _written(source: Source, records: Records) -> pl.DataFrame:
     """The columns of the contract as they were written, and ``_line``."""
     there = {*records.header, LINE}
     columns = (
-        (pl.col(column.reads) if column.reads in there else pl.lit(None, dtype=pl.String)).alias(
+        (sent(column.reads) if column.reads in there else pl.lit(None, dtype=pl.String)).alias(
             column.name
         )
         for column in source.contract.columns()

@@ -70,7 +70,7 @@ def keys_of(columns: Sequence[Proposed], rows: pl.DataFrame) -> Keys:
 def _unique(rows: pl.DataFrame, names: list[str]) -> bool:
     if any(rows[name].null_count() for name in names):
         return False
-    return rows.select(names).n_unique() == rows.height
+    return rows[names].n_unique() == rows.height
 
 
 def _means(column: Proposed, rows: int) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from sluicegate.contracts.texts import is_plain
+from sluicegate.contracts.texts import is_plain, sent
 from sluicegate.errors import BatchRefused
 from sluicegate.scaffold.formats import Told, formats_of
 from sluicegate.sources import LINE, Format, Records
@@ -122,7 +122,7 @@ def _tried(file: Path, name: str, ways: tuple[Told, ...]) -> Sample:
 def _read(file: Path, name: str, told: Told, others: tuple[Told, ...]) -> Sample:
     records, whole = taken(told.format, file, name, told.columns)
     wanted = [column for column in records.header if column in records.rows.columns]
-    rows = records.rows.select(*wanted, LINE)
+    rows = records.rows[[*wanted, LINE]]
     return Sample(name, told, others, rows, records.rejects, whole)
 
 
@@ -130,6 +130,6 @@ def _texts(rows: pl.DataFrame) -> pl.DataFrame:
     """An empty text is an absent value, as contracts have it."""
     odd = [name for name, dtype in rows.schema.items() if not is_plain(dtype)]
     return rows.with_columns(
-        pl.col(odd).cast(pl.String),
+        *(sent(name).cast(pl.String) for name in odd),
         pl.when(pl.col(pl.String) != "").then(pl.col(pl.String)),
     )

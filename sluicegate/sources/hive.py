@@ -68,7 +68,7 @@ def with_values(records: Records, values: Values, name: str) -> Records:
     told = (pl.lit(value, dtype=pl.String).alias(key) for key, value in values.items())
     rows = records.rows.with_columns(told)
     header = tuple(dict.fromkeys([*records.header, *values]))
-    return replace(records, header=header, rows=rows.select(*_known(rows, header), LINE))
+    return replace(records, header=header, rows=rows[[*_known(rows, header), LINE]])
 
 
 def _known(rows: pl.DataFrame, header: tuple[str, ...]) -> list[str]:

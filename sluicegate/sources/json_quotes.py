@@ -89,6 +89,8 @@ class Cut:
         if _controls(raw) > lines.height - (not raw.endswith(b"\n")):
             same &= ~lines["line"].str.contains(r"[\x00-\x1f]")
         cells = cells.with_columns(lines[LINE]).rechunk()
+        # Last of all: in expressions a name such as an asterisk stands for several.
+        cells.columns = [*(member.name for member in self.members), LINE]
         return (cells if same.all() else cells.filter(same)), same
 
     def _pieces(self, raw: bytes) -> pl.DataFrame | None:
@@ -125,7 +127,7 @@ class Cut:
     def _cells(self, pieces: pl.DataFrame) -> pl.DataFrame:
         moves, cells = 0, []
         pieces = pieces.with_columns(pl.lit(0, pl.Int16).alias(_MOVED))
-        for member in self.members:
+        for number, member in enumerate(self.members):
             outside = _piece(member.outside, moves)
             null = outside == f"{member.head}null{member.tail}"
             cell = _piece(member.outside + 1, moves)
@@ -134,7 +136,7 @@ class Cut:
                 cell = outside.str.extract(value)
             if member.nulls:
                 cell = pl.when(~null).then(cell)
-            cells.append(pieces.select(cell.alias(member.name)))
+            cells.append(pieces.select(cell.alias(str(number))))
             if member.nulls:
                 moves += 1
                 pieces = pieces.with_columns(pl.col(_MOVED) + null)
@@ -144,9 +146,9 @@ class Cut:
         """Which lines come out as they were."""
         parts: list[pl.Expr] = []
         behind = ""
-        for member in self.members:
-            value, quote = pl.col(member.name), '"' if member.text else ""
-            if cells[member.name].null_count():
+        for name, member in zip(cells.columns, self.members, strict=True):
+            value, quote = pl.col(name), '"' if member.text else ""
+            if cells[name].null_count():
                 written = pl.concat_str(pl.lit(quote), value, pl.lit(quote)) if quote else value
                 value, quote = pl.coalesce(written, pl.lit("null")), ""
             parts += [pl.lit(behind + member.before + quote), value]

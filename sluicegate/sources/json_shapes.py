@@ -105,7 +105,7 @@ class Shape:
         found = gathered(one_by_one(lines))
         if set(found.header) != set(self.names):
             return pl.DataFrame(schema={**dict.fromkeys(self.names, pl.String), LINE: pl.Int64})
-        return found.rows.select(*self.names, LINE)
+        return found.rows[[*self.names, LINE]]
 
 
 class _Shapeless(Exception):

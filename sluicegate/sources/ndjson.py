@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from sluicegate.contracts.texts import sent
 from sluicegate.opening import Content
 from sluicegate.sources.json_quotes import cut_of
 from sluicegate.sources.json_shapes import shape_of
@@ -163,7 +164,7 @@ def _widened(records: Records, header: tuple[str, ...]) -> Records:
         return records
     rows = records.rows.select(
         *(
-            pl.col(name) if name in records.header else pl.lit(None, dtype=pl.String).alias(name)
+            sent(name) if name in records.header else pl.lit(None, dtype=pl.String).alias(name)
             for name in header
         ),
         LINE,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from sluicegate.contracts.texts import as_text, is_plain
+from sluicegate.contracts.texts import as_text, is_plain, sent
 from sluicegate.errors import BatchRefused
 from sluicegate.opening import require_unpacked
 from sluicegate.sources.records import ENCODING, LINE, Records, rejects_of
@@ -61,7 +61,7 @@ def _records(frame: pl.DataFrame, start: int, columns: Sequence[str]) -> Records
     frame = _unnested(frame)
     rows = frame.select(
         *(
-            pl.col(name) if is_plain(dtype) else as_text(name, dtype)
+            sent(name) if is_plain(dtype) else as_text(name, dtype)
             for name, dtype in frame.schema.items()
             if name in columns
         ),
