@@ -35,7 +35,7 @@ def cut(lines: Sequence[str], sample: Sequence[str] = (), end: str = "\n") -> tu
     assert rows["_line"].to_list() == [number + 1 for number in same.arg_true()]
     theirs = gathered(one_by_one(numbered(lines).filter(same)))
     assert theirs.rejects.is_empty()
-    return rows.rows(named=True), theirs.rows.select(rows.columns).rows(named=True)
+    return rows.rows(named=True), theirs.rows[rows.columns].rows(named=True)
 
 
 PLAIN = (
@@ -169,7 +169,7 @@ def test_cutting_changes_nothing(lines: list[str], end: str, size: int) -> None:
     assert found.rejects.sort("_line").rows() == wanted.rejects.sort("_line").rows()
     assert set(found.header) == set(wanted.header)
     columns = wanted.rows.columns
-    assert found.rows.select(columns).sort("_line").rows() == wanted.rows.rows()
+    assert found.rows[columns].sort("_line").rows() == wanted.rows.rows()
 
 
 def test_most_of_a_large_file_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
