@@ -121,7 +121,7 @@ def together(parts: Iterable[Records]) -> Records:
     read = [*parts]
     return Records(
         read[-1].header,
-        pl.concat([part.rows for part in read], how="diagonal").select(*read[-1].header, "_line"),
+        pl.concat([part.rows for part in read], how="diagonal")[[*read[-1].header, "_line"]],
         pl.concat([part.rejects for part in read]),
         read[-1].named,
     )
