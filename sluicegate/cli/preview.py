@@ -11,7 +11,7 @@ from sluicegate.cli.options import Json
 from sluicegate.errors import ConfigurationError, SluicegateError
 
 if TYPE_CHECKING:
-    from sluicegate.pipeline.preview import Previewed
+    from sluicegate.pipeline.previewed import Previewed
 
 
 def preview(
@@ -34,7 +34,7 @@ def preview(
     rows: Annotated[int, typer.Option("--rows", min=0, help="Rows to show of each file.")] = 5,
     json: Json = False,
 ) -> None:
-    """Show how files of delimited text would be read: dialect, types, first rows, rejects.
+    """Show how files would be read: dialect or format, types, first rows, rejects.
 
     The exit code is that of the first file that would be held; the others are read all the same.
     """

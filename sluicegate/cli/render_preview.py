@@ -14,7 +14,7 @@ from sluicegate.errors import SluicegateError
 
 if TYPE_CHECKING:
     from sluicegate.opening import Content
-    from sluicegate.pipeline.preview import Previewed
+    from sluicegate.pipeline.previewed import Previewed
 
 _MOST_COLUMNS = 12
 """Columns of rows that a terminal has room for."""
@@ -41,10 +41,11 @@ def told(found: Previewed | SluicegateError) -> None:
     if isinstance(found, SluicegateError):
         render.error(found, json=False)
         return
-    dialect = escape(str(found.detected.dialect)) if found.detected else _EMPTY
-    out.print(f"[bold]{escape(str(found.file))}[/bold]: {dialect}")
+    out.print(f"[bold]{escape(str(found.file))}[/bold]: {escape(_form(found))}")
     if found.detected and found.detected.rival and found.detected.confidence < _UNSURE:
         out.print(f"[yellow]nearly as likely:[/yellow] {escape(str(found.detected.rival))}")
+    for remark in found.remarks:
+        out.print(f"[yellow]note:[/yellow] {_shown(remark, _LONGEST_TEXT)}")
     _columns(found)
     _rows(found)
     _rejected(found)
@@ -52,6 +53,15 @@ def told(found: Previewed | SluicegateError) -> None:
     if found.written:
         told = f"; {found.changed:,} cells changed for spreadsheets" if found.changed else ""
         out.print(f"written: {escape(str(found.written))}{told}", soft_wrap=True)
+
+
+def _form(found: Previewed) -> str:
+    if found.form:
+        called, declared = found.form
+        count = len(found.header)
+        columns = f"{count:,} {'column' if count == 1 else 'columns'}"
+        return f"{called}, {columns}; a source declares {declared}"
+    return str(found.detected.dialect) if found.detected else _EMPTY
 
 
 def all_told(files: Sequence[Content], found: Sequence[Previewed | SluicegateError]) -> None:

@@ -1,14 +1,12 @@
-"""Preview: how files of delimited text would be read, without a contract."""
+"""Preview: how files would be read, without a contract."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from sluicegate.csv_files import CsvWriter, told, whole_file
 from sluicegate.dialect import (
@@ -19,85 +17,27 @@ from sluicegate.dialect import (
     Record,
     Shape,
     detect_file,
-    folded,
     lines_of_file,
     sample_of,
-    shape_of,
 )
 from sluicegate.errors import BatchRefused, ConfigurationError, SluicegateError
 from sluicegate.opening import Content, Member, members_of
-
-MOST_READ = 100_000
-"""Records that are read where nothing is written."""
-
-_MOST_LOOKED_AT = 1_000
-"""Rows whose cells tell the types of columns."""
-
-_MOST_REJECTED = 1_000
-"""Rejected lines that are kept to be shown."""
+from sluicegate.pipeline.preview_records import previewed
+from sluicegate.pipeline.previewed import (
+    MOST_LOOKED_AT,
+    MOST_READ,
+    MOST_REJECTED,
+    Previewed,
+    seen_as,
+    unknown_of,
+)
+from sluicegate.scaffold.formats import form_of, is_workbook
 
 _PACKINGS = frozenset({"gz", "zst", "bz2", "xz", "zip"})
 
 _AGAIN = "have the provider send it again, unless there was nothing to send"
 
 _NOTHING = b"\0\t\n\r \xef\xbb\xbf\xfe\xff"
-
-
-@dataclass(frozen=True, slots=True)
-class Previewed:
-    """How a file would be read.
-
-    Attributes:
-        detected: its dialect; None of an empty file, which has none.
-        header: names of the columns.
-        absent: names in the header of columns that no row has.
-        shapes: what each of them looks like.
-        rows: the first ones.
-        rejected: lines that could not be read, up to a number of them.
-        counts: records by what they are.
-        whole: whether all of the file was read.
-        written: where the reading is, if it was written.
-        changed: cells that were written otherwise, so that no spreadsheet runs them.
-        named: how many names were given.
-        unknown: those of them that no column has.
-    """
-
-    file: Content
-    detected: Detected | None
-    header: tuple[str, ...]
-    shapes: tuple[Shape, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
-    rejected: tuple[Record, ...] = ()
-    counts: Counter[Part] = field(default_factory=Counter)
-    whole: bool = True
-    written: Path | None = None
-    absent: tuple[str, ...] = ()
-    changed: int = 0
-    named: int = 0
-    unknown: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """For programs."""
-        return {
-            "file": str(self.file),
-            "dialect": self.detected and self.detected.dialect.to_dict(),
-            "confidence": self.detected and round(self.detected.confidence, 3),
-            "columns": [
-                {"name": name, "type": shape.kind.value, "notes": list(shape.notes)}
-                for name, shape in zip(self.header, self.shapes, strict=True)
-            ],
-            "absent": list(self.absent),
-            "unknown": list(self.unknown),
-            "rows": [list(row) for row in self.rows],
-            "rejected": [
-                {"line": record.line, "rule": record.flaw, "text": record.text}
-                for record in self.rejected
-            ],
-            "records": {part.value: self.counts[part] for part in Part},
-            "whole": self.whole,
-            "written": self.written and str(self.written),
-            "changed": self.changed,
-        }
 
 
 def inputs(files: Sequence[Path]) -> list[Content]:
@@ -111,7 +51,7 @@ def _within(file: Path) -> Sequence[Content]:
     except (SluicegateError, OSError):
         # Whatever is wrong with it is told when it is read.
         found = None
-    if found is None or len(found) == 1:
+    if found is None or len(found) == 1 or is_workbook(file):
         return [file]
     return found
 
@@ -140,31 +80,54 @@ def preview(
     """
     name, place = _named(file)
     with told(place):
-        if not sample_of(file, name).head.strip(_NOTHING):
-            if output is not None:
-                return _nothing(file, tuple(columns), output, exact=exact)
-            raise BatchRefused(
-                "The file is empty: it has not even a header.", where=name, hint=_AGAIN
-            )
-        detected = detect_file(file, columns=columns, name=name)
-        reading = Reading(detected.dialect, columns, name)
-        with lines_of_file(file, detected.dialect, name) as lines:
-            parts = reading.parts(lines)
-            if output is None:
-                seen = _Seen(reading, rows)
-                seen.all(islice(parts, MOST_READ))
-                whole = next(parts, None) is None
-                _require_records(file, reading, name, whole=whole)
-            else:
-                with whole_file(output) as target:
-                    seen = _Seen(reading, rows, CsvWriter(target, exact=exact))
-                    seen.all(parts)
-                whole = True
+        try:
+            detected = _detected(file, columns, name)
+        except BatchRefused:
+            if isinstance(file, Member) or (way := form_of(file, name)) is None:
+                raise
+            return previewed(file, way, columns=columns, output=output, exact=exact, rows=rows)
+        if detected is not None:
+            return _delimited(file, detected, columns, output, exact=exact, rows=rows)
+        if output is not None:
+            return _nothing(file, tuple(columns), output, exact=exact)
+        raise BatchRefused("The file is empty: it has not even a header.", where=name, hint=_AGAIN)
+
+
+def _detected(file: Content, columns: Sequence[str], name: str) -> Detected | None:
+    """The dialect of delimited text; None if there is no text."""
+    if not sample_of(file, name).head.strip(_NOTHING):
+        return None
+    return detect_file(file, columns=columns, name=name)
+
+
+def _delimited(
+    file: Content,
+    detected: Detected,
+    columns: Sequence[str],
+    output: Path | None,
+    *,
+    exact: bool,
+    rows: int,
+) -> Previewed:
+    name, _ = _named(file)
+    reading = Reading(detected.dialect, columns, name)
+    with lines_of_file(file, detected.dialect, name) as lines:
+        parts = reading.parts(lines)
+        if output is None:
+            seen = _Seen(reading, rows)
+            seen.all(islice(parts, MOST_READ))
+            whole = next(parts, None) is None
+            _require_records(file, reading, name, whole=whole)
+        else:
+            with whole_file(output) as target:
+                seen = _Seen(reading, rows, CsvWriter(target, exact=exact))
+                seen.all(parts)
+            whole = True
     return Previewed(
         file,
         detected,
         reading.header,
-        tuple(_shape(column, reading.counts[Part.ROW]) for column in seen.columns()),
+        tuple(seen_as(column, reading.counts[Part.ROW]) for column in seen.columns()),
         tuple(seen.rows[:rows]),
         tuple(seen.rejected),
         reading.counts,
@@ -173,7 +136,7 @@ def preview(
         reading.absent,
         seen.changed,
         len(columns),
-        _unknown(columns, (*reading.header, *reading.absent)),
+        unknown_of(columns, (*reading.header, *reading.absent)),
     )
 
 
@@ -184,20 +147,6 @@ def _nothing(file: Content, columns: tuple[str, ...], output: Path, *, exact: bo
         writer.write([columns] if columns else [])
     empty = tuple(Shape(Kind.EMPTY) for _ in columns)
     return Previewed(file, None, columns, empty, written=output, changed=writer.changed)
-
-
-def _shape(cells: Sequence[str], rows: int) -> Shape:
-    """What a column looks like; of one that is empty, how far down that is known."""
-    shape = shape_of(cells)
-    if shape.kind is Kind.EMPTY and len(cells) < rows:
-        return Shape(shape.kind, (f"in the first {len(cells):,} rows",))
-    return shape
-
-
-def _unknown(names: Sequence[str], header: Sequence[str]) -> tuple[str, ...]:
-    """The names that are none of the header's, however they are written there."""
-    found = {folded(name) for name in header}
-    return tuple(name for name in names if folded(name) not in found)
 
 
 def _require_records(file: Content, reading: Reading, name: str, *, whole: bool = True) -> None:
@@ -279,7 +228,7 @@ class _Seen:
         self.reading = reading
         self.rows: list[tuple[str, ...]] = []
         self.rejected: list[Record] = []
-        self._most = max(rows, _MOST_LOOKED_AT)
+        self._most = max(rows, MOST_LOOKED_AT)
         self._writer = writer
         self._begun = False
 
@@ -290,7 +239,7 @@ class _Seen:
                 if len(self.rows) < self._most:
                     self.rows.append(record.cells)
                 self._write(record.cells)
-            elif part is Part.REJECT and len(self.rejected) < _MOST_REJECTED:
+            elif part is Part.REJECT and len(self.rejected) < MOST_REJECTED:
                 self.rejected.append(record)
         self._write()
 

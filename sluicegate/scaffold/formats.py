@@ -68,13 +68,26 @@ def formats_of(file: Path, name: str) -> list[Told]:
     Raises:
         BatchRefused: it is nothing that could be read.
     """
+    form = form_of(file, name)
+    return [form] if form else _delimited(file, name)
+
+
+def form_of(file: Path, name: str) -> Told | None:
+    """How a file is read that is no delimited text; None if it may be some.
+
+    Args:
+        name: of the file, for messages.
+
+    Raises:
+        BatchRefused: it is of a format that is read, and cannot be.
+    """
     with file.open("rb") as raw:
         begin = raw.read(8)
     if begin.startswith(_PARQUET):
-        return [_by_header(Parquet(), file, name)]
-    if begin.startswith(_OLE) or _is_workbook(file):
-        return [_workbook(file, name)]
-    return _json(file, name) or _delimited(file, name)
+        return _by_header(Parquet(), file, name)
+    if begin.startswith(_OLE) or is_workbook(file):
+        return _workbook(file, name)
+    return _json(file, name)
 
 
 def _by_header(format_: Format, file: Path, name: str, *remarks: str) -> Told:
@@ -82,7 +95,8 @@ def _by_header(format_: Format, file: Path, name: str, *remarks: str) -> Told:
     return Told(format_, first.header, remarks)
 
 
-def _is_workbook(file: Path) -> bool:
+def is_workbook(file: Path) -> bool:
+    """Whether a file is a zip whose files are the parts of a workbook."""
     try:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
@@ -131,19 +145,19 @@ def _sheets(file: Path, name: str) -> list[str]:
     ]
 
 
-def _json(file: Path, name: str) -> list[Told]:
+def _json(file: Path, name: str) -> Told | None:
     head = head_of(file, name).head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if head[:1] not in (b"{", b"["):
-        return []
+        return None
     lines = [line.strip() for line in head.split(b"\n") if line.strip()]
     first = _parsed(lines[0])
     if isinstance(first, dict) and (len(lines) > 1 or not _lists(first)):
-        return [_by_header(Ndjson(), file, name)]
+        return _by_header(Ndjson(), file, name)
     if head.startswith(b"["):
         rest = head[1:].lstrip()
-        return [_by_header(Json(), file, name)] if rest[:1] in (b"{", b"]") else []
+        return _by_header(Json(), file, name) if rest[:1] in (b"{", b"]") else None
     if not head[1:].lstrip().startswith((b'"', b"}")):
-        return []
+        return None
     found = _lists(_document(file, name))
     if not found:
         raise BatchRefused(
@@ -154,7 +168,7 @@ def _json(file: Path, name: str) -> list[Told]:
     path, size = max(found, key=lambda each: each[1])
     others = [other for other, _ in found if other != path]
     remarks = [f"the document has other lists, too: {', '.join(others[:5])}"] if others else []
-    return [_by_header(Json(path), file, name, f"{path} has {size:,} records", *remarks)]
+    return _by_header(Json(path), file, name, f"{path} has {size:,} records", *remarks)
 
 
 def _parsed(text: bytes) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
@@ -18,6 +19,8 @@ from typer.testing import CliRunner
 from sluicegate.cli.main import app
 from sluicegate.dialect import Dialect
 from sluicegate.errors import BatchRefused, ConfigurationError, EnvironmentFailed
+from sluicegate.pipeline import preview_records
+from sluicegate.testing.workbooks import workbook
 from tests.files.test_opening import zipped
 from tests.support import ROOT
 
@@ -268,8 +271,104 @@ def test_the_page_shows_what_the_command_prints(monkeypatch: pytest.MonkeyPatch)
     """And it names every part of a dialect."""
     monkeypatch.chdir(ROOT)
     page = (ROOT / "docs" / "reading-files.md").read_text(encoding="utf-8")
-    (command,) = re.findall(r"^\$ \.venv/bin/sluicegate preview (.+)$", page, re.MULTILINE)
-    (shown,) = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    printed = preview(*shlex.split(command)).stdout
-    assert shown.splitlines() == [line.rstrip() for line in printed.splitlines()]
+    commands = re.findall(r"^\$ \.venv/bin/sluicegate preview (.+)$", page, re.MULTILINE)
+    shown = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(commands) == 2
+    for command, told in zip(commands, shown, strict=True):
+        printed = preview(*shlex.split(command)).stdout
+        assert told.splitlines() == [line.rstrip() for line in printed.splitlines()]
     assert {each.name for each in fields(Dialect)} <= set(re.findall(r"`(\w+)`", page))
+
+
+RECORDS = [{"id": "1", "name": "x", "n": "1.50"}, {"id": "2", "name": "", "n": "12"}]
+
+
+def form(kind: str, folder: Path) -> Path:
+    """The same records in one format or another."""
+    file = folder / f"drop.{kind}"
+    if kind == "ndjson":
+        file.write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
+    elif kind == "json":
+        file.write_text(json.dumps({"data": {"items": RECORDS}}))
+    elif kind == "parquet":
+        pl.DataFrame(RECORDS).with_columns(pl.col("id").cast(pl.Int64)).write_parquet(file)
+    else:
+        rows = [["Sales"], [], list(RECORDS[0]), *[list(record.values()) for record in RECORDS]]
+        file.write_bytes(workbook({"Sales": rows}))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("ndjson", "JSON, one object a line, 3 columns; a source declares Ndjson()"),
+        ("json", 'a JSON document, 3 columns; a source declares Json(records="data.items")'),
+        ("parquet", "Parquet, 3 columns; a source declares Parquet()"),
+        ("xlsx", "a workbook, 3 columns; a source declares Excel(header_row=3)"),
+    ],
+)
+def test_other_formats_are_shown_too(tmp_path: Path, kind: str, words: str) -> None:
+    """How a source declares them, what is in them; and written as any other."""
+    file, written = form(kind, tmp_path), tmp_path / "plain.csv"
+    result = preview(file, "--output", written, "--columns", "id,colour")
+    assert result.exit_code == 0, result.stderr
+    shown = " ".join(result.stdout.split())
+    for each in (
+        words,
+        "n decimal",
+        "2 rows",
+        "1 of the 2 names of --columns is not in the header",
+    ):
+        assert each in shown
+    assert written.read_text() == "id,name,n\n1,x,1.50\n2,,12\n"
+    (found,) = told(file)
+    assert found["format"] in result.stdout
+    assert (found["dialect"], found["rows"]) == (None, [["1", "x", "1.50"], ["2", "", "12"]])
+
+
+def test_records_of_json_name_columns_as_they_come(tmp_path: Path) -> None:
+    """Also beyond those that are looked at; what is no record is shown with its rule."""
+    file, written = tmp_path / "drop.ndjson", tmp_path / "plain.csv"
+    lines = [f'{{"a":{number}}}' for number in range(12_000)]
+    file.write_text("\n".join([*lines, '{"a":NaN}', '{"a":"=1+1","b":{"c":"x"}}']))
+    result = preview(file, "--output", written, "--for-spreadsheets", "--rows", "1")
+    assert 'line 12001, record:json: {"a":NaN}' in result.stdout
+    assert "12,001 rows, 1 rejected" in result.stdout
+    assert "1 cells changed for spreadsheets" in result.stdout
+    with written.open(newline="") as source:
+        rows = list(csv.reader(source))
+    assert (rows[0], rows[1], rows[-1]) == (["a", "b.c"], ["0", ""], ["'=1+1", "x"])
+    assert len(rows) == 12_002
+
+
+def test_what_is_not_read_of_another_format_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of delimited text."""
+    monkeypatch.setattr(preview_records, "MOST_READ", 3)
+    monkeypatch.setattr(preview_records, "_AT_ONCE", 2)
+    file = tmp_path / "drop.parquet"
+    pl.DataFrame({"a": range(10)}).write_parquet(file)
+    assert "4 rows in the first 4 records" in preview(file).stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("f.parquet", b"PAR1 and no more", "cannot be read"),
+        ("f.json", b"[]", "not a single record"),
+        ("f.json", b'{\n"data": [1, 2]\n}', "no list of records"),
+        ("f.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "workbook"),
+        ("f.bin", b"\x7fELF\x02\x01\x01\0" * 90, "a program"),
+    ],
+)
+def test_other_formats_are_held_as_well(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    """By what is wrong with them as such."""
+    file = tmp_path / name
+    file.write_bytes(content)
+    result = preview(file)
+    assert result.exit_code == BatchRefused.exit_code
+    assert words in " ".join(result.stderr.split())
+    assert result.stdout == ""
