@@ -127,13 +127,16 @@ def of_held_batches(report: Report) -> Iterator[Alert]:
     for source, batches in report.held.items():
         (name, why), *more = batches.items()
         others = f" {len(more)} more of it are held, too." if more else ""
+        then = "have the provider send it again, or correct the contract; each run tries it"
+        if way := report.next.get(source):
+            then += f"; to keep it out, so that those after it go on: {way}"
         yield Alert(
             kind=Kind.HELD,
             env=report.env,
             run=report.run,
             what=f"A batch of the source {source!r} is held, and the run went on: {why}{others}",
             where=name,
-            next="have the provider send it again, or correct the contract; each run tries it",
+            next=then,
             look=f".venv/bin/sluicegate ingest {source} --env {report.env} --dry-run",
             ui=report.ui or "",
             source=source,

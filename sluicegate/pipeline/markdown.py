@@ -49,6 +49,8 @@ def _taken_in(report: Report) -> list[str]:
         parts += ["## Corrections", _corrections(report)]
     if report.drifted:
         parts += ["## Drift", _drift(report)]
+    if report.held:
+        parts += ["## Held", _held(report)]
     if report.waiting:
         parts += ["## Left for the next run", _waiting(report)]
     if report.condemned:
@@ -110,6 +112,23 @@ def _waiting(report: Report) -> str:
             for name, why in files.items()
         ),
     )
+
+
+def _held(report: Report) -> str:
+    """What is held and why, and how those go on that wait behind it."""
+    table = _table(
+        ("source", "file", "why"),
+        (
+            (source, _literal(name), _literal(why))
+            for source, batches in report.held.items()
+            for name, why in batches.items()
+        ),
+    )
+    ways = "".join(
+        f"\n\nTo keep it out, so that those after it in {source} go on:\n\n```\n{command}\n```"
+        for source, command in report.next.items()
+    )
+    return table + ways
 
 
 def _condemned(report: Report) -> str:

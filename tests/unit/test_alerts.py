@@ -17,6 +17,7 @@ from sluicegate.alerts.delivery import ATTEMPTS, LOG_VARIABLE, Channel, Undelive
 from sluicegate.errors import AuditFailed, EnvironmentFailed
 from sluicegate.local.definitions import ALERTS_VARIABLE
 from sluicegate.pipeline import Report, Status
+from sluicegate.pipeline.markdown import as_markdown
 from sluicegate.quality.freshness import Freshness
 from tests.receivers import mail_receiver, web_receiver
 
@@ -93,7 +94,22 @@ def test_held_batches_are_told_by_source() -> None:
     assert (alert.source, alert.where) == ("payments", "1.csv")
     assert "It lacks a column. 1 more of it are held" in alert.what
     assert alert.look.endswith("sluicegate ingest payments --env prod --dry-run")
+    assert "keep it out" not in alert.next
     assert not [*of_held_batches(Report(run="r1", env="prod"))]
+
+
+def test_batches_that_wait_behind_one_that_is_held() -> None:
+    """How they go on, in the alert and on the page of the run."""
+    held = {"payments": {"1|<b>.csv": "It lacks `a`."}, "refunds": {"2.csv": "It is empty."}}
+    way = '.venv/bin/sluicegate batches condemn payments 1.csv --env prod --because "..."'
+    report = Report(run="r1", env="prod", held=held, next={"payments": way})
+    payments, refunds = of_held_batches(report)
+    assert payments.next.endswith(f"so that those after it go on: {way}")
+    assert "keep it out" not in refunds.next
+    page = as_markdown(report)
+    assert "| payments | 1\\|\\<b\\>.csv | It lacks \\`a\\`. |" in page
+    assert f"go on:\n\n```\n{way}\n```" in page
+    assert "## Held" not in as_markdown(Report(run="r1", env="prod"))
 
 
 def test_every_kind_of_alert_is_in_the_runbook() -> None:
