@@ -167,7 +167,8 @@ def weigh(
 
     Args:
         rows: the contract's columns, ``_batch`` and ``_line``, in the order in which they came.
-        seen: keys that earlier parts of the same batch have taken already.
+        seen: keys whose first row in the same batch equals one that is published of another, and
+            came in an earlier part; of all others the table tells.
     """
     corrects = source.load is not Load.APPEND
     rows = rows.with_row_index(_ROW)
@@ -264,15 +265,22 @@ def _fates(
     first = _first_of_each(rows, contract)
     if first.height < rows.height:
         fates = _update(fates, _within(rows, first, contract), published=False)
-    if session.exists(table):
-        key, mine = list(contract.key()), first if corrects else rows
+    if not session.exists(table):
+        return fates
+    mine = first if corrects else rows
+    theirs = _against(mine, contract, table, session)
+    if corrects:
+        key = list(contract.key())
+        taken = mine.join(theirs.filter("again"), on=_ROW, how="semi").select(key)
         if seen is not None:
-            # The row of theirs that the lake has is of this batch, or equal to one of it.
-            later, mine = rows.join(seen, on=key, how="semi"), mine.join(seen, on=key, how="anti")
-            theirs = _against(later, contract, table, session).with_columns(again=pl.lit(True))
-            fates = _update(fates, theirs, published=False)
-        fates = _update(fates, _against(mine, contract, table, session), published=True)
-    return fates
+            taken = taken.vstack(seen)
+        if not taken.is_empty():
+            # The row that the lake has of them is of this batch, or equal to one of it.
+            later = rows.join(taken, on=key, how="semi")
+            theirs = theirs.join(later, on=_ROW, how="anti")
+            others = _against(later, contract, table, session).with_columns(again=pl.lit(True))
+            fates = _update(fates, others, published=False)
+    return _update(fates, theirs, published=True)
 
 
 def _first_of_each(rows: pl.DataFrame, contract: type[Contract]) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from sluicegate.ingestion.departed import Whole
 from sluicegate.ingestion.drift import Observed
 from sluicegate.ingestion.fates import remove, require_originals, weigh
 from sluicegate.ingestion.foreign_keys import set_orphans_aside
+from sluicegate.ingestion.keys import Keys
 from sluicegate.ingestion.receipt import Receipt, together
 from sluicegate.ingestion.sift import Sifted
 from sluicegate.ingestion.table import create, raw_table
@@ -48,7 +49,8 @@ def load(source: Source, parts: Iterable[Sifted], session: Session, run: str) ->
         BatchRefused: a batch cannot be read to its end, or replaces everything and lacks too much;
             or too many of its rows were rejected, and it alone is held for that.
     """
-    work = _Loading(source, session, run)
+    copied = None if source.load is Load.APPEND else Keys(source.contract.key())
+    work = _Loading(source, session, run, copied=copied)
     with session.transaction(f"{run}: {source.name}"):
         create(source, session)
         whole = Whole(source, session) if source.load is Load.REPLACE else None
@@ -57,8 +59,8 @@ def load(source: Source, parts: Iterable[Sifted], session: Session, run: str) ->
             if whole is not None:
                 whole.saw(taken)
         # Of a batch that is set aside, nobody knows what it lacks.
-        if whole is not None and work.seen is not None and not work.set_aside:
-            work.let_go(whole.departed(work.seen))
+        if whole is not None and work.accepted and not work.set_aside:
+            work.let_go(whole.departed(pl.concat(work.accepted)))
         if source.holds is Hold.BATCH:
             # What a run that goes on publishes has nothing of it.
             work.require_tolerable()
@@ -79,14 +81,18 @@ class _Loading:
     receipts: dict[str, Receipt] = field(default_factory=dict)
     observed: dict[str, Observed] = field(default_factory=dict)
     set_aside: bool = False
-    seen: pl.DataFrame | None = None
-    """Keys that a batch has taken, where it may not take them twice."""
+    copied: Keys | None = None
+    """Keys of which a batch that corrects said first what is published already: once more they may
+    not come with anything else. Of all other rows of a batch the table tells."""
+    accepted: list[pl.DataFrame] = field(default_factory=list)
+    """Keys of a batch that is the whole."""
 
     def take(self, sifted: Sifted) -> Sifted:
         """Weigh a part, and write what wins; returns it, without those who name nobody."""
         contract, table = self.source.contract, raw_table(self.source)
         sifted = set_orphans_aside(self.source, sifted, self.session)
-        judged = weigh(self.source, sifted.accepted, self.session, self.seen)
+        seen = None if self.copied is None else self.copied.near(sifted.accepted)
+        judged = weigh(self.source, sifted.accepted, self.session, seen)
         rejected = pl.concat([sifted.rejected, judged.taken(sifted.written, contract)])
         for unsifted in sifted.batches:
             receipt = judged.account(self.source, unsifted, sifted, rejected)
@@ -99,9 +105,10 @@ class _Loading:
         require_originals(self.session, table, judged.copies, contract)
         batches = [unsifted.batch for unsifted in sifted.batches]
         quarantine.put(self.session, self.run, self.source.name, batches, rejected)
-        if self.source.load is not Load.APPEND:
-            keys = sifted.accepted.select(contract.key())
-            self.seen = keys if self.seen is None else self.seen.vstack(keys)
+        if self.copied is not None:
+            self.copied.add(judged.copies)
+        if self.source.load is Load.REPLACE:
+            self.accepted.append(sifted.accepted.select(contract.key()))
         return sifted
 
     def require_tolerable(self) -> None:

@@ -413,7 +413,8 @@ def test_every_row_is_accounted_for(
     for at_once in (1, 1_000):
         declared = source(load=load)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(import_module("sluicegate.ingestion.ingest"), "ROWS_AT_ONCE", at_once)
+            for module in ("sluicegate.ingestion.ingest", "sluicegate.ingestion.sift"):
+                patch.setattr(import_module(module), "ROWS_AT_ONCE", at_once)
             intake = run(session, declared, *made)
         assert fates(intake) == wanted
         assert all(receipt.closes for receipt in intake.receipts)
@@ -425,6 +426,28 @@ def test_every_row_is_accounted_for(
     last = run(session, declared, made[-1])
     assert (last.receipts[0].published, last.superseded) == (0, 0)
     assert published(session, declared) == lake
+
+
+@pytest.mark.parametrize("load", [Load.MERGE, Load.REPLACE])
+@pytest.mark.parametrize("at_once", [1, 2, 3, 1_000])
+def test_a_batch_says_a_key_once_however_many_parts_it_has(
+    session: Session,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    load: Load,
+    at_once: int,
+) -> None:
+    """Its first row has the key, whether it is new, corrects what is published, or equals it."""
+    declared = source(load=load, tolerate="100 %")
+    run(session, declared, orders(tmp_path, "a,,1.00,", "c,,1.00,", name="1.csv"))
+    monkeypatch.setattr("sluicegate.ingestion.sift.ROWS_AT_ONCE", at_once)
+    said = ("a,1", "b,1", "c,2", "a,2", "b,1", "c,1", "b,2", "a,1", "c,2", "a,3", "a,3")
+    lines = [line.replace(",", ",,") + ".00," for line in said]
+    (receipt,) = run(session, declared, orders(tmp_path, *lines, name="2.csv")).receipts
+    told = (receipt.published, receipt.deduplicated, receipt.quarantined)
+    assert told == (2, 4, 5)
+    assert published(session, declared) == {"a": "1.00", "b": "1.00", "c": "2.00"}
+    assert sorted(line for _, line, *_ in quarantined(session, declared)) == [5, 7, 8, 11, 12]
 
 
 @pytest.mark.parametrize("load", [Load.APPEND, Load.MERGE])
