@@ -33,6 +33,11 @@ from sluicegate.pipeline.previewed import (
 )
 from sluicegate.scaffold.formats import form_of, is_workbook
 
+_OTHERS = frozenset(
+    {".json", ".ndjson", ".jsonl", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
+)
+"""How files are called that are no text of cells: what is written of them is."""
+
 _PACKINGS = frozenset({"gz", "zst", "bz2", "xz", "zip"})
 
 _AGAIN = "have the provider send it again, unless there was nothing to send"
@@ -80,12 +85,9 @@ def preview(
     """
     name, place = _named(file)
     with told(place):
-        try:
-            detected = _detected(file, columns, name)
-        except BatchRefused:
-            if isinstance(file, Member) or (way := form_of(file, name)) is None:
-                raise
+        if not isinstance(file, Member) and (way := form_of(file, name)):
             return previewed(file, way, columns=columns, output=output, exact=exact, rows=rows)
+        detected = _detected(file, columns, name)
         if detected is not None:
             return _delimited(file, detected, columns, output, exact=exact, rows=rows)
         if output is not None:
@@ -213,7 +215,9 @@ def _plain_name(file: Content) -> str:
         within = file.told.replace("/", "_").replace("\\", "_")
         return f"{_unpacked(file.archive.name)}.{_unpacked(within)}"
     name = _unpacked(file.name)
-    return name if name == file.name or Path(name).suffix else f"{name}.csv"
+    if (name != file.name and not Path(name).suffix) or Path(name).suffix.lower() in _OTHERS:
+        return f"{name}.csv"
+    return name
 
 
 def _unpacked(name: str) -> str:

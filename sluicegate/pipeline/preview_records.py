@@ -112,12 +112,14 @@ class _Seen:
     def _take(self, part: Records) -> None:
         self.header = tuple(dict.fromkeys([*self.header, *part.header]))
         texts = part.rows.select(as_text(name, part.rows.schema[name]) for name in _own(part))
-        self.counts += Counter({Part.ROW: texts.height, Part.REJECT: part.rejects.height})
-        self._rows += texts.head(max(0, self._most - len(self._rows))).rows(named=True)
+        self.counts += Counter({Part.ROW: part.rows.height, Part.REJECT: part.rejects.height})
+        # Records may say nothing at all, and are records.
+        records = texts.rows(named=True) if texts.width else [{}] * part.rows.height
+        self._rows += records[: max(0, self._most - len(self._rows))]
         lost = part.rejects.select(LINE, "text", "rule").head(MOST_REJECTED - len(self.rejected))
         self.rejected += [Record(line, line, text, (), rule) for line, text, rule in lost.rows()]
         if self.writer:
-            self.writer.write(map(self._record, texts.iter_rows(named=True)))
+            self.writer.write(map(self._record, records))
 
     @property
     def rows(self) -> list[tuple[str, ...]]:

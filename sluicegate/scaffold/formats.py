@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, Shee
 from sluicegate.dialect import Dialect, Reading, detect_file, encoding_of, lines_of_file
 from sluicegate.dialect import sample_of as head_of
 from sluicegate.errors import BatchRefused
-from sluicegate.opening import opened
+from sluicegate.opening import MOST_LINE, opened
 from sluicegate.scaffold.text import literal
 from sluicegate.sources import Delimited, Detected, Excel, Format, Json, Ndjson, Parquet
 
@@ -23,6 +24,9 @@ _PARQUET = b"PAR1"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MOST_DOCUMENT = 64 << 20
 """Bytes of a JSON document that is looked through for its list of records."""
+
+_JSON = re.compile(rb'\{\s*(?:\}|"(?:[^"\\]|\\.)*"\s*:)|\[\s*[\[{\]]')
+"""How JSON begins that may hold records: an object, or a list of them."""
 
 _DEEPEST = 3
 _ROWS_LOOKED_AT = 30
@@ -147,17 +151,14 @@ def _sheets(file: Path, name: str) -> list[str]:
 
 def _json(file: Path, name: str) -> Told | None:
     head = head_of(file, name).head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if head[:1] not in (b"{", b"["):
+    if not _JSON.match(head):
         return None
-    lines = [line.strip() for line in head.split(b"\n") if line.strip()]
-    first = _parsed(lines[0])
-    if isinstance(first, dict) and (len(lines) > 1 or not _lists(first)):
-        return _by_header(Ndjson(), file, name)
     if head.startswith(b"["):
-        rest = head[1:].lstrip()
-        return _by_header(Json(), file, name) if rest[:1] in (b"{", b"]") else None
-    if not head[1:].lstrip().startswith((b'"', b"}")):
-        return None
+        return _by_header(Json(), file, name)
+    first, more = _first_line(file, name)
+    record = _parsed(first)
+    if isinstance(record, dict) and (more or not _lists(record)):
+        return _by_header(Ndjson(), file, name)
     found = _lists(_document(file, name))
     if not found:
         raise BatchRefused(
@@ -169,6 +170,28 @@ def _json(file: Path, name: str) -> Told | None:
     others = [other for other, _ in found if other != path]
     remarks = [f"the document has other lists, too: {', '.join(others[:5])}"] if others else []
     return _by_header(Json(path), file, name, f"{path} has {size:,} records", *remarks)
+
+
+def _first_line(file: Path, name: str) -> tuple[bytes, bool]:
+    """The first line that is not blank, and whether there are more; lines may end as on old Macs.
+
+    One that is longer than a line may be is told in part.
+    """
+    parts: list[bytes] = []
+    size = 0
+    with opened(file, name) as stream:
+        while size <= MOST_LINE and (part := stream.read(1 << 16)):
+            parts.append(part)
+            size += len(part)
+            if b"\n" in part or b"\r" in part:
+                text = b"".join(parts).removeprefix(b"\xef\xbb\xbf").lstrip()
+                first, *others = text.splitlines() or [b""]
+                if others or text.endswith((b"\n", b"\r")):
+                    more = any(line.strip() for line in others) or bool(
+                        stream.read(1 << 16).strip()
+                    )
+                    return first, more
+    return b"".join(parts).removeprefix(b"\xef\xbb\xbf").strip(), False
 
 
 def _parsed(text: bytes) -> Any:

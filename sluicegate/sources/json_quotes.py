@@ -18,6 +18,7 @@ from arro3.core import Array
 
 from sluicegate.sources.json_shapes import NUMBER, Shape, shape_of
 from sluicegate.sources.records import LINE
+from sluicegate.sources.text import taken_for_packed
 
 _SAMPLE = 50
 """Lines that tell how the others are, evenly from all of them."""
@@ -25,12 +26,14 @@ _SAMPLE = 50
 _PLAIN = 0.9
 """Share of them that must be plain and of one shape. Every other line is read twice."""
 
-_MOST_PIECES = 1.5
-"""Pieces for each member, beyond which a pattern is quicker: of many nulls each moves the rest."""
+_PIECE_COSTS, _NUMBER_COSTS = 27, 50
+"""How many bytes of a line a pattern matches in the time that a piece more than there are members
+takes, and a number, which is matched by a pattern of its own. Of many nulls each moves the rest."""
 
 _SLICE = 1 << 14
 """Lines that are put together at once: few enough for their memory to be used again."""
 
+_NOT_PLAIN = re.compile(r"[\\\x00-\x1f]")
 _MOVED = "moved"
 
 
@@ -86,7 +89,8 @@ class Cut:
         same = self._same(cells, lines["line"])
         if b"\\" in raw:
             same &= ~lines["line"].str.contains("\\", literal=True)
-        if _controls(raw) > lines.height - (not raw.endswith(b"\n")):
+        ends = lines.height - (not raw.endswith(b"\n"))
+        if _controls(raw) > ends + (raw.count(b"\r\n") if b"\r" in raw else 0):
             same &= ~lines["line"].str.contains(r"[\x00-\x1f]")
         cells = cells.with_columns(lines[LINE]).rechunk()
         # Last of all: in expressions a name such as an asterisk stands for several.
@@ -94,6 +98,8 @@ class Cut:
         return (cells if same.all() else cells.filter(same)), same
 
     def _pieces(self, raw: bytes) -> pl.DataFrame | None:
+        if taken_for_packed(raw):
+            return None
         needed = sorted({piece for member in self._places() for piece in member})
         try:
             return pl.read_csv(
@@ -119,10 +125,11 @@ class Cut:
             yield [piece - 2 * moved for piece in found for moved in range(moves + 1)]
             moves += member.nulls
 
-    @property
-    def worth_it(self) -> bool:
-        """Whether it is quicker than a pattern."""
-        return sum(map(len, self._places())) <= _MOST_PIECES * len(self.members) + 1
+    def saves(self, length: float) -> bool:
+        """Whether it is quicker than a pattern, of lines of some length."""
+        more = sum(map(len, self._places())) - len(self.members)
+        numbers = sum(not member.text for member in self.members)
+        return more * _PIECE_COSTS + numbers * _NUMBER_COSTS < length
 
     def _cells(self, pieces: pl.DataFrame) -> pl.DataFrame:
         moves, cells = 0, []
@@ -166,7 +173,8 @@ class Cut:
 def cut_of(lines: pl.Series) -> Cut | None:
     """How lines can be cut, by a sample of them; None if few are plain, or cutting is slower."""
     sample = lines.gather_every(max(1, len(lines) // _SAMPLE)).to_list()
-    shapes = [shape for line in sample if "\\" not in line and (shape := shape_of(line))]
+    plain = (line for line in sample if not _NOT_PLAIN.search(line))
+    shapes = [shape for line in plain if (shape := shape_of(line))]
     if not shapes:
         return None
     first, *_ = shapes
@@ -177,7 +185,7 @@ def cut_of(lines: pl.Series) -> Cut | None:
     if any({"text", "bare"} <= each for each in kinds):
         return None
     cut = Cut(tuple(_members(first, kinds)), first.between[-1])
-    return cut if cut.worth_it else None
+    return cut if cut.saves(sum(map(len, sample)) / len(sample)) else None
 
 
 def _members(shape: Shape, kinds: Sequence[set[str]]) -> Iterator[_Member]:

@@ -23,7 +23,7 @@ from sluicegate.sources.records import (
     left_out,
     rejects_of,
 )
-from sluicegate.sources.text import Block
+from sluicegate.sources.text import Block, taken_for_packed
 
 _MOST_LINES = 50
 """Lines that one quoted record may span: an open quote must not swallow the file."""
@@ -158,13 +158,17 @@ class Table:
         return cells.with_columns(good[LINE]).rechunk()
 
     def _cells(self, raw: bytes, quote: str | None) -> pl.DataFrame:
-        return pl.read_csv(
+        before = taken_for_packed(raw)
+        if before:
+            raw = self.delimiter.encode() * (len(self.header) - 1) + b"\n" + raw
+        cells = pl.read_csv(
             raw,
             has_header=False,
             schema=dict.fromkeys(self.header, pl.String),
             separator=self.delimiter,
             quote_char=quote,
         )
+        return cells.slice(int(before))
 
 
 def _has_marks(raw: bytes) -> bool:

@@ -30,6 +30,7 @@ _MARKING = "sluicegate.mark"
 _STAND_IN = "\ufdd0"
 """Stands for a mark until all NULs of a text that is decoded are marked; no text holds it."""
 _OTHER_MARKING = "sluicegate.stand_in"
+_TAKEN_FOR_PACKED = (b"\x1f\x8b", b"x\x01", b"x^", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd")
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -126,6 +127,14 @@ def require_encoding(encoding: str) -> None:
         raise ContractError(
             f"{encoding!r} is no encoding of text.", hint=meant(str(encoding), known)
         )
+
+
+def taken_for_packed(raw: bytes) -> bool:
+    """Whether polars would unpack a text: it goes by the first bytes, and ``x^`` begins words, too.
+
+    What is packed is unpacked long before, within limits.
+    """
+    return raw.startswith(_TAKEN_FOR_PACKED)
 
 
 def is_utf8(encoding: str) -> bool:
@@ -230,12 +239,14 @@ def _lines(raw: bytes, first: int) -> pl.DataFrame:
     if lines is None:
         # Marks and escapes keep every byte, so that the record can be repaired and replayed.
         text = raw.decode(errors=_MARKING)
-        lines = pl.DataFrame({"line": text.removesuffix("\n").split("\n")})
+        parts = text.removesuffix("\n").split("\n")
+        lines = pl.DataFrame({"line": [part.removesuffix("\r") for part in parts]})
         line, invalid = (
             line.str.replace_all(_MARK, "", literal=True),
             line.str.contains(_MARK, literal=True),
         )
     if b"\r" in raw:
+        # One of them is gone already. Who writes line ends of Windows twice has two.
         line = line.str.strip_suffix("\r")
     if not raw.isascii():
         # Files that were put together; whether the mark belongs to the line nobody can tell.
@@ -245,8 +256,10 @@ def _lines(raw: bytes, first: int) -> pl.DataFrame:
 
 
 def _decoded(raw: bytes) -> pl.DataFrame | None:
+    before = taken_for_packed(raw)
     try:
-        return pl.read_lines(raw, name="line").rechunk()
+        lines = pl.read_lines(b"\n" + raw if before else raw, name="line")
+        return lines.slice(int(before)).rechunk()
     except pl.exceptions.ComputeError:
         return None
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluicegate.sources import json_quotes, ndjson
-from sluicegate.sources.json_quotes import cut_of
+from sluicegate.sources.json_quotes import Cut, cut_of
 from sluicegate.sources.jsons import gathered, one_by_one
 from sluicegate.sources.ndjson import read_ndjson
 from tests.unit.kit import together
@@ -25,11 +25,21 @@ def numbered(lines: Sequence[str]) -> pl.DataFrame:
     return pl.DataFrame(enumerate(lines, 1), {"_line": pl.Int64, "line": pl.String}, orient="row")
 
 
+def way(sample: Sequence[str]) -> Cut:
+    """How lines are cut, whether it is worth it or not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_quotes, "_PIECE_COSTS", 0)
+        patch.setattr(json_quotes, "_NUMBER_COSTS", 0)
+        how = cut_of(pl.Series(sample))
+    assert how is not None
+    return how
+
+
 def cut(lines: Sequence[str], sample: Sequence[str] = (), end: str = "\n") -> tuple[Cells, Cells]:
     """What was found of lines, of which some are like a sample; and what the parser finds there."""
-    how = cut_of(pl.Series(sample or lines))
-    assert how is not None
-    found = how.read("".join(line + end for line in lines).encode(), numbered(lines))
+    found = way(sample or lines).read(
+        "".join(line + end for line in lines).encode(), numbered(lines)
+    )
     assert found is not None
     rows, same = found
     assert rows["_line"].to_list() == [number + 1 for number in same.arg_true()]
@@ -56,9 +66,8 @@ def test_cells_are_those_of_the_parser(end: str) -> None:
 
 
 @pytest.mark.parametrize("nulls", [[0], [1], [2], [3], [2, 3], [0, 3], [1, 2]])
-def test_nulls_move_what_follows(nulls: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nulls_move_what_follows(nulls: list[int]) -> None:
     """Wherever they are, and also where some lines have them all at once."""
-    monkeypatch.setattr(json_quotes, "_MOST_PIECES", 9)
     names = "abcd"
     records: list[dict[str, str | None]] = [
         {name: f"{name}{number}" for name in names} for number in range(30)
@@ -107,13 +116,15 @@ def test_other_lines_are_not_taken(line: str) -> None:
     [
         ["[1]"] * 60,
         ['{"a":"\\n"}'] * 60,
+        ['{"a":\t"x"}'] * 60,
         ['{"a":1}', '{"b":1}'] * 30,
         ['{"a":1}', '{"a":"x"}'] * 30,
         ['{"a":1}'] * 50 + ['{"a":[1]}'] * 10,
         [json.dumps(dict.fromkeys("abcdefgh"))] * 30
         + [json.dumps(dict.fromkeys("abcdefgh", "x"))] * 30,
+        [json.dumps(dict.fromkeys("abcdefgh", 1))] * 60,
     ],
-    ids=["list", "escapes", "names", "kinds", "few", "nulls"],
+    ids=["list", "escapes", "tabs", "names", "kinds", "few", "nulls", "numbers"],
 )
 def test_others_are_not_cut(lines: list[str]) -> None:
     """Few are plain, or nulls move too much of them."""
@@ -122,19 +133,18 @@ def test_others_are_not_cut(lines: list[str]) -> None:
 
 def test_bytes_of_other_lines_are_not_cut() -> None:
     """As many lines as are asked for, or none."""
-    how = cut_of(pl.Series(PLAIN))
-    assert how is not None
+    how = way(PLAIN)
     raw = "\n".join(PLAIN).encode()
     assert how.read(raw, numbered(PLAIN)) is not None
     assert how.read(raw + b"\n\xff", numbered([*PLAIN, "?"])) is None
     assert how.read(raw, numbered(PLAIN[:3])) is None
+    assert how.read(b"x^" + raw, numbered(["x^" + PLAIN[0], *PLAIN[1:]])) is None
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_one_character_that_no_text_has(end: str) -> None:
     """It is found however the last line ends."""
-    how = cut_of(pl.Series(PLAIN))
-    assert how is not None
+    how = way(PLAIN)
     lines = [PLAIN[0].replace("x", "\t"), *PLAIN[1:]]
     found = how.read(("\n".join(lines) + end).encode(), numbered(lines))
     assert found is not None
@@ -163,7 +173,8 @@ def test_cutting_changes_nothing(lines: list[str], end: str, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ndjson, "_MANY", 1)
         patch.setattr(json_quotes, "_PLAIN", 0.01)
-        patch.setattr(json_quotes, "_MOST_PIECES", 9)
+        patch.setattr(json_quotes, "_PIECE_COSTS", 0)
+        patch.setattr(json_quotes, "_NUMBER_COSTS", 0)
         patch.setattr(json_quotes, "_SLICE", 3)
         found = together(read_ndjson(end.join(lines).encode(), size=size))
     assert found.rejects.sort("_line").rows() == wanted.rejects.sort("_line").rows()
@@ -174,7 +185,7 @@ def test_cutting_changes_nothing(lines: list[str], end: str, size: int) -> None:
 
 def test_most_of_a_large_file_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not plain is found by its shape, or parsed, and stands where it stood."""
-    lines = [f'{{"a":"x{number}","b":{number}}}' for number in range(6_000)]
+    lines = [f'{{"a":"x{number:080}","b":{number}}}' for number in range(6_000)]
     lines[7], lines[8], lines[9] = '{"a":"\\t","b":7}', "{", '{"b":8,"a":"y"}'
     taken: list[int] = []
     read = json_quotes.Cut.read

@@ -372,3 +372,47 @@ def test_other_formats_are_held_as_well(
     assert result.exit_code == BatchRefused.exit_code
     assert words in " ".join(result.stderr.split())
     assert result.stdout == ""
+
+
+LONG = [{"a": "y" * 70_000}, {"a": "z"}, {"a": None}]
+WRAPPED = '{"status":"ok","count":2,\n"a":[{"x":1,"y":2},\n{"x":3,"y":4}]}'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("\n".join(map(json.dumps, LONG)), "Ndjson() column looks like"),
+        (WRAPPED, 'Json(records="a") note: a has 2 records column looks like'),
+        ('{"a":\n[{"x":1}\n]}', 'Json(records="a")'),
+        (f"[{'{},' * 25_000}{{}}]", "25,001 rows"),
+        ('{"a":1,"b":2}\r{"a":3,"b":4}\r', "Ndjson() column looks like"),
+        ('\ufeff\n {"a":1}\n\n', "Ndjson() column looks like"),
+        ("{}\n{}\nbad\n", "2 rows, 1 rejected"),
+    ],
+    ids=["long", "wrapped", "short", "empty", "returns", "mark", "nothing"],
+)
+def test_json_is_not_taken_for_delimited_text(tmp_path: Path, text: str, words: str) -> None:
+    """However long its lines, and wherever they end; an object that is empty is a record."""
+    file, folder = tmp_path / "drop.json", tmp_path / "out"
+    file.write_bytes(text.encode())
+    result = preview(file, "--output", f"{folder}/")
+    assert result.exit_code == 0, result.stderr
+    assert words in " ".join(result.stdout.split())
+    written = (folder / "drop.json.csv").read_text().count("\n") - 1
+    assert f"{written:,} rows" in result.stdout
+
+
+@pytest.mark.parametrize("text", ['{"a":[{"x":1}', '[{"a":1},', '{"a":', '{"a":1', "[[1],[2]"])
+def test_json_that_breaks_off_is_held(tmp_path: Path, text: str) -> None:
+    """It is no table of one row."""
+    file = tmp_path / "drop.json"
+    file.write_text(text)
+    assert preview(file).exit_code == BatchRefused.exit_code
+
+
+@pytest.mark.parametrize("text", ["{a},b\n1,2\n", "[a],b\n1,2\n", '{"a",b}\n1,2\n'])
+def test_delimited_text_may_begin_as_json_does(tmp_path: Path, text: str) -> None:
+    """But for what no table begins with."""
+    file = tmp_path / "drop.csv"
+    file.write_text(text)
+    assert "1 rows" in preview(file).stdout

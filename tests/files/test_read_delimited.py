@@ -334,3 +334,16 @@ def test_file_that_fits_into_a_block_is_read_in_one_part(ending: str) -> None:
     text = "a,b\n" + "".join(f"{n},{n}\n" for n in range(20_000)) + f"1,{ending or 'x'}"
     assert len([*delimited_parts(gzip.compress(text.encode()))]) == 1
     assert len([*delimited_parts(text.encode())]) == 1
+
+
+@pytest.mark.parametrize("cell", ["x^2", "x^kh", "x^Kp", "x^tJDi", "x^Eplv", "x\x01y", "x^"])
+@pytest.mark.parametrize("quote", ["", '"'], ids=["plain", "quoted"])
+@pytest.mark.parametrize("size", [8, 1 << 20])
+def test_text_is_not_unpacked_for_how_it_begins(cell: str, quote: str, size: int) -> None:
+    """Some words begin as packed bytes do; of a row, of a header, and of a further block."""
+    body = f"{cell},1\n{cell},{quote}2{quote}\n".encode()
+    found = read_delimited(b"unit,n\n" + body, size=size)
+    assert rows(found) == [(2, (cell, "1")), (3, (cell, "2"))]
+    assert rows(read_delimited(body, size=size)) == [(2, (cell, "2"))]
+    alone = read_delimited(f"unit\n{cell}\n{cell}y\n".encode(), size=size)
+    assert rows(alone) == [(2, (cell,)), (3, (f"{cell}y",))]

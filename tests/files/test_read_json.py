@@ -318,3 +318,15 @@ def test_shapes_and_blocks_change_nothing(lines: list[str], end: str, size: int)
         found.rows.select(wanted.rows.columns).sort("_line").rows(), wanted.rows.rows(), strict=True
     ):
         assert [cell or None for cell in ours] == [cell or None for cell in theirs]
+
+
+@pytest.mark.parametrize("begin", [b"x^abc", b"\x1f\x8b\x08", b"x\x9c", b"(\xb5/\xfd", b"x^Eplv"])
+@pytest.mark.parametrize("size", [20, 1 << 20])
+def test_lines_are_not_unpacked_for_how_they_begin(begin: bytes, size: int) -> None:
+    """They are no records, and cost none of their neighbours; in whichever block."""
+    good = b'{"a":"1"}\n'
+    found = together(read_ndjson(good * 3 + begin + b"\n" + good * 3, size=size))
+    assert found.rows["_line"].to_list() == [1, 2, 3, 5, 6, 7]
+    assert found.rejects["_line"].to_list() == [4]
+    alone = together(read_ndjson(begin + b"\n" + good, size=size)) if begin[:1] == b"x" else found
+    assert alone.rejects.height == 1
