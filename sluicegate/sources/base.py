@@ -18,6 +18,7 @@ from sluicegate.contracts.readings import require_readable
 from sluicegate.errors import ContractError
 from sluicegate.packing import Stream
 from sluicegate.sources import members
+from sluicegate.sources.excel import Excel
 from sluicegate.sources.fresh import Expectation
 from sluicegate.sources.records import Format, Records
 from sluicegate.sources.window import ALWAYS, Window
@@ -212,6 +213,8 @@ class Source:
                 hint="declare the columns that identify a row with key()",
             )
         require_readable(contract)
+        if isinstance(format, Excel):
+            format.require_read([each.reads for each in contract.columns()], contract.place())
         if (self.load is Load.REPLACE) != ("may_shrink" in terms):
             raise ContractError(
                 f"The source {name!r} must say how far a batch may shrink if its batches replace "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -33,8 +33,9 @@ class Excel:
         sheet: its name; by default the only one that is not hidden.
         header_row: number of the row that names the columns; None: they are those of the contract,
             in its order, from the first column on.
-        moments: column → zone of the clock whose date and time its cells show, such as
-            ``Europe/Berlin`` or ``UTC``. Cells know no zone, and contracts read no moment without.
+        moments: column, as its header has it → zone of the clock whose date and time its cells
+            show, such as ``Europe/Berlin`` or ``UTC``. Cells know no zone, and contracts read no
+            moment without.
     """
 
     sheet: str | None = None
@@ -86,6 +87,24 @@ class Excel:
             part = list(islice(rows, most))
         for number in sorted(number for number in extent.errors if number >= first):
             yield replace(table.read([[]], number), share=0.0)
+
+    def require_read(self, columns: Collection[str], where: str) -> None:
+        """Refuse the zone of a column that a contract does not read.
+
+        Args:
+            columns: names as they are sent that it reads.
+            where: the contract.
+
+        Raises:
+            ContractError: there is such a zone.
+        """
+        for name in self.moments:
+            if name not in columns:
+                raise ContractError(
+                    f"moments= names the column {name!r}, which is not read.",
+                    where=where,
+                    hint=meant(name, columns) or "name columns as the header of the sheet does",
+                )
 
     def count(self, content: Path) -> int:
         """Rows that are not blank, but for the header; none if the workbook cannot be opened."""

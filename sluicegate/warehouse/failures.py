@@ -26,6 +26,12 @@ _NULL_IN = re.compile(r"NOT NULL constraint failed: (?:\S+\.)?(\w+)")
 _DBT_FILE = re.compile(r"\b((?:models|macros|tests|seeds|snapshots)/[\w./-]+\.\w+)")
 _DBT_LINE = re.compile(r"\bline (\d+)")
 _HEADING = re.compile(r"^[A-Z]\w+ Error(?: in .*)?$")
+_MISMATCH = re.compile(
+    r"(?m)^\s*\|\s*(?!column_name\b|-)(\S+)\s*\|\s*([^|]*?)\s*\|\s*([^|]*?)\s*\|[^|]*\|\s*$"
+)
+"""A column that dbt finds otherwise than an enforced contract says: name, its type, the other."""
+
+_MOST_TOLD = 10
 _EXCERPT = re.compile(r"(?m)^\s*LINE \d+: (.+)$")
 
 
@@ -43,11 +49,32 @@ def broken_promise(message: str) -> str | None:
 
 def of_node(node: Any, message: str, project: Path) -> SluicegateError:
     """The error for a model or test that could not run."""
+    if unlike := _MISMATCH.findall(message):
+        return _of_contract(node, unlike, project)
     where = _place(project / node.original_file_path, message)
     what = f"The dbt {node.resource_type} {node.name!r} cannot run: {_essence(message)}"
     if any(kind in message for kind in _BROKEN_BY_MACHINE):
         return EnvironmentFailed(what, where=where)
     return ConfigurationError(what, where=where, hint="correct it, then run again")
+
+
+def _of_contract(node: Any, unlike: list[tuple[str, ...]], project: Path) -> SluicegateError:
+    """The error for a model that has other columns than its YAML file says."""
+    told = [
+        f"{name} is {made}, and {said} there"
+        if made and said
+        else f"{name} is {'not there' if made else 'only there'}"
+        for name, made, said in unlike
+    ]
+    more = f", and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
+    described = str(node.patch_path or "").partition("://")[2]
+    return ConfigurationError(
+        f"The dbt {node.resource_type} {node.name!r} has other columns than its YAML file says: "
+        f"{'; '.join(told[:_MOST_TOLD])}{more}.",
+        where=str(project / (described or node.original_file_path)),
+        hint=f"write what is right into it, or correct {project / node.original_file_path}: both "
+        "follow the contract of the source",
+    )
 
 
 def of_run(error: BaseException, project: Path) -> SluicegateError:

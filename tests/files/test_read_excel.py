@@ -21,7 +21,7 @@ from sluicegate.sources import Excel, Records
 from sluicegate.sources.workbook import ooxml, opened
 from sluicegate.sources.workbook.sheets import _parsed, sheet_extent
 from sluicegate.testing.workbooks import Fault, Styled, packed, parts, sheet_data, workbook
-from tests.unit.kit import together
+from tests.unit.kit import source, together
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 HEAD = ["id", "x"]
@@ -93,6 +93,14 @@ def test_moments_are_of_the_zone_that_is_declared(tmp_path: Path, cell: Any, tex
     content = workbook({"Data": [HEAD, ["1", cell]]})
     records = read(content, tmp_path, moments={"x": "Europe/Berlin"})
     assert records.rows.rows() == [("1", text, 2)]
+
+
+def test_zone_of_a_column_that_is_not_read_is_refused() -> None:
+    """It would change nothing, and all its moments would be without one."""
+    assert source(format=Excel(moments={"booked_at": "UTC"})).format
+    with pytest.raises(ContractError, match="the column 'Booked at', which is not read") as refused:
+        source(format=Excel(moments={"Booked at": "UTC"}))
+    assert "booked_at" in str(refused.value.hint)
 
 
 @pytest.mark.parametrize("code", ["#REF!", "#N/A", "#DIV/0!"])

@@ -279,6 +279,16 @@ def test_data_that_break_a_model_fail_a_check(workshop, sql, rows, what):
             "project",
             "yntax error near line",
         ),
+        (
+            {
+                "orders_sql": "select 1 as id, 'x' as note, now() as at",
+                "models_yml": "models: [{name: orders, config: {contract: {enforced: true}}, "
+                "columns: [{name: id, data_type: integer}, {name: at, data_type: varchar}, "
+                "{name: gone, data_type: date}]}]",
+            },
+            "models/models.yml",
+            "at is TIMESTAMP WITH TIME ZONE, and VARCHAR there; gone is only there; note is",
+        ),
         ({}, "project", "has no models"),
         ({"orders_sql": MODEL}, "project", "ran no test"),
     ],
