@@ -131,8 +131,8 @@ test-crash: $(DEV) ## Kill writers of the lake, cut the power, fill the disk, be
 	$(say) 'Killing writers ($(KILLS) at random moments), beside readers'
 	@KILLS='$(KILLS)' $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/crash
 
-test-mutations: $(DEV) ## Take one safeguard of the lake away at a time: a test must notice each
-	$(say) 'Taking the safeguards of the lake away, one after the other: some minutes'
+test-mutations: $(DEV) ## Take one safeguard of lake and ingestion away at a time: a test must notice each
+	$(say) 'Taking safeguards away, one after the other: some minutes'
 	@$(BIN)/python -m tests.mutations
 
 bench: $(DEV) ## Measure cases beside their baselines (CASE=pipeline RUNS=3 ROWS=200000 FOLDER=)

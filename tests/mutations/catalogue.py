@@ -834,7 +834,46 @@ READERS = (
     ),
 )
 
+FILES = "tests/files/"
+TAKING_IN = (
+    Mutation(
+        "a text is unpacked for how it begins",
+        "sluicegate/sources/text.py",
+        "    return raw.startswith(_TAKEN_FOR_PACKED)",
+        "    return False",
+        FILES + "test_read_delimited.py::test_text_is_not_unpacked_for_how_it_begins",
+    ),
+    Mutation(
+        "what was cut of a line need not be the line",
+        "sluicegate/sources/json_quotes.py",
+        '        same = self._same(cells, lines["line"])',
+        "        same = pl.repeat(value=True, n=lines.height, dtype=pl.Boolean, eager=True)",
+        FILES + "test_json_quotes.py::test_other_lines_are_not_taken",
+    ),
+    Mutation(
+        "an escape is taken for what it says",
+        "sluicegate/sources/json_quotes.py",
+        '            same &= ~lines["line"].str.contains("\\\\", literal=True)',
+        "            pass",
+        FILES + "test_json_quotes.py::test_other_lines_are_not_taken",
+    ),
+    Mutation(
+        "a batch that corrects says a key twice",
+        "sluicegate/ingestion/load.py",
+        "            self.copied.add(judged.copies)",
+        "            pass",
+        UNIT + "test_load.py::test_a_batch_says_a_key_once_however_many_parts_it_has",
+    ),
+    Mutation(
+        "a later part corrects an earlier one",
+        "sluicegate/ingestion/fates.py",
+        'theirs.filter("again"), on=_ROW',
+        "theirs.clear(), on=_ROW",
+        UNIT + "test_load.py::test_a_batch_says_a_key_once_however_many_parts_it_has",
+    ),
+)
+
 MUTATIONS = (
     *(*DURABLE, *STORE, *LOG, *REFS, *BRANCH, *LAKES, *BACKUP),
-    *(*CARRY, *COLLECT, *KEEPING, *PINS, *RUN, *READERS),
+    *(*CARRY, *COLLECT, *KEEPING, *PINS, *RUN, *READERS, *TAKING_IN),
 )
