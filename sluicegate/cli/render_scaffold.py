@@ -42,7 +42,14 @@ def scaffolded(done: Scaffolded, *, json: bool) -> None:
         out.print(f"  - {escape(each)}")
     out.print(f"Written: {escape(', '.join(done.files))}", soft_wrap=True)
     out.print(f"Generated from the contract: {len(done.generated)} files")
-    out.print("[bold]Next:[/bold] correct the guesses, then")
+    if done.landed is not None:
+        out.print(f"Landed: {escape(str(done.landed))}: the next run takes it in", soft_wrap=True)
+    contract, test, *dbt = done.files
+    out.print(f"[bold]Next:[/bold] correct the guesses in {escape(contract)}", soft_wrap=True)
+    if dbt:
+        model = f"other columns or types: change {' and '.join(dbt)} too, or dbt fails in the run"
+        out.print(f"  {escape(model)}", soft_wrap=True)
+    out.print(f"  other columns or checks: change {escape(test)} too; then", soft_wrap=True)
     for command in _next(done):
         out.print(f"  {escape(command)}", soft_wrap=True)
 

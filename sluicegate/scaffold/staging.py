@@ -6,7 +6,7 @@ from sluicegate.scaffold.columns import Proposed
 from sluicegate.scaffold.conversions import conversion_of
 from sluicegate.scaffold.proposal import LINE_KEY, Proposal
 
-_TYPES = {
+TYPES = {
     "str": "varchar",
     "int": "bigint",
     "Money": "decimal(18, 2)",
@@ -14,6 +14,8 @@ _TYPES = {
     "Date": "date",
     "UtcTimestamp": "timestamp with time zone",
 }
+"""Types of contracts, as dbt calls them."""
+
 _RESERVED = frozenset(
     [
         "all",
@@ -132,7 +134,7 @@ def columns_of(proposal: Proposal) -> str:
         "    description: The records as they were sent, typed.",
         "    columns:",
         *key,
-        *(_entry(each.name, _TYPES[each.kind], _said(each)) for each in proposal.columns),
+        *(_entry(each.name, TYPES[each.kind], _said(each)) for each in proposal.columns),
         _entry("_batch", "varchar", "The batch that brought the row."),
         _entry("_line", "bigint", "Position of the row in its batch."),
     ]
