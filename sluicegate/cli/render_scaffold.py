@@ -34,6 +34,9 @@ def scaffolded(done: Scaffolded, *, json: bool) -> None:
             escape("; ".join(column.remarks)),
         )
     out.print(table)
+    if proposal.ignore:
+        objects = escape(", ".join(proposal.ignore))
+        out.print(f"no columns, but objects that are null in some records (ignore=): {objects}")
     for remark in proposal.key_remarks:
         out.print(f"[yellow]the key:[/yellow] {escape(remark)}")
     out.print(f"Tried on the sample: {escape(str(done.trial))}; {proposal.tolerate} % tolerated.")
@@ -44,6 +47,11 @@ def scaffolded(done: Scaffolded, *, json: bool) -> None:
     out.print(f"Generated from the contract: {len(done.generated)} files")
     if done.landed is not None:
         out.print(f"Landed: {escape(str(done.landed))}: the next run takes it in", soft_wrap=True)
+    _print_next(done)
+
+
+def _print_next(done: Scaffolded) -> None:
+    """What to correct, what must follow it by hand, and what to run then."""
     contract, test, *dbt = done.files
     out.print(f"[bold]Next:[/bold] correct the guesses in {escape(contract)}", soft_wrap=True)
     if dbt:

@@ -78,6 +78,7 @@ class Scaffolded:
                 }
                 for each in proposal.columns
             ],
+            "ignore": list(proposal.ignore),
             "sample": self.trial.to_dict(),
             "tolerate": f"{proposal.tolerate} %",
             "undecided": proposal.undecided(),

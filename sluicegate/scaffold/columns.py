@@ -24,6 +24,9 @@ _LONGEST_LISTED = 40
 _EACH = 8
 """Rows that a value of a list stands in, on average at least."""
 
+_FAR_MORE = 10
+"""Times that a value stands there for each time that it is written otherwise by mistake."""
+
 _FEW = 30
 """Rows of which nothing but types can be said."""
 
@@ -95,6 +98,11 @@ def proposed(name: str, profile: Profile) -> Proposed:
     return _bounded(column) if column.kind in _NUMBERS else _shape(column, None)
 
 
+def unshaped(column: Proposed) -> Proposed:
+    """The same, of whose texts nothing is promised but that they are there."""
+    return _absence(Proposed(column.name, column.profile, remarks=column.profile.remarks))
+
+
 def without(column: Proposed, check: str, told: str) -> Proposed:
     """A column that promises one thing less.
 
@@ -140,10 +148,20 @@ def _listed(column: Proposed) -> Proposed:
     if not usual:
         return column
     found = replace(column, isin=tuple(sorted(usual)))
-    odd = (profile.values.is_not_null() & ~profile.values.is_in(usual)).fill_null(value=False)
-    if not odd.any():
-        return found
-    return found.saying(f"{profile.where(odd)} are not listed: taken for dirt")
+    others = profile.values.is_not_null() & ~profile.values.is_in(usual)
+    if column.kind != "str":
+        return _left_out(found, others, "not listed: taken for dirt")
+    folded = _folded(profile.values)
+    slips = others & folded.is_in(_folded(pl.Series(usual)).implode())
+    found = _left_out(
+        found, slips, "a listed value but for blanks around it, or capitals: slips, not listed"
+    )
+    return _left_out(found, others & ~slips, "not listed: taken for dirt")
+
+
+def _left_out(column: Proposed, rows: pl.Series, told: str) -> Proposed:
+    rows = rows.fill_null(value=False)
+    return column.saying(f"{column.profile.where(rows)} are {told}") if rows.any() else column
 
 
 def _usual(kind: str, values: pl.Series) -> list[Any]:
@@ -152,15 +170,33 @@ def _usual(kind: str, values: pl.Series) -> list[Any]:
     if not most or values.is_empty() or values.n_unique() > most * 3:
         return []
     counted = values.alias("value").value_counts(sort=True)
+    total = len(values)
+    if kind == "str":
+        counted = _well_written(counted)
+        total = int(counted["count"].sum())
+        if total < len(values) * ENOUGH:
+            return []
     # A text that hardly ever stands there, beside some that often do, may be a slip; a number is
     # one more number.
     slips = max(1, len(values) * _DIRT / 5) if kind == "str" else 0
     often = counted.filter(pl.col("count") > slips)
     usual = often["value"].to_list()
-    rare = len(values) - int(often["count"].sum())
+    rare = total - int(often["count"].sum())
     few = len(usual) <= most and len(values) >= len(usual) * _EACH and len(usual) >= 2
     short = kind == "int" or all(len(value) <= _LONGEST_LISTED for value in usual)
     return usual if few and short and rare <= len(values) * _DIRT else []
+
+
+def _well_written(counted: pl.DataFrame) -> pl.DataFrame:
+    """Values without those that are a far more frequent one but for blanks or capitals."""
+    most = pl.col("count").max().over("folded")
+    written = counted.with_columns(_folded(counted["value"]).alias("folded"))
+    return written.filter(pl.col("count") * _FAR_MORE > most).select("value", "count")
+
+
+def _folded(texts: pl.Series) -> pl.Series:
+    """Texts without the blanks around them, and without capitals."""
+    return texts.str.strip_chars().str.to_lowercase()
 
 
 def _currencies(column: Proposed, values: pl.Series) -> bool:

@@ -138,8 +138,24 @@ def _source(proposal: Proposal) -> str:
             *format_,
             *key,
             *load,
+            *_ignored(proposal),
             f'    tolerate="{proposal.tolerate} %",',
             f"    owner={literal(proposal.owner or 'nobody yet')},",
             ")",
         ]
     )
+
+
+def _ignored(proposal: Proposal) -> list[str]:
+    if not proposal.ignore:
+        return []
+    said = comment("guess: null where its members are absent, and no column of its own.")
+    line = f"    ignore={literal(proposal.ignore)},"
+    if len(line) <= WIDTH:
+        return [said, line]
+    return [
+        said,
+        "    ignore=(",
+        *(f"        {literal(each)}," for each in proposal.ignore),
+        "    ),",
+    ]

@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sluicegate.pseudonyms import Mask, Replacement
-from sluicegate.scaffold.columns import Proposed, proposed, without
-from sluicegate.scaffold.formats import Told
+from sluicegate.scaffold.columns import Proposed, proposed, unshaped, without
+from sluicegate.scaffold.formats import Told, declaration
 from sluicegate.scaffold.keys import keys_of
 from sluicegate.scaffold.names import columns_of
-from sluicegate.scaffold.profile import profiles_of
+from sluicegate.scaffold.profile import ENOUGH, profiles_of
 from sluicegate.scaffold.sample import MOST_ROWS, Sample
+from sluicegate.sources import Excel, Format, Json, Ndjson
 
 _USUAL = 10
 """Percent of rejected rows that one may live with."""
+
+_MOMENT = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+$"
+_ZONE = "Europe/Berlin"
+"""The zone of an example."""
 
 LINE_KEY = "line_no"
 """The column that stands for a key where there is none: the place in the file."""
@@ -37,6 +42,7 @@ class Proposal:
         tolerate: share of rejected rows above which a batch is refused, in percent.
         key_remarks: how sure the key is.
         other_keys: columns that tell rows apart as well.
+        ignore: names of objects that are null in some records; their members are the columns.
     """
 
     name: str
@@ -51,6 +57,7 @@ class Proposal:
     tolerate: int = 2
     key_remarks: tuple[str, ...] = ()
     other_keys: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -110,12 +117,14 @@ def propose(
         match: pattern of the files below the landing folder.
         known: how personal values are replaced by other contracts, by domain.
     """
-    names = columns_of(sample.columns)
+    ignore = _null_objects(sample)
+    rows = sample.rows.drop(ignore)
+    names = columns_of([each for each in sample.columns if each not in ignore])
     columns = [
-        _own_domain(proposed(called, profile), name, known)
-        for called, profile in zip(names, profiles_of(sample.rows), strict=True)
+        _own_domain(_with_clock(proposed(called, profile), sample.told.format), name, known)
+        for called, profile in zip(names, profiles_of(rows), strict=True)
     ]
-    keys = keys_of(columns, sample.rows)
+    keys = keys_of(columns, rows)
     return Proposal(
         name,
         sample.name,
@@ -128,12 +137,45 @@ def propose(
         owner,
         key_remarks=keys.remarks,
         other_keys=keys.others,
+        ignore=ignore,
     )
 
 
 def measured(proposal: Proposal) -> str:
     """What the guesses are made of."""
     return f"all {proposal.rows:,} rows" if proposal.whole else f"the first {MOST_ROWS:,} rows"
+
+
+def _null_objects(sample: Sample) -> tuple[str, ...]:
+    """Names of JSON objects that are null in some records and have members in others."""
+    if not isinstance(sample.told.format, Ndjson | Json):
+        return ()
+    return tuple(
+        name
+        for name in sample.columns
+        if any(other.startswith(f"{name}.") for other in sample.columns)
+        and sample.rows[name].null_count() == sample.rows.height
+    )
+
+
+def _with_clock(column: Proposed, format_: Format) -> Proposed:
+    """How moments of a workbook, whose cells know no offset, become moments of a contract."""
+    if not isinstance(format_, Excel) or column.kind != "str" or not _shows_clock(column):
+        return column
+    zoned = declaration(replace(format_, moments={column.profile.sent: _ZONE}))
+    # The workbook has no such texts: their form is that in which cells are read.
+    found = unshaped(column) if column.personal is None else column
+    return found.saying(
+        f"if you know whose clock it shows: format={zoned}, with its zone, and UtcTimestamp here"
+    )
+
+
+def _shows_clock(column: Proposed) -> bool:
+    """Whether cells hold moments; those of midnight are read as days."""
+    texts = column.profile.filled
+    moments = texts.str.contains(_MOMENT)
+    both = moments | texts.str.contains("^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+    return bool(moments.any()) and both.sum() >= len(texts) * ENOUGH
 
 
 def _own_domain(column: Proposed, name: str, known: Mapping[str, Replacement]) -> Proposed:

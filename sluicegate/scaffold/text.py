@@ -22,6 +22,8 @@ def literal(value: Any) -> str:
         return json.dumps(value, ensure_ascii=not value.isprintable())
     if isinstance(value, tuple):
         return f"({', '.join(map(literal, value))}{',' * (len(value) == 1)})"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{literal(key)}: {literal(each)}' for key, each in value.items())}}}"
     if isinstance(value, date):
         return f"date({value.year}, {value.month}, {value.day})"
     return str(value) if isinstance(value, Decimal) else repr(value)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from sluicegate.catalogue import load_catalogue
 from sluicegate.cli.main import app
 from sluicegate.cli.render_scaffold import scaffolded
+from sluicegate.ingestion.drift import observe
 from sluicegate.pipeline.scaffolding import Scaffolded, proposal_of
+from sluicegate.scaffold.columns import Proposed
+from sluicegate.scaffold.module import module_of
 from sluicegate.scaffold.staging import TYPES
+from sluicegate.scaffold.trial import tried
+from sluicegate.testing.workbooks import Cell, workbook
 from tests.support import ROOT
 
 
@@ -77,3 +87,97 @@ def test_the_docs_name_the_types_that_the_model_has() -> None:
     text = (ROOT / "docs/new-source.md").read_text(encoding="utf-8")
     rows = re.findall(r"^ *\| `(\w+)` \| `([^`]+)` \|$", text, re.MULTILINE)
     assert dict(rows) == TYPES
+
+
+def test_an_object_that_is_null_is_no_column(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its members are, at any depth; the source ignores its name, so that it is no drift."""
+    file = tmp_path / "sales.ndjson"
+    cards: list[Any] = [None, {"scheme": "visa", "issuer": None}, {"issuer": {"code": "x"}}]
+    rows = [
+        {"sale_id": f"S{row:03d}", "card": cards[row % 3], "cardinal": None} for row in range(60)
+    ]
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    proposal, trial = proposal_of(project, "sales", file)
+    names = [each.name for each in proposal.columns]
+    assert sorted(names) == ["card_issuer_code", "card_scheme", "cardinal", "sale_id"]
+    assert trial.published == 60
+    (project / "contracts/sales.py").write_text(module_of(proposal), encoding="utf-8")
+    source = load_catalogue(project).source("sales")
+    assert source.ignore == {"card", "card.issuer"}
+    read = next(iter(source.format.read(file, name="f", columns=source.reads(), most=100)))
+    assert observe(source, read).drift(source) == ()
+    scaffolded(Scaffolded(proposal, trial, ("c", "t"), (), None, "in", "f"), json=False)
+    assert "(ignore=): card, card.issuer" in capsys.readouterr().out
+
+
+def test_a_gap_in_a_table_of_dotted_names_is_a_column(project: Path, tmp_path: Path) -> None:
+    """Only JSON has objects; and an object that has a value of its own somewhere is a column."""
+    file = tmp_path / "sales.csv"
+    file.write_text("sale_id,card,card.scheme\n" + "".join(f"S{n},,x\n" for n in range(40)))
+    proposal, _ = proposal_of(project, "sales", file)
+    assert (len(proposal.columns), proposal.ignore) == (3, ())
+    lines = [{"sale_id": f"S{n}", "card": {"scheme": "x"} if n else "none"} for n in range(40)]
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    proposal, _ = proposal_of(project, "sales", file)
+    assert (len(proposal.columns), proposal.ignore) == (3, ())
+
+
+def test_many_ignored_names_are_still_formatted(project: Path, sales: Path) -> None:
+    """One on each line, and read as they were."""
+    proposal, _ = proposal_of(project, "sales", sales)
+    names = tuple(f"object_{at}" for at in range(20))
+    (project / "contracts/sales.py").write_text(
+        module_of(replace(proposal, ignore=names)), encoding="utf-8"
+    )
+    assert load_catalogue(project).source("sales").ignore == {*names}
+    assert '\n        "object_7",\n' in (project / "contracts/sales.py").read_text()
+
+
+def proposed_of(folder: Path, name: str, texts: list[str]) -> Proposed:
+    """What is guessed of a column of such texts."""
+    rows = pl.DataFrame({"sale": range(len(texts)), name: texts})
+    file = folder / "rows.parquet"
+    rows.write_parquet(file)
+    return proposal_of(folder / "project", "sales", file)[0].columns[1]
+
+
+def test_another_writing_of_a_value_is_a_slip(project: Path, tmp_path: Path) -> None:
+    """Blanks around it, or capitals, in far fewer rows; they are counted, and not listed."""
+    texts = ["AUTH", "SETTLE", "void"] * 400 + ["AUTH "] * 8 + ["Settle"] * 6 + ["auth", "x"]
+    found = proposed_of(tmp_path, "kind", texts)
+    assert found.isin == ("AUTH", "SETTLE", "void")
+    said = "; ".join(found.remarks)
+    assert "15 of 1,216" in said.partition("a listed value but for blanks")[0]
+    assert re.search(r"1 of 1,216 \(line [^)]*\) are not listed: taken for dirt", said)
+
+
+def test_two_writings_that_are_both_usual_stay(project: Path, tmp_path: Path) -> None:
+    """Nothing tells which of them is meant."""
+    found = proposed_of(tmp_path, "kind", ["Y"] * 300 + ["y"] * 60 + ["N"] * 300)
+    assert found.isin == ("N", "Y", "y")
+
+
+def test_moments_of_a_workbook_have_a_way_out(project: Path, tmp_path: Path) -> None:
+    """The remark is what to declare; with it all rows are moments, midnight among them."""
+    file = tmp_path / "sales.xlsx"
+    first = datetime(2026, 10, 1, 10)  # noqa: DTZ001 - cells know no zone
+    rows: list[list[Cell]] = [[f"S{row:03d}", first + timedelta(hours=row)] for row in range(40)]
+    file.write_bytes(workbook({"A": [["Sale ID", "Booked At"], *rows]}))
+    proposal, _ = proposal_of(project, "sales", file)
+    booked = proposal.columns[1]
+    assert (booked.kind, booked.matches) == ("str", None)
+    (told,) = [each for each in booked.remarks if "UtcTimestamp" in each]
+    zoned = 'Excel(moments={"Booked At": "Europe/Berlin"})'
+    assert zoned in told
+    module = module_of(proposal).replace("Excel()", zoned).replace("booked_at: str", "booked_at: U")
+    module = module.replace(": U ", ": UtcTimestamp ").replace("field,", "UtcTimestamp, field,")
+    assert tried(project, "sales", module, file, "sales.xlsx").published == 40
+
+
+def test_moments_of_a_text_have_none(project: Path, tmp_path: Path) -> None:
+    """Only workbooks are told whose clock their cells show."""
+    found = proposed_of(tmp_path, "at", [f"2026-10-01T10:00:{row:02d}" for row in range(40)])
+    assert "never guesses" in found.remarks[0]
+    assert "Excel" not in "; ".join(found.remarks)
