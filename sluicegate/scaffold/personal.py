@@ -8,12 +8,14 @@ import polars as pl
 
 from sluicegate.contracts import PII, Mask, valid_iban
 from sluicegate.scaffold.names import words_of
+from sluicegate.scaffold.persons import named_persons
 
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 _PHONE = r"^(?:\+|00)[0-9][0-9 ()/.-]{6,18}$"
 _MOST = 0.8
 """Share of the values that look like something personal, of a column that is."""
 
+_BY_FORM = "the name of a person, by the form of its values: a guess, shops' names look the same"
 _DIRECT: dict[str, frozenset[str]] = {
     "an e-mail address": frozenset({"email", "mail", "emailaddress"}),
     "an account": frozenset({"iban"}),
@@ -62,6 +64,12 @@ def personal_of(sent: str, texts: pl.Series) -> Personal | None:
     if (found := _by_values(texts)) is not None:
         return found
     words = words_of(sent)
+    if (named := _by_name(words)) is not None or not named_persons(words, texts):
+        return named
+    return Personal(PII.DIRECT, _BY_FORM)
+
+
+def _by_name(words: list[str]) -> Personal | None:
     said = {*words, "".join(words)}
     if said & _TECHNICAL:
         return None

@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from sluicegate.catalogue import load_catalogue
 from sluicegate.cli.main import app
 from sluicegate.cli.render_scaffold import scaffolded
+from sluicegate.contracts import PII
 from sluicegate.ingestion.drift import observe
 from sluicegate.pipeline.scaffolding import Scaffolded, proposal_of
 from sluicegate.scaffold.columns import Proposed
@@ -181,3 +182,71 @@ def test_moments_of_a_text_have_none(project: Path, tmp_path: Path) -> None:
     found = proposed_of(tmp_path, "at", [f"2026-10-01T10:00:{row:02d}" for row in range(40)])
     assert "never guesses" in found.remarks[0]
     assert "Excel" not in "; ".join(found.remarks)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["Jörg Weiß", "M. Groß", "Anna-Lena von der Heide", "Kasse"],
+        ["Weiß, Jörg", "Groß, M.", "O\u2019Brien, Sinéad", "till", "web", "desk"],
+        ["JOERG WEISS", "MARIA GROSS", "JAN VAN DIJK"],
+        ["Юрий Гагарин", "Анна Д. Петрова", "Ольга Ким"],
+        ["محمد علي", "فاطمة الزهراء", "علي حسن"],
+        ["김 민준", "이 서연", "박 지훈"],
+        ["João da Silva", "María del Carmen López García", "Dr. Zoë d'Arcy", "  T. Roe "],
+        ["M.Groß", "J-P. Roux", "J. R. R. Tolkien", "A Smith"],
+        ["Corner Coffee", "Bella Napoli", "Blue Note"],
+    ],
+    ids=str,
+)
+def test_what_has_the_form_of_names_is_personal(
+    project: Path, tmp_path: Path, names: list[str]
+) -> None:
+    """Of any language; and shops, of which nothing tells that they are none. It is a guess."""
+    found = proposed_of(tmp_path, "kassierer", names * 30)
+    assert found.personal is not None
+    assert found.personal.pii is PII.DIRECT
+    assert "a guess" in "; ".join(found.remarks)
+    assert (found.isin, found.matches) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("column", "texts"),
+    [
+        ("kassierer", ["Jörg Weiß", "M. Groß"]),
+        ("kassierer", ["Jörg Weiß", "M. Groß", "T. Roe", "till", "web", "desk", "app"]),
+        ("shop", ["Weiß GmbH", "Groß & Co. KG", "Blue Note Ltd.", "Corner Coffee AG"]),
+        ("origin", ["United Kingdom", "South Africa", "New Zealand", "Costa Rica"]),
+        ("country", ["El Salvador", "Cabo Verde", "Viet Nam"]),
+        ("entry", ["Card Present", "Debit Card", "Bank Transfer"]),
+        ("plan", ["Plan A", "Plan B", "Plan C"]),
+        ("mcc", ["Wine producers", "Bus lines", "Taxi-cabs and limousines"]),
+        (
+            "about",
+            ["Sent To The Wrong Town By Mistake", "Lost On The Way Back Home", "Is It So Now"],
+        ),
+    ],
+    ids=str,
+)
+def test_what_is_something_else_is_listed(
+    project: Path, tmp_path: Path, column: str, texts: list[str]
+) -> None:
+    """Few names, companies, countries, what payments are called, and texts of many words."""
+    found = proposed_of(tmp_path, column, texts * 30)
+    assert found.personal is None
+    assert found.isin == tuple(sorted(texts))
+
+
+def test_no_name_is_written_anywhere(
+    project: Path, sales: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither into a file of the project nor on the screen."""
+    names = ["Jörg Weiß", "M. Groß", "Anna Heide", "T. Roe"]
+    rows = "".join(f"S{row:03d},{names[row % 4]}\n" for row in range(80))
+    sales.write_text(f"sale_id,kassierer\n{rows}", encoding="utf-8")
+    told = command(project, monkeypatch, "--from", str(sales))
+    assert told.exit_code == 0, told.output
+    files = [file for file in project.rglob("*") if file.is_file()]
+    said = [told.output, *(file.read_bytes().decode(errors="replace") for file in files)]
+    assert len(files) > 4
+    assert not [text for text in said if re.search("Weiß|Groß|Heide|Roe", text)]
