@@ -150,18 +150,20 @@ def _listed(column: Proposed) -> Proposed:
     found = replace(column, isin=tuple(sorted(usual)))
     others = profile.values.is_not_null() & ~profile.values.is_in(usual)
     if column.kind != "str":
-        return _left_out(found, others, "not listed: taken for dirt")
+        return _left_out(found, others, "are not listed: taken for dirt")
     folded = _folded(profile.values)
     slips = others & folded.is_in(_folded(pl.Series(usual)).implode())
     found = _left_out(
-        found, slips, "a listed value but for blanks around it, or capitals: slips, not listed"
+        found,
+        slips,
+        "differ from a listed value only by blanks around it, or capitals: taken for slips",
     )
-    return _left_out(found, others & ~slips, "not listed: taken for dirt")
+    return _left_out(found, others & ~slips, "are not listed: taken for dirt")
 
 
 def _left_out(column: Proposed, rows: pl.Series, told: str) -> Proposed:
     rows = rows.fill_null(value=False)
-    return column.saying(f"{column.profile.where(rows)} are {told}") if rows.any() else column
+    return column.saying(f"{column.profile.where(rows)} {told}") if rows.any() else column
 
 
 def _usual(kind: str, values: pl.Series) -> list[Any]:

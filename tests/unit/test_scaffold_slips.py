@@ -150,7 +150,7 @@ def test_another_writing_of_a_value_is_a_slip(project: Path, tmp_path: Path) -> 
     found = proposed_of(tmp_path, "kind", texts)
     assert found.isin == ("AUTH", "SETTLE", "void")
     said = "; ".join(found.remarks)
-    assert "15 of 1,216" in said.partition("a listed value but for blanks")[0]
+    assert "15 of 1,216" in said.partition("differ from a listed value only by")[0]
     assert re.search(r"1 of 1,216 \(line [^)]*\) are not listed: taken for dirt", said)
 
 
