@@ -214,6 +214,11 @@ def test_what_is_not_there_is_named(tmp_path: Path, sales: Path) -> None:
     """A file, and a place to write to."""
     missing = preview(tmp_path / "none.csv")
     assert (missing.exit_code, "none.csv" in missing.stderr) == (ConfigurationError.exit_code, True)
+    folder = preview(tmp_path)
+    assert isinstance(folder.exception, SystemExit)
+    assert folder.exit_code == ConfigurationError.exit_code
+    assert "It is a folder" in folder.stderr
+    assert f"name files, such as {tmp_path}/*" in " ".join(folder.stderr.split())
     nowhere = preview(sales, "--output", tmp_path / "none" / "plain.csv")
     assert nowhere.exit_code in {ConfigurationError.exit_code, EnvironmentFailed.exit_code}
     assert "cannot be written there" in nowhere.stderr
