@@ -279,6 +279,9 @@ def test_what_is_asked_for_must_be_there(settings: Settings) -> None:
     with pytest.raises(UnknownName, match=r"no batch of 'fees' called 'apil\.csv'") as unknown:
         condemn(settings, "fees", "apil.csv", "poison")
     assert "did you mean 'april.csv'" in str(unknown.value)
+    with pytest.raises(UnknownName) as unknown:
+        condemn(settings, "fees", "nosuch", "poison")
+    assert str(unknown.value).count("march.csv") == 1, "its name, though it came twice"
     with pytest.raises(ConfigurationError, match="means 2 batches") as several:
         condemn(settings, "fees", "march.csv", "poison")
     loaded, waiting, april = (each.batch for each in list_batches(settings, "fees"))
