@@ -186,7 +186,7 @@ def require_known(catalogue: Catalogue, session: Session, selection: Selection) 
     sources = [catalogue.source(name) for name in selection.sources or catalogue.sources]
     if selection.rules:
         rules = {rule for source in sources for rule in source.contract.rules()}
-        rules |= set(quarantine.rules(session))
+        rules |= set(quarantine.rules(session, selection.sources))
         for rule in selection.rules:
             if rule not in rules:
                 raise UnknownName.of("rule", rule, rules)

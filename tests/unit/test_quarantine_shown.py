@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from sluicegate.catalogue import load_catalogue
 from sluicegate.cli.main import app
 from sluicegate.contracts import Contract, field, key
-from sluicegate.errors import ConfigurationError
+from sluicegate.errors import ConfigurationError, UnknownName
 from sluicegate.ingestion import ingest, quarantine
 from sluicegate.ingestion.accounts import open_accounts, record_masked
 from sluicegate.lake import Archive, Lake
@@ -137,6 +138,31 @@ def test_a_name_that_there_is_not(project: Path, arguments: tuple[str, ...], hin
     """A mistyped source, rule, batch or ref is told with the name that comes nearest."""
     result = CliRunner().invoke(app, ["quarantine", *arguments])
     assert hint in str(result.exception)
+
+
+def test_rules_of_other_sources_are_not_suggested(project: Path) -> None:
+    """Those that records of the source break are, and its contract's own."""
+    lake = Lake(project / "lake")
+    rejected = pl.DataFrame(
+        {"_batch": ["b"], "_line": [2], "rules": [["address:isin"]], "record": ["{}"]}
+    )
+    with lake.branch("dev", "run-2") as branch:
+        with branch.session() as session:
+            batch = Batch("b", "f.csv", Path("f.csv"), 0)
+            quarantine.put(session, "run-2", "firms", [batch], rejected)
+        lake.publish(branch, run="run-2")
+
+    def hint(*arguments: str) -> str | None:
+        error = CliRunner().invoke(app, ["quarantine", *arguments, "--rule", "foo"]).exception
+        assert isinstance(error, UnknownName)
+        return error.hint
+
+    own = hint("show", "people")
+    assert own is not None
+    assert own.startswith("known: country:isin, ")
+    assert "record:quoting" in own
+    assert hint("list", "--source", "people") == own
+    assert "known: address:isin, " in str(hint("list"))
 
 
 def test_a_rehearsal_publishes_nothing(project: Path) -> None:
