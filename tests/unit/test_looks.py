@@ -15,13 +15,14 @@ from sluicegate.cli.main import app
 from sluicegate.cli.render_lake import watched
 from sluicegate.errors import DataRefused
 from sluicegate.lake import Lake
-from sluicegate.pipeline import EVERYTHING, Report, Scope, Status
+from sluicegate.pipeline import EVERYTHING, Platform, Report, Run, Scope, Status
 from sluicegate.pipeline.condemning import State, condemn, list_batches, release
 from sluicegate.pipeline.looks import Look, last_looks, looks_now
 from sluicegate.pipeline.rehearsal import rehearse
 from sluicegate.pipeline.status import status_of
 from sluicegate.progress import untold
 from sluicegate.settings import Settings
+from tests.unit.runs import take_in
 from tests.unit.test_condemned_batches import declare, land, run, settings, told
 
 __all__ = ["settings"]  # A fixture.
@@ -134,6 +135,21 @@ def test_status_tells_what_is_condemned_as_it_is_now(held: Report, settings: Set
     (settings.project / "landing" / "2.csv.gz").unlink()
     assert run(settings).status is Status.PUBLISHED
     assert status_of(settings)["out"] == {}
+
+
+@pytest.mark.parametrize(
+    ("files", "left"), [(2, "1 more batch is left"), (3, "2 more batches are left")]
+)
+def test_batches_that_are_left_are_counted(
+    settings: Settings, capsys: pytest.CaptureFixture[str], files: int, left: str
+) -> None:
+    """By the report of the run, and by the status after it."""
+    for number in range(files):
+        land(settings, f"{number}.csv", f"{number},1.00")
+    done = Run(Platform.open(settings.env, settings.project))
+    take_in(done, Scope(most=1))
+    assert f"fees: {left}" in told(done.report, capsys)
+    assert f"fees: {left}" in shown(settings)
 
 
 def ended(run: str, source: str = "fees", **facts: object) -> dict[str, object]:
