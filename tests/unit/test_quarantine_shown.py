@@ -114,6 +114,19 @@ def test_nothing_personal_is_shown(project: Path) -> None:
     assert (broken["text"], broken["values"]) == ('x9,"xx xxxxxxx,9.99,xx', None)
 
 
+def test_what_is_masked_is_explained(project: Path) -> None:
+    """Also where only shapes are shown, and not where everything is shown as it was written."""
+    broken = told("show", "people", "--rule", "record:quoting")
+    assert 'x9,"xx xxxxxxx,9.99,xx' in broken
+    assert "x is a letter and 9 a digit" in " ".join(broken.split())
+    assert "lake sql dev" in broken
+    contract = project / "contracts" / "people.py"
+    text = contract.read_text()
+    contract.write_text(text.replace("pii=PII.INDIRECT", "").replace("pii=PII.DIRECT, ", ""))
+    assert [each["masked"] for each in told("show", "people", "--json")["records"]] == [False] * 4
+    assert "is a letter" not in told("show", "people")
+
+
 def test_no_more_than_asked_for(project: Path) -> None:
     """The count is exact whatever is shown."""
     found = told("show", "people", "--most", "1", "--json")
