@@ -210,6 +210,9 @@ def test_batches_are_listed_as_what_they_are(held: Report, settings: Settings) -
     }
     loaded = found["1.csv"]
     assert (loaded.rows, loaded.published, loaded.quarantined) == (2, 1, 1)
+    counted = {each.name: each.rows_in for each in held.receipts}
+    assert found["2.csv.gz"].rows == counted["2.csv.gz"] > 0
+    assert found["3.csv"].rows is None, "nobody looked into it"
     listed = CliRunner().invoke(app, ["batches", "list", "fees"], catch_exceptions=False).output
     assert "held" in listed
     assert "poison" in listed
