@@ -87,6 +87,12 @@ def told(place: Path, done: str = "read") -> Iterator[None]:
     except SluicegateError:
         raise
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        if done == "read" and isinstance(error, IsADirectoryError):
+            raise ConfigurationError(
+                "It is a folder, and no file.",
+                where=where(error),
+                hint=f"name files, such as {Path(where(error)) / '*'}",
+            ) from error
         raise ConfigurationError(
             "There is no such file." if done == "read" else "It cannot be written there.",
             where=where(error),

@@ -24,11 +24,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+_MOST = 12
+"""Names that a hint lists."""
+
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
     """Names that come nearest to one that is not among them, whatever their case."""
     folded: dict[str, list[str]] = {}
-    for each in sorted(known):
+    for each in sorted(set(known)):
         folded.setdefault(each.casefold(), []).append(each)
     near = get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)
     return [each for fold in near for each in folded[fold]][:3]
@@ -40,10 +43,11 @@ def meant(name: str, known: Iterable[str], *, none: str | None = None) -> str | 
     Args:
         none: what to say where there is nothing to choose from.
     """
-    names = sorted(known)
+    names = sorted(set(known))
     if near := nearest(name, names):
         return f"did you mean {' or '.join(map(repr, near))}?"
-    return f"known: {', '.join(names[:12])}" if names else none
+    more = f", … and {len(names) - _MOST:,} more" if len(names) > _MOST else ""
+    return f"known: {', '.join(names[:_MOST])}{more}" if names else none
 
 
 class SluicegateError(Exception):

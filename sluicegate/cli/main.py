@@ -6,7 +6,7 @@ import _thread
 import sys
 import threading
 import traceback
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +16,7 @@ from sluicegate.cli import render, render_run
 from sluicegate.cli.batches import batches_app
 from sluicegate.cli.contracts import contracts_app
 from sluicegate.cli.lake import lake_app
-from sluicegate.cli.options import Env, Json
+from sluicegate.cli.options import Env, Json, day_option
 from sluicegate.cli.preview import preview
 from sluicegate.cli.quarantine import quarantine_app
 from sluicegate.cli.scaffold import source
@@ -24,8 +24,6 @@ from sluicegate.errors import Bug, SluicegateError
 from sluicegate.settings import load_settings, project_root
 
 INTERRUPTED = 130
-
-_DAY = ["%Y-%m-%d"]
 
 app = typer.Typer(
     help="Sluicegate: data CI/CD on Prefect.",
@@ -54,13 +52,8 @@ def run(env: Env = "dev", json: Json = False) -> None:
 def ingest(
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE...")],
     env: Env = "dev",
-    since: Annotated[
-        datetime | None,
-        typer.Option("--from", formats=_DAY, help="First day that batches are about."),
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option("--to", formats=_DAY, help="Last day, included.")
-    ] = None,
+    since: Annotated[date | None, day_option("--from", "First day that batches are about.")] = None,
+    until: Annotated[date | None, day_option("--to", "Last day, included.")] = None,
     chunk: Annotated[
         int | None,
         typer.Option("--chunk", help="Take in and publish so many batches at a time."),
@@ -73,8 +66,7 @@ def ingest(
     """Ingest new batches of some sources, build, audit and publish; also for days that are past."""
     from sluicegate.pipeline import Scope
 
-    first, last = (moment.date() if moment else None for moment in (since, until))
-    scope, settings = Scope.of(tuple(sources), first, last, chunk), load_settings(env)
+    scope, settings = Scope.of(tuple(sources), since, until, chunk), load_settings(env)
     if dry_run:
         from sluicegate.cli.render_lake import watched
         from sluicegate.pipeline.rehearsal import rehearse

@@ -111,7 +111,7 @@ def _out(status: Mapping[str, Any]) -> None:
     for source, look in status["out"].items():
         go_on({source: look["next"]} if look["next"] else {})
         if look["left"]:
-            out.print(f"[dim]{source}: {look['left']:,} more batches are left[/dim]")
+            out.print(f"[dim]{source}: {left_over(look['left'])}[/dim]")
     told = [
         f"{source}, {each['name']}, {each['rows']:,} rows: condemned by {each['by']}"
         f" at {_clock(each['at'])}: {each['because']}"
@@ -120,6 +120,11 @@ def _out(status: Mapping[str, Any]) -> None:
     ]
     for line in first(told):
         out.print(f"[yellow]condemned:[/yellow] {escape(line)}")
+
+
+def left_over(count: int) -> str:
+    """How many batches nobody has looked at yet."""
+    return f"{count:,} more {'batch is' if count == 1 else 'batches are'} left"
 
 
 def go_on(commands: Mapping[str, str]) -> None:

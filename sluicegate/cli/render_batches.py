@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 
 _COUNTS = ("rows", "published", "quarantined")
+_SHORT = 8
+"""Digits of an id that tell batches of one source apart; commands take them for it."""
 
 
 def listed(source: str, entries: list[Entry], *, json: bool) -> None:
@@ -25,13 +27,14 @@ def listed(source: str, entries: list[Entry], *, json: bool) -> None:
         return
     table = table_of("batch", "file", "state", "why", *_COUNTS, numbers=len(_COUNTS))
     for each in entries:
-        why = str(each.ruling) if each.ruling else each.why or ""
+        why = str(each.ruling) if each.ruling else each.why
+        corrects = f"corrects {each.corrects[:_SHORT]}" if each.corrects else None
         counts = (each.rows, each.published, each.quarantined)
         table.add_row(
             each.batch,
             escape(each.name),
             each.state.value,
-            escape(why),
+            escape("; ".join(filter(None, (corrects, why)))),
             *("" if count is None else f"{count:,}" for count in counts),
         )
     out.print(table)

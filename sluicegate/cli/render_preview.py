@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from rich.markup import escape
 
 from sluicegate.cli import render
 from sluicegate.cli.render import out, print_json, table_of
-from sluicegate.dialect import Part
+from sluicegate.dialect import ENCODING, Part, Record
 from sluicegate.errors import SluicegateError
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ _MOST_SHAPES = 60
 _MOST_REJECTED = 10
 _LONGEST_TEXT = 160
 _LONGEST_CELL = 32
+_ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|u[dD][89a-fA-F])|\0")
+"""What stands for bytes that are no characters, and half of a surrogate pair in JSON."""
 _EMPTY = "empty; a batch like this is held"
 _UNSURE = 0.3
 """Confidence below which the next best dialect is told."""
@@ -125,8 +128,21 @@ def _rows(found: Previewed) -> None:
 
 def _rejected(found: Previewed) -> None:
     for record in found.rejected[:_MOST_REJECTED]:
-        text = _shown(record.text, _LONGEST_TEXT)
+        text = _shown(_around_flaw(record), _LONGEST_TEXT)
         out.print(f"[yellow]line {record.line}[/yellow], {record.flaw}: {text}", soft_wrap=True)
+    if (more := found.broken.total() - _MOST_REJECTED) > 0:
+        rules = ", ".join(f"{count:,} {rule}" for rule, count in found.broken.most_common())
+        told = f"; by rule, of all: {rules}" if len(found.broken) > 1 else ""
+        out.print(f"[dim]… and {more:,} more{told}[/dim]", soft_wrap=True)
+
+
+def _around_flaw(record: Record) -> str:
+    """The text of a record; of a long one, from shortly before what its encoding does not allow."""
+    found = _ESCAPE.search(record.text) if record.flaw == ENCODING else None
+    start = found.start() - _LONGEST_TEXT // 2 if found else 0
+    if not found or found.end() <= _LONGEST_TEXT or start <= 0:
+        return record.text
+    return f"…{record.text[start:]}"
 
 
 def _counts(found: Previewed) -> None:

@@ -54,10 +54,10 @@ def records(found: Shown, *, narrowed: bool, json: bool) -> None:
             f" [dim]rejected by {record.run}[/dim]: {escape(', '.join(record.rules))}"
         )
         out.print(f"  {escape(_told(record))}", soft_wrap=True)
-    if any("***" in (record.values or {}).values() for record in found.records):
+    if any(record.masked for record in found.records):
         out.print(
-            "[dim]*** is a personal value; of a value that breaks a rule, x is a letter and 9 a "
-            "digit. As they were written:[/dim]"
+            "[dim]*** is a personal value; of a value that breaks a rule, and of a record that "
+            "cannot be read, x is a letter and 9 a digit. As they were written:[/dim]"
         )
         query = f"FROM accounts.quarantine WHERE source = '{found.source}'"
         out.print(f'  .venv/bin/sluicegate lake sql {escape(found.ref)} "{query}"', soft_wrap=True)

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from sluicegate.cli.render import accounts, first, go_on, out, print_json, quality, table_of
+from sluicegate.cli.render import (
+    accounts,
+    first,
+    go_on,
+    left_over,
+    out,
+    print_json,
+    quality,
+    table_of,
+)
 
 if TYPE_CHECKING:
     from sluicegate.pipeline import Report
@@ -118,7 +127,7 @@ def _waiting(report: Report) -> None:
 def _files(report: Report) -> None:
     """What was left, and what is there no more."""
     for name, count in report.left.items():
-        out.print(f"[dim]{name}: {count:,} more batches are left[/dim]")
+        out.print(f"[dim]{name}: {left_over(count)}[/dim]")
     for source, names in report.vanished.items():
         for name in first(names):
             out.print(f"[yellow]vanished:[/yellow] {source}, {escape(name)} is there no more")

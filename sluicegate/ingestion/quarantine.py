@@ -95,13 +95,13 @@ def batches(session: Session) -> set[tuple[str, str]]:
     return {(source, batch) for source, batch in session.rows(sql)}
 
 
-def rules(session: Session) -> list[str]:
-    """The rules that records in quarantine break."""
+def rules(session: Session, sources: tuple[str, ...] = ()) -> list[str]:
+    """The rules that records in quarantine break: those of some sources, or all."""
     if not session.exists(QUARANTINE):
         return []
-    return [
-        rule for (rule,) in session.rows(f"SELECT DISTINCT unnest(rules) FROM {QUARANTINE.sql}")
-    ]
+    where, parameters = Selection(sources).where()
+    sql = f"SELECT DISTINCT unnest(rules) FROM {QUARANTINE.sql} WHERE {where}"
+    return [rule for (rule,) in session.rows(sql, parameters)]
 
 
 def heaps(session: Session, selection: Selection) -> list[tuple[Any, ...]]:

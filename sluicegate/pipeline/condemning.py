@@ -22,7 +22,7 @@ from sluicegate.lake.denylist import Ruling, Verdict
 from sluicegate.pipeline.looks import last_looks
 from sluicegate.pipeline.platform import Platform
 from sluicegate.settings import Settings
-from sluicegate.sources import Batch, Discovery, Known, Load, Source
+from sluicegate.sources import Batch, Discovery, Files, Known, Load, Source
 
 _FEWEST = 4
 """Digits of an id that are enough to name a batch, if no other begins with them."""
@@ -51,6 +51,7 @@ class Entry:
         why: why it is held or waits, as the last run that looked at it has it on record.
         published: rows of it that came into the lake with it; None if it did not.
         quarantined: rows of it that were rejected then.
+        corrects: id of the batch that came under the same name before, with other content.
     """
 
     batch: str
@@ -62,6 +63,7 @@ class Entry:
     why: str | None = None
     published: int | None = None
     quarantined: int | None = None
+    corrects: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -74,6 +76,7 @@ class Entry:
             "quarantined": self.quarantined,
             "run": self.run,
             "why": self.why,
+            "corrects": self.corrects,
             "condemned": self.ruling.to_dict() if self.ruling else None,
         }
 
@@ -200,18 +203,20 @@ class _Known:
 
     def _new(self, batch: Batch) -> Entry:
         """A batch that the lake does not have, as the last run that looked at it found it."""
-        look = self._look
+        look, name = self._look, batch.name
+        known = Entry(batch.id, name, State.WAITING, corrects=batch.corrects)
         if look is None:
-            return Entry(batch.id, batch.name, State.WAITING)
+            return known
         # Other content under the name of a batch that was refused was not looked at yet.
-        if batch.name in look.held and look.batches.get(batch.name) == batch.id:
-            why = look.held[batch.name]
-            return Entry(batch.id, batch.name, State.HELD, run=look.run, why=why)
-        return Entry(batch.id, batch.name, State.WAITING, why=look.waiting.get(batch.name))
+        if name in look.held and look.batches.get(name) == batch.id:
+            rows, why = look.rows.get(name), look.held[name]
+            return replace(known, state=State.HELD, rows=rows, run=look.run, why=why)
+        return replace(known, why=look.waiting.get(name))
 
     def rows(self, entry: Entry) -> int:
         """How many records a batch has."""
-        if entry.rows is not None:
+        # Of what was held, how it is read may have been mended since.
+        if entry.rows is not None and entry.state is not State.HELD:
             return entry.rows
         (batch,) = (each for each in self._found.new if each.id == entry.batch)
         return count_records(self._source, batch)
@@ -239,6 +244,8 @@ class _Known:
             with platform.lake.read(self._head.generation) as session:
                 manifest, rows = accounts.manifest(session, name), accounts.origins(session, name)
         self._found = self._source.discover(platform.settings, manifest, platform.archive)
+        # Answers of an API may have one name; only a file that comes again corrects another.
+        files, former = isinstance(self._source, Files), dict[str, str]()
         for batch, known in manifest.items():
             origin = rows[batch]
             yield Entry(
@@ -249,7 +256,9 @@ class _Known:
                 origin.run,
                 published=origin.published,
                 quarantined=origin.quarantined,
+                corrects=former.get(known.name) if files else None,
             )
+            former[known.name] = batch
 
 
 def _meant(source: str, asked: str, known: Mapping[str, Entry], kind: str = "batch") -> Entry:

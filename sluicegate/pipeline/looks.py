@@ -6,7 +6,7 @@ It is read from the ledger, for of what stays out there is no trace in the lake.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ class Look:
         remedy: the command that lets those go on that wait behind one that is held; None if none
             does.
         batches: file → id of the batch, of what was looked into.
+        rows: file → its records; a file in which none could be counted is left out.
     """
 
     run: str
@@ -38,6 +39,7 @@ class Look:
     left: int = 0
     remedy: str | None = None
     batches: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def tells(self) -> bool:
@@ -50,7 +52,7 @@ class Look:
         held = {name: why for name, why in self.held.items() if name not in gone}
         waiting = {name: why for name, why in self.waiting.items() if name not in gone}
         remedy = self.remedy if held else None
-        return Look(self.run, self.at, held, waiting, self.left, remedy, self.batches)
+        return replace(self, held=held, waiting=waiting, remedy=remedy)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -107,6 +109,7 @@ def _look(entry: Mapping[str, Any], source: str) -> Look:
         entry.get("left", {}).get(source, 0),
         entry.get("next", {}).get(source),
         {each["name"]: each["batch"] for each in batches},
+        {each["name"]: each["rows_in"] for each in batches if each["rows_in"]},
     )
 
 

@@ -139,6 +139,7 @@ def _delimited(
         seen.changed,
         len(columns),
         unknown_of(columns, (*reading.header, *reading.absent)),
+        broken=seen.broken,
     )
 
 
@@ -232,6 +233,7 @@ class _Seen:
         self.reading = reading
         self.rows: list[tuple[str, ...]] = []
         self.rejected: list[Record] = []
+        self.broken: Counter[str] = Counter()
         self._most = max(rows, MOST_LOOKED_AT)
         self._writer = writer
         self._begun = False
@@ -243,8 +245,10 @@ class _Seen:
                 if len(self.rows) < self._most:
                     self.rows.append(record.cells)
                 self._write(record.cells)
-            elif part is Part.REJECT and len(self.rejected) < MOST_REJECTED:
-                self.rejected.append(record)
+            elif part is Part.REJECT:
+                self.broken[record.flaw or ""] += 1
+                if len(self.rejected) < MOST_REJECTED:
+                    self.rejected.append(record)
         self._write()
 
     def columns(self) -> list[tuple[str, ...]]:

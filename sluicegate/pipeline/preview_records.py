@@ -77,6 +77,7 @@ def previewed(
         unknown=unknown_of(columns, seen.header),
         form=(_CALLED[type(way.format)], way.declared),
         remarks=way.remarks,
+        broken=seen.broken,
     )
 
 
@@ -91,6 +92,7 @@ class _Seen:
     def __init__(self, header: tuple[str, ...], most: int) -> None:
         self.header = header
         self.rejected: list[Record] = []
+        self.broken: Counter[str] = Counter()
         self.counts: Counter[Part] = Counter()
         self.writer: CsvWriter | None = None
         self._most = most
@@ -116,6 +118,7 @@ class _Seen:
         # Records may say nothing at all, and are records.
         records = texts.rows(named=True) if texts.width else [{}] * part.rows.height
         self._rows += records[: max(0, self._most - len(self._rows))]
+        self.broken += Counter(part.rejects["rule"].to_list())
         lost = part.rejects.select(LINE, "text", "rule").head(MOST_REJECTED - len(self.rejected))
         self.rejected += [Record(line, line, text, (), rule) for line, text, rule in lost.rows()]
         if self.writer:

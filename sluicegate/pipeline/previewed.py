@@ -33,6 +33,7 @@ class Previewed:
         rows: the first ones.
         rejected: lines that could not be read, up to a number of them.
         counts: records by what they are.
+        broken: all rejected records that were read, by the rule they break.
         whole: whether all of the file was read.
         written: where the reading is, if it was written.
         changed: cells that were written otherwise, so that no spreadsheet runs them.
@@ -57,6 +58,7 @@ class Previewed:
     unknown: tuple[str, ...] = ()
     form: tuple[str, str] | None = None
     remarks: tuple[str, ...] = ()
+    broken: Counter[str] = field(default_factory=Counter)
 
     def to_dict(self) -> dict[str, Any]:
         """For programs."""
@@ -76,6 +78,7 @@ class Previewed:
                 {"line": record.line, "rule": record.flaw, "text": record.text}
                 for record in self.rejected
             ],
+            "broken": dict(sorted(self.broken.items())),
             "records": {part.value: self.counts[part] for part in Part},
             "whole": self.whole,
             "written": self.written and str(self.written),

@@ -66,6 +66,7 @@ class Rejected:
         text: the record as it was written, where it could not be parsed; its shape, if some of the
             contract's columns are personal.
         place: where in its batch it stands, in words.
+        masked: whether anything of it is not shown as it was written.
     """
 
     file: str
@@ -76,6 +77,7 @@ class Rejected:
     values: dict[str, str | None] | None
     text: str | None
     place: str
+    masked: bool
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -186,7 +188,7 @@ def require_known(catalogue: Catalogue, session: Session, selection: Selection) 
     sources = [catalogue.source(name) for name in selection.sources or catalogue.sources]
     if selection.rules:
         rules = {rule for source in sources for rule in source.contract.rules()}
-        rules |= set(quarantine.rules(session))
+        rules |= set(quarantine.rules(session, selection.sources))
         for rule in selection.rules:
             if rule not in rules:
                 raise UnknownName.of("rule", rule, rules)
@@ -224,7 +226,8 @@ def _rejected(
     place: str,
 ) -> Rejected:
     values, text = shown_as(record, rules, contract)
-    return Rejected(file, line, rules, run, at, values, text, place)
+    hides = text != record if values is None else values != _parsed(record)
+    return Rejected(file, line, rules, run, at, values, text, place, hides)
 
 
 def shown_as(

@@ -1,4 +1,4 @@
-"""For the tests of those who write contracts; it needs pytest, which nothing else here does."""
+"""For the tests of those who write contracts; its suite needs pytest, which nothing else does."""
 
 from sluicegate.testing.records import broken_rules
 from sluicegate.testing.suite import contract_suite

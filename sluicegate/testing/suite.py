@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from sluicegate.catalogue import Catalogue, load_catalogue
 from sluicegate.contracts import Model
 from sluicegate.errors import ContractError
@@ -34,6 +32,9 @@ def contract_suite(project: Path | str | None = None) -> Callable[[str, str], No
         ContractError: a contract cannot be loaded, or there is no rule at all.
         ConfigurationError: there is no project here.
     """
+    # Whoever makes workbooks, or tries single records, may do without pytest.
+    import pytest
+
     datasets = _datasets(load_catalogue(project_root() if project is None else Path(project)))
     cases = [(name, case) for name, declared in datasets.items() for case in cases_of(declared)]
     if not cases:

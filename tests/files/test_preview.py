@@ -214,11 +214,53 @@ def test_what_is_not_there_is_named(tmp_path: Path, sales: Path) -> None:
     """A file, and a place to write to."""
     missing = preview(tmp_path / "none.csv")
     assert (missing.exit_code, "none.csv" in missing.stderr) == (ConfigurationError.exit_code, True)
+    folder = preview(tmp_path)
+    assert isinstance(folder.exception, SystemExit)
+    assert folder.exit_code == ConfigurationError.exit_code
+    assert "It is a folder" in folder.stderr
+    assert f"name files, such as {tmp_path}/*" in " ".join(folder.stderr.split())
     nowhere = preview(sales, "--output", tmp_path / "none" / "plain.csv")
     assert nowhere.exit_code in {ConfigurationError.exit_code, EnvironmentFailed.exit_code}
     assert "cannot be written there" in nowhere.stderr
     assert str(tmp_path / "none" / "plain.csv") in nowhere.stderr
     assert ".part" not in nowhere.stderr
+
+
+def test_rejected_records_that_are_not_shown_are_counted(tmp_path: Path) -> None:
+    """By rule, if they break several."""
+    file = tmp_path / "f.csv"
+    good = b"id,name\n" + "1,ü\n".encode() * 90
+    file.write_bytes(good + b"2\n" * 11)
+    assert "… and 1 more\n" in preview(file).stdout
+    file.write_bytes(file.read_bytes() + b"3,\xff\n" * 3)
+    assert "… and 4 more; by rule, of all: 11 record:fields, 3 record:encoding" in (
+        preview(file).stdout
+    )
+    assert told(file)[0]["broken"] == {"record:encoding": 3, "record:fields": 11}
+    file.write_bytes(good + b"2\n" * 10)
+    assert "more" not in preview(file).stdout
+
+
+def test_rejected_records_of_another_format_are_counted_too(tmp_path: Path) -> None:
+    """All of them, whatever is shown."""
+    file = tmp_path / "f.ndjson"
+    lines = ['{"a": "1"}'] * 90 + ['{"a": '] * 11 + ['{"a": "\\ud800"}'] * 3
+    file.write_text("\n".join(lines) + "\n")
+    assert "… and 4 more; by rule, of all: 11 record:json, 3 record:encoding" in (
+        preview(file).stdout
+    )
+
+
+def test_a_long_record_is_shown_where_its_encoding_breaks(tmp_path: Path) -> None:
+    """Else its beginning is shown."""
+    file = tmp_path / "f.csv"
+    good = "3,ü\n".encode() * 90
+    file.write_bytes(b"id,name\n" + good + b"1," + b"y" * 300 + b"\xff" + b"z" * 300 + b"\n")
+    assert re.search(r"record:encoding: …y{80}\\xffz+…\n", preview(file).stdout)
+    file.write_bytes(b"id,name\n" + good + b"1," + b"y" * 150 + b"\xff" + b"z" * 300 + b"\n")
+    assert "record:encoding: 1,yyy" in preview(file).stdout
+    file.write_bytes(b"id,name\n" + good + b"1," + b"y" * 300 + b",2\n")
+    assert "record:fields: 1,yyy" in preview(file).stdout
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf", b"id,name\n"])

@@ -267,6 +267,31 @@ def test_all_batches_are_listed(settings: Settings) -> None:
     assert [name for name, each in found.items() if each.ruling] == ["3.csv", "4.csv"]
 
 
+def test_corrections_are_listed_as_such(settings: Settings) -> None:
+    """Each says which one it corrects, in the lake or not yet; their name is suggested once."""
+    for amount in ("1.00", "2.00"):
+        land(settings, "march.csv", f"a{amount},{amount}")
+        run(settings)
+    land(settings, "march.csv", "a,3.00")
+    land(settings, "april.csv", "b,3.00")
+    found = list_batches(settings, "fees")
+    first, second, *_ = (each.batch for each in found)
+    assert {(each.name, each.state, each.corrects) for each in found} == {
+        ("march.csv", State.LOADED, None),
+        ("march.csv", State.LOADED, first),
+        ("march.csv", State.WAITING, second),
+        ("april.csv", State.WAITING, None),
+    }
+    listed = CliRunner().invoke(app, ["batches", "list", "fees"], catch_exceptions=False).output
+    assert listed.count("corrects ") == 2
+    assert f"corrects {first[:8]} " in " ".join(listed.split())
+    facts = json.loads(CliRunner().invoke(app, ["batches", "list", "fees", "--json"]).output)
+    assert {each["corrects"] for each in facts["batches"]} == {None, first, second}
+    with pytest.raises(UnknownName) as unknown:
+        condemn(settings, "fees", "nosuch", "poison")
+    assert str(unknown.value).count("march.csv") == 1, "told once"
+
+
 def test_what_is_asked_for_must_be_there(settings: Settings) -> None:
     """Names that are not known, or mean several; what was ruled already; no reason."""
     land(settings, "march.csv", "a,1.00")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -516,3 +517,14 @@ def test_texts_match_their_pattern(pattern: str) -> None:
 def test_pattern_that_python_does_not_know_gives_no_text(pattern: str) -> None:
     """Then an example has to be given."""
     assert texts_of(pattern, 4) == []
+
+
+def test_workbooks_and_single_records_do_without_pytest() -> None:
+    """An environment that only runs the platform does not have it."""
+    code = (
+        "import sys; sys.modules['pytest'] = None\n"
+        "from sluicegate.testing import broken_rules\n"
+        "from sluicegate.testing.workbooks import workbook\n"
+        "assert workbook({'Sheet': [['a']]})"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -71,6 +71,9 @@ def test_crosses_a_process(kind: type[SluicegateError]) -> None:
     [
         (["prod", "dev"], "did you mean 'prod'?"),
         (["a", "b"], "known: a, b"),
+        (["b", "a", "b"], "known: a, b"),
+        (["prod", "prod"], "did you mean 'prod'?"),
+        ([*"abcefghijklmno"], "known: a, b, c, e, f, g, h, i, j, k, l, m, … and 2 more"),
         ([], "there is no environment yet"),
     ],
 )

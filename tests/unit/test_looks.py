@@ -15,13 +15,14 @@ from sluicegate.cli.main import app
 from sluicegate.cli.render_lake import watched
 from sluicegate.errors import DataRefused
 from sluicegate.lake import Lake
-from sluicegate.pipeline import EVERYTHING, Report, Scope, Status
+from sluicegate.pipeline import EVERYTHING, Platform, Report, Run, Scope, Status
 from sluicegate.pipeline.condemning import State, condemn, list_batches, release
 from sluicegate.pipeline.looks import Look, last_looks, looks_now
 from sluicegate.pipeline.rehearsal import rehearse
 from sluicegate.pipeline.status import status_of
 from sluicegate.progress import untold
 from sluicegate.settings import Settings
+from tests.unit.runs import take_in
 from tests.unit.test_condemned_batches import declare, land, run, settings, told
 
 __all__ = ["settings"]  # A fixture.
@@ -136,6 +137,21 @@ def test_status_tells_what_is_condemned_as_it_is_now(held: Report, settings: Set
     assert status_of(settings)["out"] == {}
 
 
+@pytest.mark.parametrize(
+    ("files", "left"), [(2, "1 more batch is left"), (3, "2 more batches are left")]
+)
+def test_batches_that_are_left_are_counted(
+    settings: Settings, capsys: pytest.CaptureFixture[str], files: int, left: str
+) -> None:
+    """By the report of the run, and by the status after it."""
+    for number in range(files):
+        land(settings, f"{number}.csv", f"{number},1.00")
+    done = Run(Platform.open(settings.env, settings.project))
+    take_in(done, Scope(most=1))
+    assert f"fees: {left}" in told(done.report, capsys)
+    assert f"fees: {left}" in shown(settings)
+
+
 def ended(run: str, source: str = "fees", **facts: object) -> dict[str, object]:
     """An entry of the end of a run."""
     at = "2026-10-01T00:00:00+00:00"
@@ -194,6 +210,9 @@ def test_batches_are_listed_as_what_they_are(held: Report, settings: Settings) -
     }
     loaded = found["1.csv"]
     assert (loaded.rows, loaded.published, loaded.quarantined) == (2, 1, 1)
+    counted = {each.name: each.rows_in for each in held.receipts}
+    assert found["2.csv.gz"].rows == counted["2.csv.gz"] > 0
+    assert found["3.csv"].rows is None, "nobody looked into it"
     listed = CliRunner().invoke(app, ["batches", "list", "fees"], catch_exceptions=False).output
     assert "held" in listed
     assert "poison" in listed

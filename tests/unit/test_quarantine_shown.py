@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from sluicegate.catalogue import load_catalogue
 from sluicegate.cli.main import app
 from sluicegate.contracts import Contract, field, key
-from sluicegate.errors import ConfigurationError
+from sluicegate.errors import ConfigurationError, UnknownName
 from sluicegate.ingestion import ingest, quarantine
 from sluicegate.ingestion.accounts import open_accounts, record_masked
 from sluicegate.lake import Archive, Lake
@@ -113,6 +114,19 @@ def test_nothing_personal_is_shown(project: Path) -> None:
     assert (broken["text"], broken["values"]) == ('x9,"xx xxxxxxx,9.99,xx', None)
 
 
+def test_what_is_masked_is_explained(project: Path) -> None:
+    """Also where only shapes are shown, and not where everything is shown as it was written."""
+    broken = told("show", "people", "--rule", "record:quoting")
+    assert 'x9,"xx xxxxxxx,9.99,xx' in broken
+    assert "x is a letter and 9 a digit" in " ".join(broken.split())
+    assert "lake sql dev" in broken
+    contract = project / "contracts" / "people.py"
+    text = contract.read_text()
+    contract.write_text(text.replace("pii=PII.INDIRECT", "").replace("pii=PII.DIRECT, ", ""))
+    assert [each["masked"] for each in told("show", "people", "--json")["records"]] == [False] * 4
+    assert "is a letter" not in told("show", "people")
+
+
 def test_no_more_than_asked_for(project: Path) -> None:
     """The count is exact whatever is shown."""
     found = told("show", "people", "--most", "1", "--json")
@@ -137,6 +151,31 @@ def test_a_name_that_there_is_not(project: Path, arguments: tuple[str, ...], hin
     """A mistyped source, rule, batch or ref is told with the name that comes nearest."""
     result = CliRunner().invoke(app, ["quarantine", *arguments])
     assert hint in str(result.exception)
+
+
+def test_rules_of_other_sources_are_not_suggested(project: Path) -> None:
+    """Those that records of the source break are, and its contract's own."""
+    lake = Lake(project / "lake")
+    rejected = pl.DataFrame(
+        {"_batch": ["b"], "_line": [2], "rules": [["address:isin"]], "record": ["{}"]}
+    )
+    with lake.branch("dev", "run-2") as branch:
+        with branch.session() as session:
+            batch = Batch("b", "f.csv", Path("f.csv"), 0)
+            quarantine.put(session, "run-2", "firms", [batch], rejected)
+        lake.publish(branch, run="run-2")
+
+    def hint(*arguments: str) -> str | None:
+        error = CliRunner().invoke(app, ["quarantine", *arguments, "--rule", "foo"]).exception
+        assert isinstance(error, UnknownName)
+        return error.hint
+
+    own = hint("show", "people")
+    assert own is not None
+    assert own.startswith("known: country:isin, ")
+    assert "record:quoting" in own
+    assert hint("list", "--source", "people") == own
+    assert "known: address:isin, " in str(hint("list"))
 
 
 def test_a_rehearsal_publishes_nothing(project: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from sluicegate.cli.main import app
 from sluicegate.errors import ConfigurationError, UnknownName
 from sluicegate.pipeline import EVERYTHING, Scope
 from sluicegate.sources import Batch, Discovery
@@ -62,3 +64,22 @@ def test_run_of_no_batches_is_refused() -> None:
     """It would never come to an end."""
     with pytest.raises(ConfigurationError, match="0 batches"):
         Scope(most=0)
+
+
+@pytest.mark.parametrize("option", ["--from", "--to"])
+@pytest.mark.parametrize("text", ["2026-13-01", "20260101", "yesterday", ""])
+def test_what_is_no_day_is_told_like_any_other_slip(option: str, text: str) -> None:
+    """What happened, where, and what to do next; not in a form that typer has for it."""
+    error = CliRunner().invoke(app, ["ingest", "payments", option, text]).exception
+    assert isinstance(error, ConfigurationError)
+    assert str(error) == (
+        f"{text!r} is no day.\n  where: {option}\n"
+        "  next:  write year, month and day, as in 2026-01-31"
+    )
+
+
+def test_days_are_those_that_were_asked_for() -> None:
+    """They get as far as the scope, which finds that they end before they begin."""
+    asked = ["ingest", "payments", "--from", "2026-02-03", "--to", "2026-02-02"]
+    error = CliRunner().invoke(app, asked).exception
+    assert "The days from 2026-02-03 to 2026-02-02 are none." in str(error)
