@@ -54,7 +54,8 @@ def told(found: Previewed | SluicegateError) -> None:
     _rejected(found)
     _counts(found)
     if found.written:
-        told = f"; {found.changed:,} cells changed for spreadsheets" if found.changed else ""
+        cells = "cell" if found.changed == 1 else "cells"
+        told = f"; {found.changed:,} {cells} changed for spreadsheets" if found.changed else ""
         out.print(f"written: {escape(str(found.written))}{told}", soft_wrap=True)
 
 
@@ -147,7 +148,7 @@ def _around_flaw(record: Record) -> str:
 
 def _counts(found: Previewed) -> None:
     counts = [
-        f"{found.counts[part]:,} {word}"
+        f"{found.counts[part]:,} {_singular(word) if found.counts[part] == 1 else word}"
         for part, word in _PARTS.items()
         if found.counts[part] or part is Part.ROW
     ]
@@ -157,6 +158,10 @@ def _counts(found: Previewed) -> None:
         counts.append(f"{repeated:,} more of the header")
     read = "" if found.whole else f" in the first {found.counts.total():,} records"
     out.print(f"{', '.join(counts)}{read}")
+
+
+def _singular(word: str) -> str:
+    return {"rows": "row", "comments": "comment"}.get(word, word)
 
 
 def _shown(text: str, most: int = _LONGEST_CELL) -> str:

@@ -376,7 +376,7 @@ def test_records_of_json_name_columns_as_they_come(tmp_path: Path) -> None:
     result = preview(file, "--output", written, "--for-spreadsheets", "--rows", "1")
     assert 'line 12001, record:json: {"a":NaN}' in result.stdout
     assert "12,001 rows, 1 rejected" in result.stdout
-    assert "1 cells changed for spreadsheets" in result.stdout
+    assert "1 cell changed for spreadsheets" in result.stdout
     with written.open(newline="") as source:
         rows = list(csv.reader(source))
     assert (rows[0], rows[1], rows[-1]) == (["a", "b.c"], ["0", ""], ["'=1+1", "x"])
@@ -457,4 +457,4 @@ def test_delimited_text_may_begin_as_json_does(tmp_path: Path, text: str) -> Non
     """But for what no table begins with."""
     file = tmp_path / "drop.csv"
     file.write_text(text)
-    assert "1 rows" in preview(file).stdout
+    assert "1 row\n" in preview(file).stdout
