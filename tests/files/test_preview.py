@@ -441,7 +441,7 @@ def test_json_is_not_taken_for_delimited_text(tmp_path: Path, text: str, words: 
     assert result.exit_code == 0, result.stderr
     assert words in " ".join(result.stdout.split())
     written = (folder / "drop.json.csv").read_text().count("\n") - 1
-    assert f"{written:,} rows" in result.stdout
+    assert f"\n{written:,} row{'s' * (written != 1)}" in result.stdout
 
 
 @pytest.mark.parametrize("text", ['{"a":[{"x":1}', '[{"a":1},', '{"a":', '{"a":1', "[[1],[2]"])
