@@ -24,6 +24,7 @@ from sluicegate.errors import BatchRefused, ConfigurationError, SluicegateError
 from sluicegate.opening import Content, Member, members_of
 from sluicegate.pipeline.preview_records import previewed
 from sluicegate.pipeline.previewed import (
+    AGAIN,
     MOST_LOOKED_AT,
     MOST_READ,
     MOST_REJECTED,
@@ -40,7 +41,6 @@ _OTHERS = frozenset(
 
 _PACKINGS = frozenset({"gz", "zst", "bz2", "xz", "zip"})
 
-_AGAIN = "have the provider send it again, unless there was nothing to send"
 
 _NOTHING = b"\0\t\n\r \xef\xbb\xbf\xfe\xff"
 
@@ -92,7 +92,7 @@ def preview(
             return _delimited(file, detected, columns, output, exact=exact, rows=rows)
         if output is not None:
             return _nothing(file, tuple(columns), output, exact=exact)
-        raise BatchRefused("The file is empty: it has not even a header.", where=name, hint=_AGAIN)
+        raise BatchRefused("The file is empty: it has not even a header.", where=name, hint=AGAIN)
 
 
 def _detected(file: Content, columns: Sequence[str], name: str) -> Detected | None:
@@ -163,7 +163,7 @@ def _require_records(file: Content, reading: Reading, name: str, *, whole: bool 
     raise BatchRefused(
         "The file has a header and not a single record.",
         where=name,
-        hint=f"{_AGAIN}; a source that declares may_be_empty=True takes it as it is",
+        hint=f"{AGAIN}; a source that declares may_be_empty=True takes it as it is",
     )
 
 

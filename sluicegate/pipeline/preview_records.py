@@ -12,6 +12,7 @@ from sluicegate.csv_files import CsvWriter, whole_file
 from sluicegate.dialect import Part, Record
 from sluicegate.errors import BatchRefused
 from sluicegate.pipeline.previewed import (
+    AGAIN,
     MOST_LOOKED_AT,
     MOST_READ,
     MOST_REJECTED,
@@ -29,7 +30,6 @@ _CALLED = {
     Excel: "a workbook",
 }
 _AT_ONCE = 10_000
-_AGAIN = "have the provider send it again, unless there was nothing to send"
 
 
 def previewed(
@@ -61,7 +61,7 @@ def previewed(
             seen.write_to(CsvWriter(target, exact=exact))
         whole = seen.all(_parts(file, way))
     if not seen.counts.total() and output is None:
-        raise BatchRefused("The file has not a single record.", where=file.name, hint=_AGAIN)
+        raise BatchRefused("The file has not a single record.", where=file.name, hint=AGAIN)
     return Previewed(
         file,
         None,

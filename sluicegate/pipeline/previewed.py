@@ -17,6 +17,8 @@ MOST_READ = 100_000
 MOST_LOOKED_AT = 1_000
 """Rows whose cells tell the types of columns."""
 
+AGAIN = "have the provider send it again, unless there was nothing to send"
+
 MOST_REJECTED = 1_000
 """Rejected records that are kept to be shown."""
 
