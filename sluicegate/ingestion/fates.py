@@ -267,10 +267,11 @@ def _fates(
         fates = _update(fates, _within(rows, first, contract), published=False)
     if not session.exists(table):
         return fates
-    mine = first if corrects else rows
+    key, mine = list(contract.key()), first if corrects else rows
+    if seen is not None:
+        mine = mine.join(seen, on=key, how="anti")
     theirs = _against(mine, contract, table, session)
     if corrects:
-        key = list(contract.key())
         taken = mine.join(theirs.filter("again"), on=_ROW, how="semi").select(key)
         if seen is not None:
             taken = taken.vstack(seen)

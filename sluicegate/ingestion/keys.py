@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 
@@ -17,22 +19,24 @@ class Keys:
 
     def __init__(self, columns: tuple[str, ...]) -> None:
         self._columns = columns
-        self._parts: list[pl.DataFrame] = []
+        self._parts: list[tuple[Any, Any, pl.DataFrame]] = []
 
     def add(self, rows: pl.DataFrame) -> None:
-        """Keep the keys of some rows."""
+        """Keep the keys of some rows, with the bounds of their first column."""
         if not rows.is_empty():
-            self._parts.append(rows.select(self._columns))
+            keys = rows.select(self._columns)
+            self._parts.append((*_bounds(keys), keys))
 
-    def near(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Those that some rows may have, and perhaps others."""
-        found = [part for part in self._parts if _overlap(part, rows, self._columns[0])]
-        return pl.concat(found) if found else rows.select(self._columns).clear()
+    def near(self, rows: pl.DataFrame) -> pl.DataFrame | None:
+        """Those that some rows may have, and perhaps others; None if there are none."""
+        keys = rows.select(self._columns)
+        if keys.is_empty():
+            return None
+        least, most = _bounds(keys)
+        found = [part for low, high, part in self._parts if low <= most and least <= high]
+        return pl.concat(found) if found else None
 
 
-def _overlap(part: pl.DataFrame, rows: pl.DataFrame, column: str) -> bool:
-    """Whether the bounds of a column do; of no rows there are none."""
-    mine, theirs = rows[column], part[column]
-    if mine.is_empty():
-        return False
-    return bool(mine.min() <= theirs.max() and theirs.min() <= mine.max())  # type: ignore[operator]
+def _bounds(keys: pl.DataFrame) -> tuple[Any, Any]:
+    first = keys.to_series()
+    return first.min(), first.max()

@@ -41,7 +41,6 @@ _OTHERS = frozenset(
 
 _PACKINGS = frozenset({"gz", "zst", "bz2", "xz", "zip"})
 
-
 _NOTHING = b"\0\t\n\r \xef\xbb\xbf\xfe\xff"
 
 

@@ -17,10 +17,11 @@ MOST_READ = 100_000
 MOST_LOOKED_AT = 1_000
 """Rows whose cells tell the types of columns."""
 
-AGAIN = "have the provider send it again, unless there was nothing to send"
-
 MOST_REJECTED = 1_000
 """Rejected records that are kept to be shown."""
+
+AGAIN = "have the provider send it again, unless there was nothing to send"
+"""What to do about a file without records."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ def _json(file: Path, name: str) -> Told | None:
     record = _parsed(first)
     if isinstance(record, dict) and (more or not _lists(record)):
         return _by_header(Ndjson(), file, name)
-    found = _lists(_document(file, name))
+    found = _lists(record if isinstance(record, dict) and not more else _document(file, name))
     if not found:
         raise BatchRefused(
             "The file begins as JSON does, and holds no list of records that can be read.",

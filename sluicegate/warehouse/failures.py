@@ -26,6 +26,7 @@ _NULL_IN = re.compile(r"NOT NULL constraint failed: (?:\S+\.)?(\w+)")
 _DBT_FILE = re.compile(r"\b((?:models|macros|tests|seeds|snapshots)/[\w./-]+\.\w+)")
 _DBT_LINE = re.compile(r"\bline (\d+)")
 _HEADING = re.compile(r"^[A-Z]\w+ Error(?: in .*)?$")
+_ENFORCED = "has an enforced contract that failed"
 _MISMATCH = re.compile(
     r"(?m)^\s*\|\s*(?!column_name\b|-)(\S+)\s*\|\s*([^|]*?)\s*\|\s*([^|]*?)\s*\|[^|]*\|\s*$"
 )
@@ -49,7 +50,7 @@ def broken_promise(message: str) -> str | None:
 
 def of_node(node: Any, message: str, project: Path) -> SluicegateError:
     """The error for a model or test that could not run."""
-    if unlike := _MISMATCH.findall(message):
+    if _ENFORCED in message and (unlike := _MISMATCH.findall(message)):
         return _of_contract(node, unlike, project)
     where = _place(project / node.original_file_path, message)
     what = f"The dbt {node.resource_type} {node.name!r} cannot run: {_essence(message)}"
